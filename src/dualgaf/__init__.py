@@ -1,0 +1,1 @@
+"""dualgaf: dual Gramian angular fields of multivariate time series."""

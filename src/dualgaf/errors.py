@@ -1,0 +1,80 @@
+"""Every exception and warning that dualgaf raises.
+
+Each exception also is the built-in that a caller would expect, so ``except ValueError`` keeps
+working. A text names what was got, what is allowed and what to type; `unknown_choice` writes it.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class DualGAFError(Exception):
+    """Root of all errors of the package."""
+
+
+class ConfigError(DualGAFError, ValueError):
+    """A setting has a value that is not allowed."""
+
+
+class SeriesError(DualGAFError, ValueError):
+    """Series, labels or windows do not have the shape, length or values that are needed."""
+
+
+class SourceError(DualGAFError, ValueError):
+    """A source has a folder, file, column or cell that is missing or cannot be read."""
+
+
+class SplitError(DualGAFError, ValueError):
+    """A split is empty, lacks a class, or shares rows with another split."""
+
+
+class BudgetError(DualGAFError, MemoryError):
+    """What was asked for does not fit into the stated memory, on any rung."""
+
+
+class StoreFullError(DualGAFError, OSError):
+    """No place took the bytes of the store; the text lists each place and its reason."""
+
+
+class HandleError(DualGAFError, OSError):
+    """A store handle is stale, forged, or belongs to somebody else."""
+
+
+class ChunkError(DualGAFError, RuntimeError):
+    """A chunk of windows could not be filled; the text names the chunk, its windows and why."""
+
+
+class PoolError(DualGAFError, RuntimeError):
+    """The workers of the pool cannot be started or keep dying at start."""
+
+
+class DualGAFWarning(UserWarning):
+    """Root of all warnings of the package."""
+
+
+class LadderWarning(DualGAFWarning):
+    """The build went one rung down (memory to file, processes to threads); says what to change."""
+
+
+def unknown_choice(
+    option: str, got: object, allowed: Iterable[object], *, instead: str | None = None
+) -> str:
+    """Text for a value outside a closed list: what was got, what is allowed, what to type.
+
+    Args:
+        option: the option's name as a user types it, e.g. ``"images"``.
+        got: the value that was given.
+        allowed: the values that are allowed, in the order to show them.
+        instead: what to type; made from the closest allowed value when left out.
+
+    Returns:
+        One sentence for the error.
+
+    Example:
+        >>> unknown_choice("images", "precomputed", ["precompute", "on_device", "auto"])
+        "images='precomputed' is not known; allowed: precompute, on_device, auto; type images=precompute"
+    """  # noqa: E501
+    names = [str(value) for value in allowed]
+    close = get_close_matches(str(got), names, n=1, cutoff=0.0)
+    typed = instead or (f"{option}={close[0]}" if close else f"{option}=...")
+    return f"{option}={got!r} is not known; allowed: {', '.join(names)}; type {typed}"

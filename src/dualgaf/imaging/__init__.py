@@ -1,0 +1,1 @@
+"""From series to images: windows, PAA, scaling, the GAF kernel, storage layouts."""
