@@ -52,9 +52,7 @@ class Windows:
         return self.take(np.arange(first, last))
 
 
-def window_starts(
-    lengths: Sequence[int], window_size: int, stride: int
-) -> tuple[Array, Array]:
+def window_starts(lengths: Sequence[int], window_size: int, stride: int) -> tuple[Array, Array]:
     """First steps of all windows; no window crosses the end of a series.
 
     Args:

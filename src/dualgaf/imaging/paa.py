@@ -1,0 +1,75 @@
+"""Piecewise aggregate approximation (PAA): T steps become S means.
+
+Where S does not divide T the segments are uneven: segment k covers the steps
+``floor(k T / S) .. floor((k + 1) T / S) - 1``, the rule of pyts.
+
+Source: Keogh, Chakrabarti, Pazzani, Mehrotra, "Dimensionality reduction for fast similarity search
+in large time series databases", Knowledge and Information Systems 3 (2001).
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dualgaf.errors import ConfigError
+
+Array = npt.NDArray[Any]
+
+
+def paa_edges(window_size: int, image_size: int) -> Array:
+    """Edges of the S segments: segment k holds the steps ``edges[k] .. edges[k + 1] - 1``.
+
+    Args:
+        window_size: T, steps in a window.
+        image_size: S, number of segments, 2 <= S <= T.
+
+    Returns:
+        (S + 1,) int64.
+
+    Raises:
+        ConfigError: ``image_size`` is not in 2..T.
+
+    Example:
+        >>> paa_edges(10, 4).tolist()
+        [0, 2, 5, 7, 10]
+    """
+    if not 2 <= image_size <= window_size:
+        raise ConfigError(
+            f"image_size={image_size} does not fit a window of {window_size} steps; allowed: 2 to "
+            f"{window_size}; type image_size={max(2, min(image_size, window_size))}"
+        )
+    return np.linspace(0, window_size, image_size + 1).astype(np.int64)
+
+
+def paa(x: Array, image_size: int) -> Array:
+    """Means of the S segments along the last axis, in float64.
+
+    The steps of a segment are added in their order, so that the sums are the kernel's to the bit.
+
+    Args:
+        x: (..., T) array.
+        image_size: S.
+
+    Returns:
+        (..., S) float64.
+
+    Raises:
+        ConfigError: ``image_size`` is not in 2..T.
+
+    Example:
+        >>> paa(np.array([0.0, 4.0, 2.0, 1.0]), 2).tolist()
+        [2.0, 1.5]
+    """
+    x = np.asarray(x)
+    return segment_means(x, paa_edges(x.shape[-1], image_size))
+
+
+def segment_means(x: Array, edges: Array) -> Array:
+    """Means of x (..., T) between these edges (S + 1,), as `paa`."""
+    lengths = np.diff(edges)
+    sums = np.zeros((*x.shape[:-1], len(lengths)))
+    for step in range(int(lengths.max())):
+        inside = lengths > step
+        sums[..., inside] += x[..., edges[:-1][inside] + step]
+    return np.asarray(sums / lengths)
