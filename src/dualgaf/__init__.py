@@ -1,1 +1,38 @@
-"""dualgaf: dual Gramian angular fields of multivariate time series."""
+"""dualgaf: dual Gramian angular fields of multivariate time series.
+
+``import dualgaf`` loads no torch: a public name is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "ArchiveSource": "dualgaf.series.archive",
+    "ArraySource": "dualgaf.series.series",
+    "Batch": "dualgaf.data.batch",
+    "DualGAFClassifier": "dualgaf.models.classifier",
+    "DualGAFDataModule": "dualgaf.data.datamodule",
+    "DualGAFNet": "dualgaf.models.net",
+    "HardwarePreset": "dualgaf.hardware",
+    "ImagingRecipe": "dualgaf.imaging.recipe",
+    "PoolSettings": "dualgaf.pool.settings",
+    "SimulatedSource": "dualgaf.series.simulate",
+    "SplitSettings": "dualgaf.series.splits",
+    "TableSource": "dualgaf.series.table",
+    "dual_gaf": "dualgaf.imaging.gaf",
+}
+
+__version__ = "0.1.0"
+__all__ = [*_HOMES]  # names are strings, from the table above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dualgaf' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

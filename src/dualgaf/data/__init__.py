@@ -1,1 +1,1 @@
-"""TBD."""
+"""Where torch begins: batches, the dataset, drawing on the device, the Lightning DataModule."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Bytes, shared and sealed. The store knows rows and types, nothing of images."""

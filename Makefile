@@ -1,0 +1,55 @@
+# make train   install into .venv and run the main job on real data
+# make test    install into .venv and run what CI runs
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: train test lint tests notebooks wheel constraints clean
+
+train: .venv/.train
+	$(BIN)/python train.py
+
+test: lint tests notebooks wheel
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+tests: .venv/.dev
+	$(BIN)/python -m pytest
+
+notebooks: .venv/.dev
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 -p no:cacheprovider notebooks
+
+# Test what ships: a wheel in an environment of its own, from another folder.
+wheel: .venv/.dev
+	rm -rf dist .venv-wheel
+	$(BIN)/python -m build --wheel --outdir dist .
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/pip install -q -c constraints.txt dist/*.whl
+	cd dist && ../.venv-wheel/bin/python -m dualgaf doctor
+	cd dist && ../.venv-wheel/bin/python -m dualgaf train data=simulated data.n_windows=60 trainer.max_epochs=1
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.train: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install -q -e ".[datasets]" -c constraints.txt
+	touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install -q -e ".[dev]" -c constraints.txt
+	touch $@ .venv/.train
+
+# Newest versions that the bounds of pyproject.toml allow; run it, read the difference, commit it.
+constraints:
+	rm -rf .venv-constraints
+	$(PYTHON) -m venv .venv-constraints
+	.venv-constraints/bin/pip install -q "torch==2.13.0" -e ".[dev]"
+	(echo "# Versions that the two README commands install and CI tests, made by: make constraints"; \
+	 .venv-constraints/bin/pip freeze --exclude-editable | sed 's/+cpu//') > constraints.txt
+	rm -rf .venv-constraints
+
+clean:
+	rm -rf .venv .venv-wheel dist runs multirun

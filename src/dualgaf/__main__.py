@@ -1,0 +1,92 @@
+"""`python -m dualgaf`: doctor, plan, preview, train."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dualgaf import __version__
+from dualgaf.errors import DualGAFError
+
+EXAMPLES = """examples:
+  python -m dualgaf doctor
+  python -m dualgaf plan hardware=8gb data=simulated data.n_windows=4000
+  python -m dualgaf preview data.name=JapaneseVowels --window 3 --output window.png
+  python -m dualgaf train data=simulated trainer.max_epochs=5
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, or 2 for an error of the package."""
+    parser = _parser()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["train"]:
+        # Hydra reads its own flags (-m, --help, --cfg), so argparse must not see them.
+        return _train(given[1:])
+    options = parser.parse_intermixed_args(given)
+    try:
+        return int(COMMANDS[options.command](options))
+    except DualGAFError as error:
+        print(f"dualgaf: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m dualgaf",
+        description="Dual Gramian angular fields of multivariate time series.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dualgaf {__version__}")
+    parser.add_argument("command", choices=[*COMMANDS, "train"], help="\n".join(HELP))
+    parser.add_argument("overrides", nargs="*", help="configuration as for train.py: key=value")
+    parser.add_argument("--window", type=int, default=0, help="preview: number of the window")
+    parser.add_argument("--channels", default="", help="preview: names, comma separated")
+    parser.add_argument("--output", type=Path, default=Path("preview.png"), help="preview: file")
+    return parser
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from dualgaf.machine import Machine
+
+    print(Machine.read())
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from dualgaf.training import load_config, make_data
+
+    print(make_data(load_config(options.overrides)).plan())
+    return 0
+
+
+def _preview(options: argparse.Namespace) -> int:
+    from dualgaf.preview import save_preview
+    from dualgaf.training import load_config, make_data
+
+    channels = [name for name in options.channels.split(",") if name]
+    data = make_data(load_config(options.overrides))
+    title = save_preview(data, options.output, window=options.window, channels=channels)
+    print(f"{options.output}: {title}")
+    return 0
+
+
+def _train(arguments: list[str]) -> int:
+    from dualgaf.training import main as train_main
+
+    sys.argv = ["python -m dualgaf train", *arguments]
+    train_main()
+    return 0
+
+
+COMMANDS = {"doctor": _doctor, "plan": _plan, "preview": _preview}
+HELP = (
+    "doctor: what this machine offers;",
+    "plan: what a build would take and where it would go;",
+    "preview: a picture of a window with its GASF and GADF;",
+    "train: train.py for an installed wheel",
+)
+
+if __name__ == "__main__":
+    sys.exit(main())

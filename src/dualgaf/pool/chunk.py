@@ -1,0 +1,61 @@
+"""Filling one chunk of a store: the same code in a worker process, a thread, and in line.
+
+A chunk is drawn in blocks of a few windows. A block fits the processor's second-level cache, so
+copying it into the store reads no memory. Private memory needs no block: it is drawn in place.
+"""
+
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dualgaf.imaging.gaf import Renderer
+from dualgaf.imaging.windows import Windows
+from dualgaf.store.writer import PrivateWriter, StoreWriter
+
+Array = npt.NDArray[Any]
+
+BLOCK_BYTES = 512 << 10
+"""Size of a block: within the second-level cache of current processors (1 to 2 MiB)."""
+
+
+class ChunkFiller:
+    """Draws chunks of windows into a store. Threads may share one.
+
+    Args:
+        renderer: what to draw.
+        windows: the N windows.
+        writer: where row n of the store is window n.
+    """
+
+    def __init__(self, renderer: Renderer, windows: Windows, writer: StoreWriter) -> None:
+        self.renderer = renderer
+        self.windows = windows
+        self.writer = writer
+        self._own = threading.local()
+
+    def fill(self, first: int, last: int) -> None:
+        """Draw windows first..last-1 into rows first..last-1.
+
+        Raises:
+            SeriesError: a window cannot be drawn.
+            StoreFullError: the place of the store is full.
+        """
+        if isinstance(self.writer, PrivateWriter):
+            self.renderer.render(self.windows, first, last, self.writer.rows(first, last))
+            return
+        block = self._block()
+        for start in range(first, last, len(block)):
+            stop = min(start + len(block), last)
+            rows = block[: stop - start]
+            self.renderer.render(self.windows, start, stop, rows)
+            self.writer.write_rows(start, rows)
+
+    def _block(self) -> Array:
+        if not hasattr(self._own, "block"):
+            layout = self.writer.layout
+            rows = max(1, BLOCK_BYTES // layout.row_bytes)
+            self._own.block = np.empty((rows, *layout.row_shape), dtype=layout.dtype)
+        block: Array = self._own.block
+        return block

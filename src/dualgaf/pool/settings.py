@@ -1,0 +1,82 @@
+"""`PoolSettings`: what a user may ask of the pool."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Self, get_args
+
+from dualgaf.errors import ConfigError, unknown_choice
+
+Backend = Literal["auto", "process", "thread", "serial"]
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """Who fills the store, and in what portions.
+
+    Raises:
+        ConfigError: a field has a value that is not allowed.
+
+    Example:
+        >>> PoolSettings(n_jobs=2, chunk_size=50).backend
+        'auto'
+    """
+
+    enabled: bool = True
+    """False: everything in this process and thread, for a debugger."""
+    backend: Backend = "auto"
+    """``process``, ``thread``, ``serial``; ``auto`` takes what suits the size."""
+    shm: bool = True
+    """True: shared memory that other processes can map; False: private memory, threads only."""
+    n_jobs: int = -1
+    """Workers; -1 = all CPUs of this process. Never more than there are CPUs."""
+    chunk_size: int = 100
+    """Windows a task; never replaced by another number."""
+    chunk_timeout_s: float = 60.0
+    """A worker that takes longer for one chunk is ended, and the chunk given to another."""
+
+    def __post_init__(self) -> None:
+        if self.backend not in get_args(Backend):
+            raise ConfigError(unknown_choice("parallel.backend", self.backend, get_args(Backend)))
+        _check_whole("n_jobs", self.n_jobs, "-1 (all CPUs) or 1 and more", "-1", minus_one=True)
+        _check_whole("chunk_size", self.chunk_size, "1 and more", "100")
+        for option in ("enabled", "shm"):
+            if not isinstance(getattr(self, option), bool):
+                raise ConfigError(
+                    f"parallel.{option}={getattr(self, option)!r} is not allowed; allowed: true, "
+                    f"false; type parallel.{option}=true"
+                )
+        if not self.chunk_timeout_s > 0:
+            raise ConfigError(
+                f"parallel.chunk_timeout_s={self.chunk_timeout_s} is not allowed; allowed: above "
+                "0 seconds; type parallel.chunk_timeout_s=60"
+            )
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """Settings from a mapping with some of the field names.
+
+        Raises:
+            ConfigError: a key is not a setting, or a value is not allowed.
+        """
+        known = [field.name for field in fields(cls)]
+        for key in mapping:
+            if key not in known:
+                raise ConfigError(
+                    unknown_choice("parallel key", key, known, instead="one of the allowed keys")
+                )
+        return cls(**mapping)
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain values."""
+        return asdict(self)
+
+
+def _check_whole(
+    option: str, value: object, allowed: str, typed: str, *, minus_one: bool = False
+) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or (int(str(value)) < 1 and not (minus_one and value == -1)):
+        raise ConfigError(
+            f"parallel.{option}={value!r} is not allowed; allowed: whole numbers, {allowed}; type "
+            f"parallel.{option}={typed}"
+        )

@@ -1,0 +1,82 @@
+"""A pool worker: `python -m dualgaf.pool DESCRIPTOR`. It never loads torch.
+
+It says hello, takes a job, fills chunk after chunk, and ends when its socket closes, which also
+happens when the supervisor is killed. Ctrl-C is the supervisor's to handle.
+
+For tests of faults, ``DUALGAF_FAULT=KIND:CHUNK[:FILE]`` makes the worker that takes this chunk
+suffer it: KIND is a signal's name (SIGKILL, SIGSTOP, SIGSEGV), ``exit`` or ``raise``; with FILE
+only the first time, when the file is not there yet.
+"""
+
+import os
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+from dualgaf.imaging.gaf import Renderer
+from dualgaf.pool.chunk import ChunkFiller
+from dualgaf.pool.messages import TEXT_LIMIT, Job, map_windows, receive, send
+from dualgaf.store.writer import DescriptorWriter
+
+
+def run_worker(descriptor: int) -> int:
+    """Serve the supervisor behind this socket until it hangs up; returns the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    channel = socket.socket(fileno=descriptor)
+    filler: ChunkFiller | None = None
+    try:
+        send(channel, {"kind": "hello", "pid": os.getpid(), "torch": "torch" in sys.modules})
+        while True:
+            message, descriptors = receive(channel)
+            if message is None:
+                return 0
+            if message["kind"] == "job":
+                filler = _filler(Job.from_message(message), *descriptors)
+            elif filler is not None:
+                send(channel, _fill(filler, message))
+    except (BrokenPipeError, ConnectionResetError):
+        return 0  # the supervisor is gone; its kernel objects go with it
+
+
+def _filler(job: Job, store: int, source: int) -> ChunkFiller:
+    windows = map_windows(job, source)
+    os.close(source)
+    bounds = None if job.bounds is None else np.array(job.bounds)
+    renderer = Renderer(job.recipe, job.window_size, bounds)
+    return ChunkFiller(renderer, windows, DescriptorWriter(job.layout, job.place, store, b""))
+
+
+def _fill(filler: ChunkFiller, message: dict[str, int]) -> dict[str, object]:
+    chunk = message["chunk"]
+    try:
+        _suffer(chunk)
+        filler.fill(message["first"], message["last"])
+    except Exception as error:
+        return {
+            "kind": "failed",
+            "chunk": chunk,
+            "error": type(error).__name__,
+            "text": str(error)[:TEXT_LIMIT],
+            "trace": traceback.format_exc()[-TEXT_LIMIT:],
+        }
+    return {"kind": "done", "chunk": chunk}
+
+
+def _suffer(chunk: int) -> None:
+    fault = os.environ.get("DUALGAF_FAULT")
+    if fault is None:
+        return
+    kind, number, *flag = fault.split(":")
+    if int(number) != chunk or (flag and Path(flag[0]).exists()):
+        return
+    if flag:
+        Path(flag[0]).touch()
+    if kind == "exit":
+        os._exit(0)
+    if kind == "raise":
+        raise RuntimeError("a fault on purpose")
+    os.kill(os.getpid(), getattr(signal, kind))

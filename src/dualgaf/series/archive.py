@@ -1,0 +1,234 @@
+"""Sets of the UCR and UEA archive by name, with their official split, read by aeon.
+
+Where a set is looked for:
+
+1. ``root`` is given: in that folder, in ROOT/NAME and in each folder directly below ROOT, and
+   nowhere else. Files are NAME_TRAIN and NAME_TEST with the ending .ts, .tsv or .txt.
+2. Else among the sets that aeon brings along in its wheel.
+3. Else it is downloaded by aeon (``download=True``).
+
+A .tsv or .txt file holds one case a row, the class first. A case that is shorter than the longest
+ends in NaN there, which is cut off; a missing value in the middle stays for the ``nan`` policy.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from dualgaf.errors import ConfigError, SourceError
+from dualgaf.series.arrays import Array
+from dualgaf.series.lengths import check_ragged_rule
+from dualgaf.series.missing import check_nan_policy, repair_nan
+from dualgaf.series.series import SeriesSet, join_sets
+from dualgaf.series.source import check_window
+from dualgaf.series.splits import SplitSettings
+
+_ENDINGS = (".ts", ".tsv", ".txt")
+_MARKS = {"TRAIN": "train", "TEST": "test"}
+
+
+@dataclass(frozen=True)
+class ArchiveSource:
+    """A set of the UCR/UEA archive.
+
+    Raises:
+        ConfigError: a setting has a value that is not allowed.
+
+    Example:
+        >>> ArchiveSource("JapaneseVowels").ragged
+        'resample'
+    """
+
+    name: str = "BasicMotions"
+    """Name in the archive, upper and lower case as there."""
+    root: str | Path | None = None
+    """Folder with the files; None = the sets bundled with aeon, then its download."""
+    download: bool = True
+    """Whether aeon may download a set that is not bundled."""
+    ragged: str = "resample"
+    """Rule for series of unequal length, see `dualgaf.series.lengths`."""
+    nan: str = "error"
+    """``error`` or ``interpolate``, see `dualgaf.series.missing`."""
+    window_size: int | None = None
+    """T, steps in a window; None = each case is one window."""
+    stride: int | None = None
+    """Steps between the starts of two windows; None = ``window_size``."""
+    split: SplitSettings = field(default_factory=SplitSettings)
+    """``official``: the archive's train and test; val is taken from train."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"[\w.-]+", self.name):
+            raise ConfigError(
+                f"data.name={self.name!r} is not allowed; allowed: the name of one set of the "
+                "UCR/UEA archive; type data.name=BasicMotions"
+            )
+        if not isinstance(self.download, bool):
+            raise ConfigError(
+                f"data.download={self.download!r} is not allowed; allowed: true, false; "
+                "type data.download=true"
+            )
+        if self.root is not None and (not isinstance(self.root, str | Path) or not str(self.root)):
+            raise ConfigError(
+                f"data.root={self.root!r} is not allowed; allowed: a folder, or null for the sets "
+                "bundled with aeon; type data.root=FOLDER"
+            )
+        check_nan_policy(self.nan)
+        check_ragged_rule(self.ragged)
+        check_window(self.window_size, self.stride)
+        object.__setattr__(self, "split", SplitSettings.of(self.split))
+
+    def load(self) -> SeriesSet:
+        """Training and test cases as one set, marked with their split.
+
+        Returns:
+            The set; `Origin` counts the steps of a file's cases end to end.
+
+        Raises:
+            SourceError: aeon is missing, the set is not found, broken, or a regression problem.
+            SeriesError: ``nan="error"`` and a value is missing.
+
+        Example:
+            >>> basic_motions = ArchiveSource("BasicMotions").load()
+            >>> len(basic_motions), basic_motions.n_channels, basic_motions.lengths[0]
+            (80, 6, 100)
+        """
+        _aeon()
+        folder = self._folder()
+        parts = []
+        for half, mark in _MARKS.items():
+            if folder is None:
+                file, (x, y) = f"{self.name}_{half}.ts", self._downloaded(half.lower())
+            else:
+                path = _file(folder, self.name, half)
+                file, (x, y) = path.name, _read(path)
+            part = SeriesSet.from_arrays(x, y, official=mark, name=file)
+            parts.append(repair_nan(part, self.nan))
+        return join_sets(parts, self.name)
+
+    def _folder(self) -> Path | None:
+        """Where both files are; None = they have to be downloaded."""
+        if self.root is None:
+            bundled = _bundled_folder() / self.name
+            if _complete(bundled, self.name):
+                return bundled
+            if not self.download:
+                raise SourceError(self._not_found("data.download=false and it is not bundled"))
+            return None
+        root = Path(self.root).expanduser()
+        if not root.is_dir():
+            raise SourceError(
+                f"there is no folder {root}; type data.root=FOLDER, or data.root=null for the sets "
+                "bundled with aeon"
+            )
+        found = next((f for f in _folders(root) if _complete(f, self.name)), None)
+        if found is None:
+            needed = f"{self.name}_TRAIN and {self.name}_TEST (.ts, .tsv or .txt)"
+            raise SourceError(self._not_found(f"{needed} are not in {root} or a folder in it"))
+        return found
+
+    def _downloaded(self, half: str) -> tuple[Any, Any]:
+        try:
+            x, y = _aeon().load_classification(self.name, split=half)
+        except (OSError, ValueError, BadZipFile) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise SourceError(self._not_found(f"aeon's download failed ({reason})")) from error
+        return x, y
+
+    def _not_found(self, reason: str) -> str:
+        bundled = sorted(_names([f for f in _bundled_folder().iterdir() if f.is_dir()]))
+        local = [] if self.root is None else sorted(_names(_folders(Path(self.root).expanduser())))
+        known = local if self.root is not None else bundled
+        close = get_close_matches(self.name, known, n=3, cutoff=0.5)
+        told = [f"set {self.name!r} was not found: {reason}"]
+        if close:
+            told.append(f"close: {', '.join(close)}")
+        if self.root is not None:
+            told.append(f"found there: {', '.join(local) or 'no set'}")
+        told.append(f"bundled: {', '.join(bundled)}")
+        hint = "data.root=null for a bundled set" if self.root is not None else "data.root=FOLDER"
+        return "; ".join([*told, f"type data.name={close[0] if close else 'NAME'} or {hint}"])
+
+
+def _aeon() -> Any:
+    try:
+        import aeon.datasets
+    except ImportError as error:
+        raise SourceError(
+            'sets of the UCR/UEA archive need aeon; type pip install "dualgaf[datasets]"'
+        ) from error
+    return aeon.datasets
+
+
+def _bundled_folder() -> Path:
+    return Path(_aeon().__file__).parent / "data"
+
+
+def _folders(root: Path) -> list[Path]:
+    return [root, *sorted(path for path in root.iterdir() if path.is_dir())]
+
+
+def _file(folder: Path, name: str, half: str) -> Path:
+    paths = (folder / f"{name}_{half}{ending}" for ending in _ENDINGS)
+    return next(path for path in paths if path.is_file())
+
+
+def _complete(folder: Path, name: str) -> bool:
+    return name in _names([folder])
+
+
+def _names(folders: Iterable[Path]) -> set[str]:
+    """Names of all sets whose two files are in one of these folders."""
+    names: set[str] = set()
+    for folder in folders:
+        files = list(folder.iterdir()) if folder.is_dir() else []
+        stems = {file.stem for file in files if file.suffix in _ENDINGS}
+        trains = {stem.removesuffix("_TRAIN") for stem in stems if stem.endswith("_TRAIN")}
+        names |= {name for name in trains if f"{name}_TEST" in stems}
+    return names
+
+
+def _read(path: Path) -> tuple[Any, Any]:
+    readers = {".ts": _read_ts, ".tsv": _read_tsv, ".txt": _read_txt}
+    try:
+        x, y, is_classes = readers[path.suffix](path)
+    except (OSError, ValueError, IndexError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path.name} cannot be read: {reason}") from error
+    if not is_classes:
+        raise SourceError(
+            f"{path.name} is a regression problem (its header has no classLabel true); needed: a "
+            "classification problem; type data.name=BasicMotions"
+        )
+    return x, y
+
+
+def _read_ts(path: Path) -> tuple[Any, Any, bool]:
+    x, y, meta = _aeon().load_from_ts_file(str(path), return_meta_data=True)
+    return x, y, bool(meta["classlabel"])
+
+
+def _read_tsv(path: Path) -> tuple[Any, Any, bool]:
+    x, y = _aeon().load_from_tsv_file(str(path))
+    return _without_padding(np.asarray(x, dtype=np.float64)), y, True
+
+
+def _read_txt(path: Path) -> tuple[Any, Any, bool]:
+    with path.open(encoding="utf-8") as lines:
+        delimiter = "," if "," in lines.readline() else None
+    rows = np.loadtxt(path, delimiter=delimiter, ndmin=2)
+    return _without_padding(rows[:, None, 1:]), rows[:, 0], True
+
+
+def _without_padding(x: Array) -> Any:
+    """Univariate cases as a list if some end in NaN, else as they are."""
+    finite = ~np.isnan(x[:, 0])
+    lengths = x.shape[2] - np.argmax(finite[:, ::-1], axis=1)
+    if (lengths == x.shape[2]).all():
+        return x
+    return [case[:, :length] for case, length in zip(x, lengths, strict=True)]

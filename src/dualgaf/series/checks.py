@@ -1,0 +1,97 @@
+"""What must hold for splits, whoever made them.
+
+No row of a file or array is in two splits; where groups are promised to stay whole, no group is in
+two of train, val and test; train has two classes or more, and every class of val and test.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from dualgaf.errors import SplitError
+from dualgaf.series.series import SeriesSet
+
+
+class _Rows(NamedTuple):
+    source: str
+    first: int
+    last: int
+    split: str
+
+
+def check_disjoint(splits: Mapping[str, SeriesSet], whole_groups: bool = False) -> None:
+    """Raise unless no row, and no group if promised, is in two splits.
+
+    Args:
+        splits: sets whose origins still describe their rows (before any change of length).
+        whole_groups: also check that no group is in two of train, val and test.
+
+    Raises:
+        SplitError: names the rows, or the group, and both splits.
+
+    Example:
+        >>> import numpy as np
+        >>> one = SeriesSet.from_arrays(np.zeros((1, 1, 4)))
+        >>> check_disjoint({"train": one, "val": one})
+        Traceback (most recent call last):
+        ...
+        dualgaf.errors.SplitError: rows 0 to 3 of arrays are in train and in val; ...
+    """
+    rows = sorted(
+        _Rows(origin.source, origin.first_row, origin.first_row + length, name)
+        for name, split in splits.items()
+        for origin, length in zip(split.origins, split.lengths, strict=True)
+    )
+    # The interval that reaches furthest so far, of each split: an overlap need not be a neighbour.
+    furthest: dict[str, _Rows] = {}
+    for own in rows:
+        for other in furthest.values():
+            if other.split != own.split and other.source == own.source and own.first < other.last:
+                raise SplitError(
+                    f"rows {own.first} to {min(own.last, other.last) - 1} of {own.source} are in "
+                    f"{other.split} and in {own.split}; a row may be in one split only"
+                )
+        known = furthest.get(own.split)
+        if known is None or known.source != own.source or known.last < own.last:
+            furthest[own.split] = own
+    if whole_groups:
+        _check_groups(splits)
+
+
+def _check_groups(splits: Mapping[str, SeriesSet]) -> None:
+    home: dict[str, str] = {}
+    for name in ("train", "val", "test"):
+        for group in sorted(set(splits[name].groups)) if name in splits else ():
+            if home.setdefault(group, name) != name:
+                raise SplitError(
+                    f"group {group!r} is in {home[group]} and in {name}; a group may be in one "
+                    "split only; type split.method=group, or split.method=time to cut groups"
+                )
+
+
+def check_labels(splits: Mapping[str, SeriesSet]) -> None:
+    """Raise unless train has two classes or more and every class of val and test.
+
+    Args:
+        splits: labelled sets under train, val and test.
+
+    Raises:
+        SplitError: names the class.
+    """
+    if "train" not in splits:
+        raise SplitError(
+            "no series is left for train; make split.val_fraction and split.test_fraction smaller"
+        )
+    known = splits["train"].class_names
+    if len(known) < 2:
+        raise SplitError(
+            f"train has one class only, {known[0]!r}; needed: two or more; add files or rows of "
+            "another class, or check where labels come from"
+        )
+    for name in ("val", "test"):
+        extra = set(splits[name].class_names) - set(known) if name in splits else set()
+        if extra:
+            raise SplitError(
+                f"{name} has class {min(extra)!r}, which train lacks (train has "
+                f"{', '.join(known[:8])}{', ...' if len(known) > 8 else ''}); add training data of "
+                "that class or leave it out"
+            )

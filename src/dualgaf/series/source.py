@@ -1,0 +1,150 @@
+"""`Source`, what every source of series offers, and `ArraySource`, series that are in memory."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from dualgaf.errors import ConfigError, SeriesError
+from dualgaf.series.lengths import check_ragged_rule
+from dualgaf.series.missing import check_nan_policy, repair_nan
+from dualgaf.series.series import SeriesSet, join_sets
+from dualgaf.series.splits import SplitSettings
+
+
+class Source(Protocol):
+    """Where series come from and how windows are to be cut from them."""
+
+    @property
+    def window_size(self) -> int | None:
+        """T, steps in a window; None = each series is one window."""
+
+    @property
+    def stride(self) -> int | None:
+        """Steps between the starts of two windows; None = ``window_size``."""
+
+    @property
+    def split(self) -> SplitSettings:
+        """How series are dealt out to train, val and test."""
+
+    @property
+    def ragged(self) -> str:
+        """Rule for series of unequal length where ``window_size`` is None."""
+
+    def load(self) -> SeriesSet:
+        """All series, with gaps repaired, not yet split or cut into windows."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArraySource:
+    """Windows in memory, split already.
+
+    Raises:
+        ConfigError: a setting has a value that is not allowed.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.zeros((8, 3, 20)), [0, 1] * 4
+        >>> len(ArraySource(train=(x, y), predict=x).load())
+        16
+    """
+
+    train: tuple[Any, Any]
+    """(x, y): (N, C, T) array or tensor, or a list of (C, L_i) arrays; N integers or strings."""
+    val: tuple[Any, Any] | None = None
+    """As ``train``; None = ``split.val_fraction`` of train, by label."""
+    test: tuple[Any, Any] | None = None
+    """As ``train``; None = no test."""
+    predict: Any = None
+    """x without labels."""
+    channel_names: tuple[str, ...] | None = None
+    """C names; None = channel_0, channel_1, ..."""
+    nan: str = "error"
+    """``error`` or ``interpolate``, see `dualgaf.series.missing`."""
+    ragged: str = "error"
+    """``resample``, ``pad``, ``truncate`` or ``error``, see `dualgaf.series.lengths`."""
+    window_size: int | None = None
+    """T; None = windows as they are given."""
+    stride: int | None = None
+    """Steps between windows; None = ``window_size``."""
+    split: SplitSettings = field(default_factory=SplitSettings)
+    """``official``: the splits as given."""
+
+    def __post_init__(self) -> None:
+        for option in ("train", "val", "test"):
+            pair = getattr(self, option)
+            needed = option == "train" or pair is not None
+            if needed and not (isinstance(pair, tuple | list) and len(pair) == 2):
+                raise ConfigError(
+                    f"{option} is {_kind(pair)}; needed: a pair (x, y); type {option}=(x, y)"
+                )
+        check_nan_policy(self.nan)
+        check_ragged_rule(self.ragged)
+        check_window(self.window_size, self.stride)
+        object.__setattr__(self, "split", SplitSettings.of(self.split))
+
+    def load(self) -> SeriesSet:
+        """All series in one set, marked with their split.
+
+        Returns:
+            The set; arrays of the right type are not copied.
+
+        Raises:
+            SeriesError: shapes, types, labels or values do not fit, or splits do not agree in
+                their channels or steps.
+        """
+        given = {"train": self.train, "val": self.val, "test": self.test}
+        pairs = {name: pair for name, pair in given.items() if pair is not None}
+        if self.predict is not None:
+            pairs["predict"] = (self.predict, None)
+        parts = []
+        for name, (x, y) in pairs.items():
+            if y is None and name != "predict":
+                raise SeriesError(f"{name}: y is None; give one label a series: {name}=(x, y)")
+            part = SeriesSet.from_arrays(
+                x, y, channel_names=self.channel_names, official=name, name=name
+            )
+            parts.append(repair_nan(part, self.nan))
+        self._check_shapes(parts)
+        return join_sets(parts, "arrays")
+
+    def _check_shapes(self, parts: list[SeriesSet]) -> None:
+        first = parts[0]
+        for part in parts[1:]:
+            if part.n_channels != first.n_channels:
+                raise SeriesError(
+                    f"{part.name} has {part.n_channels} channels, {first.name} has "
+                    f"{first.n_channels}; all splits need the same channels"
+                )
+            lengths = set(part.lengths) | set(first.lengths)
+            if self.ragged == "error" and self.window_size is None and len(lengths) > 1:
+                raise SeriesError(
+                    f"{part.name} has {_span(part)} steps, {first.name} has {_span(first)}; all "
+                    'splits need the same number; type ragged="resample", "pad" or "truncate", '
+                    "or give window_size"
+                )
+
+
+def check_window(window_size: object, stride: object) -> None:
+    """Raise ConfigError unless both are whole numbers of an allowed size, or None.
+
+    Example:
+        >>> check_window(96, None)
+    """
+    for option, value, least, typed in (
+        ("window_size", window_size, 2, 96),
+        ("stride", stride, 1, 96),
+    ):
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        if value is not None and not whole:
+            raise ConfigError(
+                f"data.{option}={value!r} is not allowed; allowed: whole numbers from {least} on; "
+                f"type data.{option}={typed}"
+            )
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _span(part: SeriesSet) -> str:
+    low, high = min(part.lengths), max(part.lengths)
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,288 @@
+"""Train, validation and test series, chosen before windows are cut.
+
+1. Series that are marked predict, or have no label, go to predict.
+2. The others are dealt out by one of four methods: as the source prescribes (`official`), by whole
+   groups (`group`), along the time axis of each series (`time`), or by label (`stratified`).
+3. The result is checked: no row is in two splits, no group is in two splits where the method
+   promises that, train knows every class.
+
+Groups are dealt out label by label: each label's groups are shuffled; the first goes to train, one
+each to the other splits as long as there are enough, and each of the rest, largest first, to the
+split that is furthest from its share of that label's steps.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+
+from dualgaf.errors import ConfigError, SplitError, unknown_choice
+from dualgaf.series.checks import check_disjoint, check_labels
+from dualgaf.series.series import SeriesSet
+
+SplitMethod = Literal["official", "group", "time", "stratified"]
+Parts = dict[str, list[int]]
+
+# Enough draws to find one with every class in train where groups hold several labels.
+_DRAWS = 32
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """How series are dealt out to train, val and test.
+
+    Raises:
+        ConfigError: a field has a value that is not allowed.
+
+    Example:
+        >>> SplitSettings("group", val_fraction=0.1)
+        SplitSettings(method='group', val_fraction=0.1, test_fraction=0.2)
+    """
+
+    method: SplitMethod = "official"
+    """``official``: as the source prescribes; ``group``: whole days, runs or subjects; ``time``:
+    the first part of each series is train, then val, then test; ``stratified``: by label."""
+    val_fraction: float = 0.2
+    """Share of the series (of the official training series with ``official``); 0 = no val."""
+    test_fraction: float = 0.2
+    """Share of the series; 0 = no test. ``official`` takes its test series from the source."""
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(SplitMethod):
+            raise ConfigError(unknown_choice("split.method", self.method, get_args(SplitMethod)))
+        for option in ("val_fraction", "test_fraction"):
+            value = getattr(self, option)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+                raise ConfigError(
+                    f"split.{option}={value!r} is not allowed; allowed: 0 to below 1; "
+                    f"type split.{option}=0.2"
+                )
+        if self.val_fraction + self.test_fraction >= 1:
+            raise ConfigError(
+                f"split.val_fraction={self.val_fraction} and split.test_fraction="
+                f"{self.test_fraction} leave nothing to train; allowed: a sum below 1; "
+                "type split.val_fraction=0.2 split.test_fraction=0.2"
+            )
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Settings as they are, or built from a mapping (a configuration file).
+
+        Example:
+            >>> SplitSettings.of({"method": "time"}).method
+            'time'
+        """
+        if isinstance(value, cls):
+            return value
+        allowed = [field.name for field in fields(cls)]
+        if not isinstance(value, Mapping):
+            raise ConfigError(
+                f"split={value!r} is not allowed; allowed: SplitSettings or a mapping with "
+                f"{', '.join(allowed)}; type split.method=group"
+            )
+        for key in value:
+            if key not in allowed:
+                raise ConfigError(unknown_choice("split", key, allowed, instead="split.method=..."))
+        return cls(**value)
+
+
+def split_series(series_set: SeriesSet, settings: SplitSettings, seed: int) -> dict[str, SeriesSet]:
+    """The series of each split.
+
+    Args:
+        series_set: all series of a source.
+        settings: method and fractions.
+        seed: the same seed gives the same split.
+
+    Returns:
+        Sets under train, val, test and predict; empty ones are absent.
+
+    Raises:
+        SplitError: no labels, too few groups, an empty training split, one class only, a class
+            that train lacks, or rows or groups in two splits.
+
+    Example:
+        >>> days = SeriesSet.from_arrays(np.zeros((10, 1, 4)), [0, 1] * 5)
+        >>> splits = split_series(days, SplitSettings("stratified"), seed=0)
+        >>> {name: len(split) for name, split in splits.items()}
+        {'train': 6, 'val': 2, 'test': 2}
+    """
+    rng = np.random.default_rng(seed)
+    official, labels = series_set.official, series_set.labels
+    labelled = [
+        index
+        for index, mark in enumerate(official)
+        if mark != "predict" and labels[index] is not None
+    ]
+    predict = sorted(set(range(len(series_set))) - set(labelled))
+    if not labelled:
+        raise SplitError(
+            f"no series of {series_set.name} has a label and is meant for training, so there is "
+            "nothing to train on; give labels: y, data.label=file or data.label_column=NAME"
+        )
+    splits = _dealt(series_set, labelled, settings, rng)
+    check_labels(splits)
+    if predict:
+        splits["predict"] = series_set.take(predict)
+    check_disjoint(splits, whole_groups=settings.method in ("official", "group"))
+    return splits
+
+
+def _dealt(
+    series_set: SeriesSet, labelled: list[int], settings: SplitSettings, rng: np.random.Generator
+) -> dict[str, SeriesSet]:
+    if settings.method == "time":
+        return _by_time(series_set, labelled, settings)
+    if settings.method == "official":
+        parts = _official(series_set, labelled, settings, rng)
+    else:
+        shares = _shares(val=settings.val_fraction, test=settings.test_fraction)
+        own = settings.method == "stratified"
+        parts = _by_group(series_set, labelled, shares, rng, own)
+    ordered = ((name, parts.get(name, [])) for name in ("train", "val", "test"))
+    return {name: series_set.take(sorted(chosen)) for name, chosen in ordered if chosen}
+
+
+def _shares(**fractions: float) -> dict[str, float]:
+    wanted = {name: fraction for name, fraction in fractions.items() if fraction > 0}
+    return {"train": 1.0 - sum(wanted.values()), **wanted}
+
+
+def _official(
+    series_set: SeriesSet, labelled: list[int], settings: SplitSettings, rng: np.random.Generator
+) -> Parts:
+    parts: Parts = defaultdict(list)
+    for index in labelled:
+        mark = series_set.official[index]
+        if mark is None:
+            raise SplitError(
+                f"split.method=official, but {series_set.name} prescribes no split for "
+                f"{series_set.describe(index)}; allowed here: group, time, stratified; "
+                "type split.method=group"
+            )
+        parts[mark].append(index)
+    if not parts["train"]:
+        raise SplitError(
+            f"{series_set.name} prescribes no series for train, only "
+            f"{', '.join(name for name, chosen in parts.items() if chosen)}; "
+            "type split.method=group"
+        )
+    if not parts["val"] and settings.val_fraction > 0:
+        shares = _shares(val=settings.val_fraction)
+        parts |= _by_group(series_set, parts["train"], shares, rng, own=False)
+    return parts
+
+
+def _by_time(
+    series_set: SeriesSet, labelled: list[int], settings: SplitSettings
+) -> dict[str, SeriesSet]:
+    pieces: dict[str, list[tuple[int, int, int]]] = {"train": [], "val": [], "test": []}
+    for index in labelled:
+        length = series_set.values[index].shape[1]
+        test_first = length - round(length * settings.test_fraction)
+        val_first = test_first - round(length * settings.val_fraction)
+        cuts = (0, val_first, test_first, length)
+        for name, first, last in zip(pieces, cuts, cuts[1:], strict=False):
+            if first < last:
+                pieces[name].append((index, first, last))
+    return {name: series_set.cut(chosen) for name, chosen in pieces.items() if chosen}
+
+
+def _by_group(
+    series_set: SeriesSet,
+    chosen: list[int],
+    shares: Mapping[str, float],
+    rng: np.random.Generator,
+    own: bool,
+) -> Parts:
+    """Series of ``chosen`` by split; ``own``: each series is its own group."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for index in chosen:
+        members[str(index) if own else series_set.groups[index]].append(index)
+    _check_enough(series_set, members, shares, own)
+    classes = {series_set.labels[index] for index in chosen}
+    for _ in range(_DRAWS):
+        parts = _deal_groups(series_set, list(members.values()), shares, rng)
+        if {series_set.labels[index] for index in parts["train"]} == classes:
+            break
+    empty = [name for name in shares if not parts[name]]
+    if empty:
+        counts = Counter(_majority(series_set, group) for group in members.values())
+        raise SplitError(
+            f"no {_unit(own)} is left for {' and '.join(empty)}: {_counted(counts, own)}, and "
+            f"train needs one of each class; type split.{empty[0]}_fraction=0, split.method=time, "
+            "or add data"
+        )
+    return parts
+
+
+def _deal_groups(
+    series_set: SeriesSet,
+    groups: Sequence[list[int]],
+    shares: Mapping[str, float],
+    rng: np.random.Generator,
+) -> Parts:
+    strata: dict[str, list[list[int]]] = defaultdict(list)
+    for group in groups:
+        strata[_majority(series_set, group)].append(group)
+    parts: Parts = {name: [] for name in shares}
+    filled = dict.fromkeys(shares, 0.0)
+    for label in sorted(strata):
+        stratum = strata[label]
+        shuffled = [stratum[i] for i in rng.permutation(len(stratum))]
+        sizes = [sum(series_set.values[index].shape[1] for index in group) for group in shuffled]
+        # Splits that are behind over all labels come first where a label has too few groups.
+        order = sorted(shares, key=lambda name: (name != "train", filled[name] / shares[name]))
+        for name, position in _deal(sizes, shares, order):
+            parts[name] += shuffled[position]
+            filled[name] += sizes[position]
+    return parts
+
+
+def _deal(
+    sizes: Sequence[int], shares: Mapping[str, float], order: Sequence[str]
+) -> list[tuple[str, int]]:
+    """(split, position) of each group of one label, given the steps in each group."""
+    dealt = list(zip(order, range(len(sizes)), strict=False))
+    given = dict.fromkeys(shares, 0)
+    for name, position in dealt:
+        given[name] += sizes[position]
+    total = sum(sizes)
+    rest = sorted(range(len(dealt), len(sizes)), key=lambda position: -sizes[position])
+    for position in rest:
+        name = max(shares, key=lambda split: shares[split] * total - given[split])
+        given[name] += sizes[position]
+        dealt.append((name, position))
+    return dealt
+
+
+def _majority(series_set: SeriesSet, group: Sequence[int]) -> str:
+    """Label with most steps in a group, the first by alphabet among equals."""
+    steps: Counter[str] = Counter()
+    for index in group:
+        steps[str(series_set.labels[index])] += series_set.values[index].shape[1]
+    return min(steps, key=lambda label: (-steps[label], label))
+
+
+def _check_enough(
+    series_set: SeriesSet, members: Mapping[str, Any], shares: Mapping[str, float], own: bool
+) -> None:
+    if len(members) >= len(shares):
+        return
+    names = "" if own else f" ({', '.join(list(members)[:5])})"
+    raise SplitError(
+        f"{series_set.name} has {len(members)} {_unit(own)}(s){names} for {len(shares)} splits "
+        f"({', '.join(shares)}); type split.method=time, or split.val_fraction=0 or "
+        "split.test_fraction=0, or add data"
+    )
+
+
+def _unit(own: bool) -> str:
+    return "series" if own else "group"
+
+
+def _counted(counts: Counter[str], own: bool) -> str:
+    shown = [f"class {label!r} has {n}" for label, n in sorted(counts.items())[:6]]
+    return f"{', '.join(shown)}{', ...' if len(counts) > 6 else ''} {_unit(own)}(s)"

@@ -1,0 +1,120 @@
+"""Where the bytes of a store come from, and the ladder between the places.
+
+* ``memfd``: anonymous shared memory. It has no name, so nothing can be left behind; it is gone when
+  the last process that holds it is gone, also after kill -9; /dev/shm's size does not bound it.
+* ``file``: a file without a name (O_TMPFILE, else created and unlinked at once): as free of
+  leftovers, and its pages can be written back, so it is the answer to "memory is short".
+* ``private``: memory of this process, for builds that no other process reads.
+
+`open_writer` tries the places in their order. A refusal is one warning that says what to change;
+when all refuse, the error lists every place with its reason.
+"""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dualgaf.errors import LadderWarning, StoreFullError
+from dualgaf.machine import disk_free, format_bytes, memory_headroom
+from dualgaf.store.layout import StoreLayout
+from dualgaf.store.writer import DescriptorWriter, PrivateWriter, StoreWriter, memory_reserve
+
+MEMFD_NAME = "dualgaf-store"
+
+_ADVICE = {
+    "memfd": "free memory, choose storage=uint8, layout=packed or a smaller image_size, or "
+    "images=on_device",
+    "file": "set TMPDIR to a folder with more room, or use images=on_device",
+    "private": "free memory, or use images=on_device",
+}
+
+
+def open_writer(
+    layout: StoreLayout, places: Sequence[str], folder: Path | None = None
+) -> StoreWriter:
+    """A writer for a new store in the first place that has room for it.
+
+    Args:
+        layout: rows, shape, type.
+        places: ``memfd``, ``file``, ``private``, in the order to try.
+        folder: where anonymous files go; the system's temporary folder when left out.
+
+    Returns:
+        The writer; use it in a ``with`` block, which frees an unsealed store.
+
+    Raises:
+        StoreFullError: no place has room; the text lists each with its reason.
+    """
+    openers: dict[str, Callable[[], StoreWriter]] = {
+        "memfd": lambda: _open_memfd(layout),
+        "file": lambda: _open_file(layout, folder or Path(tempfile.gettempdir())),
+        "private": lambda: _open_private(layout),
+    }
+    refusals: list[str] = []
+    for place in places:
+        try:
+            writer = openers[place]()
+        except OSError as error:
+            refusals.append(f"{place}: {_reason(error)} ({_ADVICE[place]})")
+            continue
+        if refusals:
+            warnings.warn(
+                f"the images go to {_WORDS[place]} instead of memory; " + "; ".join(refusals),
+                LadderWarning,
+                stacklevel=2,
+            )
+        return writer
+    raise StoreFullError(
+        f"no place for a store of {format_bytes(layout.total_bytes)}: " + "; ".join(refusals)
+    )
+
+
+_WORDS = {"memfd": "shared memory", "file": "an anonymous disk file", "private": "private memory"}
+
+
+def _open_memfd(layout: StoreLayout) -> StoreWriter:
+    _check_memory(layout)
+    if not hasattr(os, "memfd_create"):
+        raise StoreFullError("this system has no memfd_create")
+    descriptor = os.memfd_create(MEMFD_NAME, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    return DescriptorWriter.begin(layout, "memfd", descriptor)
+
+
+def _open_file(layout: StoreLayout, folder: Path) -> StoreWriter:
+    free = disk_free(folder)
+    if free < layout.total_bytes:
+        raise StoreFullError(f"{folder} has {format_bytes(free)} free")
+    return DescriptorWriter.begin(layout, "file", _anonymous_file(folder))
+
+
+def _open_private(layout: StoreLayout) -> StoreWriter:
+    _check_memory(layout)
+    return PrivateWriter(layout)
+
+
+def _anonymous_file(folder: Path) -> int:
+    if hasattr(os, "O_TMPFILE"):
+        try:
+            return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError:
+            pass  # overlay and network file systems may lack it; a real refusal comes again below
+    descriptor, path = tempfile.mkstemp(prefix="dualgaf-", dir=folder)
+    Path(path).unlink()
+    return descriptor
+
+
+def _check_memory(layout: StoreLayout) -> None:
+    headroom = memory_headroom()
+    reserve = memory_reserve()
+    if layout.total_bytes + reserve > headroom.bytes:
+        raise StoreFullError(
+            f"{format_bytes(headroom.bytes)} of memory are left ({headroom.limited_by}), of which "
+            f"{format_bytes(reserve)} stay in reserve, and the store takes "
+            f"{format_bytes(layout.total_bytes)}"
+        )
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,106 @@
+"""`StoreHandle`: the few hundred bytes by which another process finds a store without a name.
+
+The file is opened through ``/proc/PID/fd/N`` of a process that holds it. Before that, everything
+that could have changed is compared: the boot, the process and its start time (a process number may
+be given anew), the target of the link (so that no stranger's socket or pipe is ever opened); after
+it, the inode, the size and the nonce in the header.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from dualgaf.errors import HandleError
+from dualgaf.store.layout import HEADER_BYTES, StoreLayout
+
+
+@dataclass(frozen=True)
+class StoreHandle:
+    """Names a sealed store on this machine."""
+
+    boot: str
+    """Identity of this boot of the machine."""
+    pid: int
+    """A process that holds the store open."""
+    pid_namespace: int
+    """Inode of its process namespace."""
+    started: str
+    """Start time of that process, in clock ticks since boot."""
+    descriptor: int
+    """The number of the open file in that process."""
+    inode: int
+    """Inode of the file."""
+    link: str
+    """Where the link in /proc points."""
+    nonce: bytes
+    """Random bytes in the header."""
+    layout: StoreLayout
+    """Rows, shape, type."""
+    backing: str
+    """``memfd`` or ``file``."""
+
+    @classmethod
+    def of(cls, descriptor: int, nonce: bytes, layout: StoreLayout, backing: str) -> Self:
+        """The handle of a file that this process holds open."""
+        return cls(
+            boot=_boot(),
+            pid=os.getpid(),
+            pid_namespace=_namespace(),
+            started=_started(os.getpid()),
+            descriptor=descriptor,
+            inode=os.fstat(descriptor).st_ino,
+            link=str(Path(f"/proc/self/fd/{descriptor}").readlink()),
+            nonce=nonce,
+            layout=layout,
+            backing=backing,
+        )
+
+
+def open_handle(handle: StoreHandle) -> int:
+    """A descriptor of the store that the handle names.
+
+    Raises:
+        HandleError: the owner is gone, or what is there is another file.
+    """
+    if (handle.boot, handle.pid_namespace) != (_boot(), _namespace()):
+        raise HandleError("the store belongs to another machine, boot or container")
+    path = Path(f"/proc/{handle.pid}/fd/{handle.descriptor}")
+    try:
+        started, link = _started(handle.pid), str(path.readlink())
+    except OSError as error:
+        raise HandleError(f"process {handle.pid}, which held the store, is gone") from error
+    if started != handle.started or link != handle.link:
+        raise HandleError(f"process {handle.pid} no longer holds the store")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise HandleError(f"the store of process {handle.pid} cannot be opened: {error}") from error
+    try:
+        _check_contents(handle, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_contents(handle: StoreHandle, descriptor: int) -> None:
+    found = os.fstat(descriptor)
+    if (found.st_ino, found.st_size) != (handle.inode, handle.layout.total_bytes):
+        raise HandleError("the handle names another file than the store")
+    layout, nonce = StoreLayout.from_header(os.pread(descriptor, HEADER_BYTES, 0))
+    if (layout, nonce) != (handle.layout, handle.nonce):
+        raise HandleError("the handle names another store")
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _namespace() -> int:
+    return Path("/proc/self/ns/pid").stat().st_ino
+
+
+def _started(pid: int) -> str:
+    # The name, in brackets, may hold blanks: count the fields after it.
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

@@ -1,0 +1,104 @@
+"""`Store`: sealed rows that many processes read, and how another process comes to them.
+
+Every reader maps the bytes privately and writable: reading copies nothing, and a change made in
+place lands in a page of that reader alone. What is pickled is a handle of some hundred bytes;
+unpickling maps the same memory again.
+"""
+
+import mmap
+import os
+import weakref
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from dualgaf.errors import HandleError
+from dualgaf.store.handle import StoreHandle, open_handle
+from dualgaf.store.layout import HEADER_BYTES, StoreLayout
+
+Array = npt.NDArray[Any]
+
+
+class Store:
+    """N rows, read-only for everybody once built.
+
+    Made by `StoreWriter.seal` and `attach`. Arrays taken from it stay valid after `close`.
+    """
+
+    def __init__(self, layout: StoreLayout, backing: str, array: Array, nonce: bytes) -> None:
+        self.layout = layout
+        self.backing = backing
+        self.array = array
+        """(N, *row_shape); changing it in place changes this process' view only."""
+        self._nonce = nonce
+        self._descriptor: int | None = None
+        self._closer: weakref.finalize[..., Any] | None = None
+
+    @classmethod
+    def from_descriptor(
+        cls, layout: StoreLayout, backing: str, descriptor: int, nonce: bytes
+    ) -> Self:
+        """Map an open file that holds a header and rows; the store owns the descriptor."""
+        try:
+            mapped = mmap.mmap(
+                descriptor,
+                layout.total_bytes,
+                flags=mmap.MAP_PRIVATE,
+                prot=mmap.PROT_READ | mmap.PROT_WRITE,
+            )
+        except BaseException:
+            os.close(descriptor)
+            raise
+        # frombuffer holds the map open for as long as any array of it lives.
+        flat = np.frombuffer(mapped, dtype=layout.dtype, offset=HEADER_BYTES)
+        store = cls(layout, backing, flat.reshape(layout.n_rows, *layout.row_shape), nonce)
+        store._descriptor = descriptor
+        store._closer = weakref.finalize(store, os.close, descriptor)
+        return store
+
+    @classmethod
+    def from_array(cls, layout: StoreLayout, rows: Array) -> Self:
+        """A store in private memory of this process."""
+        return cls(layout, "private", rows, b"")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows."""
+        return self.layout.data_bytes
+
+    @property
+    def handle(self) -> StoreHandle:
+        """What another process on this machine needs to map the store.
+
+        Raises:
+            HandleError: the store is in private memory, or closed.
+        """
+        if self._descriptor is None:
+            raise HandleError(
+                "a store in private memory cannot be sent to another process; type "
+                "parallel.shm=true, or num_workers=0"
+                if self.backing == "private"
+                else "the store is closed"
+            )
+        return StoreHandle.of(self._descriptor, self._nonce, self.layout, self.backing)
+
+    def close(self) -> None:
+        """Give the descriptor back; memory is freed when the last array is gone. May come twice."""
+        if self._closer is not None:
+            self._closer()
+        self._descriptor = None
+        self.array = np.empty((0, *self.layout.row_shape), dtype=self.layout.dtype)
+
+    def __reduce__(self) -> tuple[Any, tuple[StoreHandle]]:
+        return attach, (self.handle,)
+
+
+def attach(handle: StoreHandle) -> Store:
+    """Map the store that a handle names.
+
+    Raises:
+        HandleError: the owner is gone, or what is there is another file.
+    """
+    descriptor = open_handle(handle)
+    return Store.from_descriptor(handle.layout, handle.backing, descriptor, handle.nonce)

@@ -1,0 +1,201 @@
+"""Filling a store: `write_rows` copies finished rows to where they belong; `seal` ends it.
+
+A descriptor is filled by ``pwrite`` from a block that is still in the processor's cache, not by
+writing into a mapping. So a full disk or a full tmpfs is an error and never a SIGBUS; no writable
+mapping exists, so the store can be sealed; and workers take no page faults. There is no reservation
+either: reserving tmpfs beyond a cgroup's limit makes the kernel kill the process instead of
+refusing. `check_headroom` is called between chunks and stops while there is still room.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from dualgaf.errors import StoreFullError
+from dualgaf.machine import format_bytes, memory_headroom
+from dualgaf.store.layout import HEADER_BYTES, StoreLayout
+from dualgaf.store.store import Store
+
+Array = npt.NDArray[Any]
+
+CHECK_BYTES = 64 << 20
+"""Headroom is read again each time this much was written."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
+
+
+def memory_reserve() -> int:
+    """Bytes that a build leaves to the rest of the machine: 1 GiB or a tenth, at most half."""
+    headroom = memory_headroom().bytes
+    return min(max(1 << 30, headroom // 10), headroom // 2)
+
+
+class StoreWriter(ABC):
+    """A store that is being filled. Leaving its ``with`` block unsealed frees it."""
+
+    layout: StoreLayout
+    """Rows, shape, type."""
+    place: str
+    """``memfd``, ``file`` or ``private``."""
+    descriptor: int | None
+    """The open file that holds the rows; None for private memory."""
+
+    @abstractmethod
+    def write_rows(self, first: int, rows: Array) -> None:
+        """Put rows first, first + 1, ... in their place.
+
+        Raises:
+            StoreFullError: the place is full.
+        """
+
+    @abstractmethod
+    def allocated_bytes(self) -> int:
+        """Bytes of memory that the store has taken so far; 0 for a disk file."""
+
+    @abstractmethod
+    def seal(self) -> Store:
+        """End the filling; the store can only be read from now on."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Free everything. Does nothing after `seal`."""
+
+    def check_headroom(self) -> None:  # noqa: B027  # only shared memory has something to check
+        """Stop before memory is short; called between chunks.
+
+        Raises:
+            StoreFullError: what is still to be written would not fit any more.
+        """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.abort()
+
+
+# The methods of the two writers below are documented by StoreWriter.
+# ruff: noqa: D102
+
+
+class DescriptorWriter(StoreWriter):
+    """Rows in a memfd or an anonymous file."""
+
+    def __init__(self, layout: StoreLayout, place: str, descriptor: int, nonce: bytes) -> None:
+        self.layout = layout
+        self.place = place
+        self.descriptor: int | None = descriptor
+        self._nonce = nonce
+        self._checked_at = 0
+
+    @classmethod
+    def begin(cls, layout: StoreLayout, place: str, descriptor: int) -> Self:
+        """A writer over a new empty file, which it owns from now on."""
+        nonce = secrets.token_bytes(16)
+        writer = cls(layout, place, descriptor, nonce)
+        try:
+            os.ftruncate(descriptor, layout.total_bytes)  # sparse: takes no memory yet
+            writer._write(layout.header(nonce), 0)
+        except BaseException:
+            writer.abort()
+            raise
+        return writer
+
+    def write_rows(self, first: int, rows: Array) -> None:
+        self._write(
+            np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data, self.layout.offset(first)
+        )
+
+    def allocated_bytes(self) -> int:
+        if self.place != "memfd" or self.descriptor is None:
+            return 0
+        return os.fstat(self.descriptor).st_blocks * 512
+
+    def check_headroom(self) -> None:
+        taken = self.allocated_bytes()
+        if self.place != "memfd" or taken < self._checked_at + CHECK_BYTES:
+            return
+        self._checked_at = taken
+        headroom, missing = memory_headroom(), self.layout.total_bytes - taken
+        if headroom.bytes < missing:
+            raise StoreFullError(
+                errno.ENOMEM,
+                f"memory became short while building: {format_bytes(headroom.bytes)} are left "
+                f"({headroom.limited_by}), {format_bytes(missing)} are still to be written",
+            )
+
+    def seal(self) -> Store:
+        if self.descriptor is None:
+            raise ValueError("the store was sealed or freed before")
+        if self.place == "memfd":
+            seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
+        descriptor, self.descriptor = self.descriptor, None
+        return Store.from_descriptor(self.layout, self.place, descriptor, self._nonce)
+
+    def abort(self) -> None:
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+    def _write(self, data: bytes | memoryview, offset: int) -> None:
+        assert self.descriptor is not None
+        view = memoryview(data)
+        while len(view):
+            try:
+                written = os.pwrite(self.descriptor, view, offset)
+            except OSError as error:
+                if error.errno in _FULL:
+                    raise StoreFullError(
+                        error.errno,
+                        f"{self.place} is full after "
+                        f"{format_bytes(max(0, offset - HEADER_BYTES))}: {error.strerror}",
+                    ) from error
+                raise
+            view, offset = view[written:], offset + written
+
+
+class PrivateWriter(StoreWriter):
+    """Rows in memory of this process."""
+
+    def __init__(self, layout: StoreLayout) -> None:
+        self.layout = layout
+        self.place = "private"
+        self.descriptor = None
+        self._rows: Array | None = None
+        with contextlib.suppress(MemoryError):
+            self._rows = np.empty((layout.n_rows, *layout.row_shape), dtype=layout.dtype)
+        if self._rows is None:
+            raise StoreFullError(errno.ENOMEM, "the system refuses that much memory")
+
+    def rows(self, first: int, last: int) -> Array:
+        """A view of these rows, to draw into without a copy."""
+        assert self._rows is not None
+        return self._rows[first:last]
+
+    def write_rows(self, first: int, rows: Array) -> None:
+        self.rows(first, first + len(rows))[:] = rows
+
+    def allocated_bytes(self) -> int:
+        return 0  # private memory of this process is counted by the meter itself
+
+    def seal(self) -> Store:
+        assert self._rows is not None
+        rows, self._rows = self._rows, None
+        return Store.from_array(self.layout, rows)
+
+    def abort(self) -> None:
+        self._rows = None

@@ -1,0 +1,63 @@
+"""The table at the end of a sweep: one row a job, its overrides and its metrics."""
+
+import csv
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+log = logging.getLogger(__name__)
+
+SHOWN = ("val/acc", "test/acc", "test/f1_macro", "build/seconds", "build/backend", "build/cache")
+"""Metrics in the printed table, beside the overrides; sweep.csv has all of them."""
+
+
+class SweepTable(Callback):
+    """Hydra callback: writes ``sweep.csv`` into the multirun folder and prints it."""
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Collect ``metrics.json`` of every job."""
+        folder = Path(config.hydra.sweep.dir)
+        rows = [_row(job) for job in sorted(folder.glob("*/.hydra"), key=_number)]
+        if not rows:
+            return
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        with (folder / "sweep.csv").open("w", newline="") as file:
+            table = csv.DictWriter(file, columns)
+            table.writeheader()
+            table.writerows(rows)
+        shown = [key for key in columns if key in SHOWN or "/" not in key]
+        log.info("sweep of %d jobs: %s\n%s", len(rows), folder / "sweep.csv", _text(rows, shown))
+
+
+def _number(hydra_folder: Path) -> tuple[int, str]:
+    name = hydra_folder.parent.name
+    return (int(name), "") if name.isdigit() else (1 << 30, name)
+
+
+def _row(hydra_folder: Path) -> dict[str, Any]:
+    job = hydra_folder.parent
+    row: dict[str, Any] = {"job": job.name}
+    for override in OmegaConf.load(hydra_folder / "overrides.yaml"):
+        key, _, value = str(override).partition("=")
+        row[key] = value
+    metrics = job / "metrics.json"
+    if metrics.is_file():
+        row.update(json.loads(metrics.read_text()))
+    return row
+
+
+def _text(rows: list[dict[str, Any]], columns: list[str]) -> str:
+    def cell(value: Any) -> str:
+        return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+    lines = [columns, *([cell(row.get(key, "")) for key in columns] for row in rows)]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(columns))]
+    padded = (
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "\n".join(f"  {line}".rstrip() for line in padded)

@@ -1,0 +1,225 @@
+"""`train(cfg)`: one run from a configuration to ``metrics.json``.
+
+1. Everything is instantiated first, so a wrong value fails before data are read.
+2. The data are read, the network takes its sizes from them, the trainer runs ``task``.
+3. After a fit the best checkpoint, not the last, is validated and tested.
+4. The run directory gets ``metrics.json``, the checkpoints, and the loggers' files.
+
+In a sweep the store of one job is kept for the next, unless ``parallel`` is what is swept: then the
+build is what is measured.
+"""
+
+import gc
+import json
+import logging
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning as L
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
+from omegaconf import DictConfig
+
+from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.errors import ConfigError, DualGAFError, SplitError, unknown_choice
+from dualgaf.hardware import conf_folder
+from dualgaf.models.classifier import DualGAFClassifier
+from dualgaf.predictions import write_predictions
+from dualgaf.store.store import Store
+
+TASKS = ("fit", "test", "predict")
+
+log = logging.getLogger(__name__)
+
+_kept_stores: list[Store] = []
+
+
+def train(cfg: DictConfig) -> float | None:
+    """Run one configuration of ``conf/train.yaml``.
+
+    Args:
+        cfg: the composed configuration.
+
+    Returns:
+        val/acc of the best checkpoint, or test/acc where there is no validation split; None for
+        ``task=predict``. A sweep compares it.
+
+    Raises:
+        SystemExit: one of the package's own errors, with its text and no stack; set
+            HYDRA_FULL_ERROR=1 to see the stack.
+    """
+    try:
+        return _run(cfg)
+    except (DualGAFError, InstantiationException) as error:
+        cause = _own_error(error)
+        if cause is None or _full_error():
+            raise
+        raise SystemExit(f"dualgaf: {cause}") from error
+
+
+def main() -> None:
+    """What ``train.py`` does, with the configuration that the wheel carries."""
+    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")(train)()
+
+
+def load_config(overrides: Sequence[str]) -> DictConfig:
+    """``conf/train.yaml`` with overrides, outside a Hydra run; paths lead to the current folder."""
+    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        return compose("train", overrides=["paths.run_dir=.", *overrides])
+
+
+def make_data(cfg: DictConfig) -> DualGAFDataModule:
+    """The DataModule of a configuration.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
+    try:
+        data: DualGAFDataModule = instantiate(cfg.datamodule, _convert_="all")
+    except InstantiationException as error:
+        raise _own_error(error) or error from error
+    return data
+
+
+def _run(cfg: DictConfig) -> float | None:
+    if cfg.task not in TASKS:
+        raise ConfigError(unknown_choice("task", cfg.task, TASKS))
+    if cfg.task != "fit" and cfg.ckpt_path is None:
+        raise ConfigError(
+            f"task={cfg.task} needs a trained model; type ckpt_path=RUN/checkpoints/best.ckpt"
+        )
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    data = make_data(cfg)
+    network = instantiate(cfg.model)
+    callbacks = list(instantiate(cfg.callbacks).values())
+    loggers = list(instantiate(cfg.logger).values())
+    if cfg.task == "fit" and "val" not in data.cases.rows:
+        callbacks = [c for c in callbacks if not isinstance(c, Checkpoint | EarlyStopping)]
+        callbacks.append(ModelCheckpoint(Path(cfg.paths.run_dir) / "checkpoints", "best"))
+    trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
+    if cfg.task == "fit":
+        net = network(n_channels=data.n_channels, num_classes=data.num_classes)
+        model = instantiate(cfg.classifier, net=net, class_names=list(data.class_names))
+    else:
+        model = DualGAFClassifier.load_from_checkpoint(cfg.ckpt_path, weights_only=True)
+        _check_fits(model, data)
+    log.info("run directory: %s", cfg.paths.run_dir)
+    try:
+        metrics = _task(cfg, trainer, model, data)
+    finally:
+        _keep_for_next_job(data)
+    folder = Path(cfg.paths.run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    log.info(
+        "metrics:\n%s", "\n".join(f"  {key:18} {_shown(value)}" for key, value in metrics.items())
+    )
+    score = metrics.get("val/acc", metrics.get("test/acc"))
+    return None if score is None else float(score)
+
+
+def _task(
+    cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
+) -> dict[str, Any]:
+    metrics: dict[str, Any] = {}
+    with warnings.catch_warnings():
+        # The images lie in memory: loader processes would only copy them (docs/design/0002).
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        if cfg.task == "predict":
+            probabilities = [
+                p
+                for p in trainer.predict(model, datamodule=data) or []
+                if isinstance(p, torch.Tensor)
+            ]
+            table = Path(cfg.paths.run_dir) / "predictions.csv"
+            write_predictions(table, data, torch.cat(probabilities).numpy())
+            log.info("predictions: %s", table)
+        else:
+            best = cfg.ckpt_path
+            if cfg.task == "fit":
+                started = time.perf_counter()
+                trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
+                metrics["fit/seconds"] = time.perf_counter() - started
+                metrics["fit/epochs"] = trainer.current_epoch
+                best = getattr(trainer.checkpoint_callback, "best_model_path", "") or None
+            metrics.update(_evaluate(trainer, model, data, best))
+    return {**metrics, **_build_metrics(data)}
+
+
+def _evaluate(
+    trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule, best: str | None
+) -> dict[str, float]:
+    found: dict[str, float] = {}
+    evaluations = (("val", trainer.validate), ("test", trainer.test))
+    for split, evaluate in evaluations:
+        if split in data.cases.rows:
+            (scores,) = evaluate(
+                model, datamodule=data, ckpt_path=best, verbose=False, weights_only=True
+            )
+            found.update(scores)
+    if not found:
+        raise SplitError("there is neither a val nor a test split to evaluate")
+    return found
+
+
+def _build_metrics(data: DualGAFDataModule) -> dict[str, Any]:
+    reports = data.build_reports
+    if not reports:
+        nothing = {"seconds": 0.0, "windows": 0, "bytes": 0, "peak_bytes": 0, "workers": 0}
+        named = {"backing": "none", "backend": "none", "cache": "off"}
+        found = {**nothing, **named, "chunk_size": data.pool.chunk_size}
+    else:
+        found = {
+            **vars(reports[0]),
+            "seconds": sum(report.seconds for report in reports),
+            "windows": sum(report.windows for report in reports),
+            "bytes": sum(report.bytes for report in reports),
+            "peak_bytes": max(report.peak_bytes for report in reports),
+        }
+    return {f"build/{key}": value for key, value in found.items()}
+
+
+def _keep_for_next_job(data: DualGAFDataModule) -> None:
+    stores = data.stores
+    data.close()
+    _kept_stores.clear()
+    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        swept = HydraConfig.get().overrides.task
+        if not any(override.lstrip("+~").startswith("parallel") for override in swept):
+            _kept_stores.extend(stores)
+    gc.collect()  # the trainer's loaders are in reference cycles and would hold the old store
+
+
+def _check_fits(model: DualGAFClassifier, data: DualGAFDataModule) -> None:
+    wanted = model.net.settings
+    for option, got in (("n_channels", data.n_channels), ("num_classes", data.num_classes)):
+        if wanted[option] != got:
+            raise ConfigError(
+                f"the checkpoint was trained with {option}={wanted[option]}, the data have {got}; "
+                "type the data.* options of its run (RUN/.hydra/overrides.yaml)"
+            )
+
+
+def _own_error(error: BaseException) -> DualGAFError | None:
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, DualGAFError):
+        found = found.__cause__
+    return found
+
+
+def _full_error() -> bool:
+    return bool(os.environ.get("HYDRA_FULL_ERROR"))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

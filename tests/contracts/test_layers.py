@@ -1,0 +1,52 @@
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted((ROOT / "src").rglob("*.py"))
+
+
+def test_imports_point_downwards():
+    tool = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([tool], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import dualgaf",
+        "import dualgaf.build",
+        "import dualgaf.pool.worker",
+        "import dualgaf.series.table, dualgaf.series.simulate",
+        "import dualgaf; dualgaf.dual_gaf",
+    ],
+)
+def test_what_a_worker_needs_loads_no_framework(statement):
+    script = f"{statement}; import sys; print({{'torch', 'lightning', 'hydra'}} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_sizes_stay_readable(path):
+    text = path.read_text()
+    assert text.count("\n") <= 400, "a module of more than 400 lines wants to be two"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            code = node.end_lineno - node.body[0].lineno + 1
+            assert code <= 60, f"{node.name} has {code} lines"
+
+
+def test_every_public_name_can_be_imported():
+    import dualgaf
+
+    for name in dualgaf.__all__:
+        assert getattr(dualgaf, name).__doc__, name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        dualgaf.nothing  # noqa: B018

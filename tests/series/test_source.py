@@ -1,0 +1,109 @@
+"""`ArraySource`."""
+
+import numpy as np
+import pytest
+import torch
+
+from dualgaf.errors import ConfigError, SeriesError
+from dualgaf.series.source import ArraySource, check_window
+from dualgaf.series.splits import SplitSettings, split_series
+
+X = np.random.default_rng(0).normal(size=(10, 3, 8))
+Y = [0, 1] * 5
+
+
+def test_given_splits_come_out_again():
+    source = ArraySource(train=(X, Y), val=(X[:4], Y[:4]), test=(X[:6], Y[:6]), predict=X[:2])
+    splits = split_series(source.load(), source.split, seed=0)
+    assert {name: len(split) for name, split in splits.items()} == {
+        "train": 10,
+        "val": 4,
+        "test": 6,
+        "predict": 2,
+    }
+    np.testing.assert_array_equal(np.stack(splits["test"].values), X[:6])
+    assert splits["test"].labels == ("0", "1") * 3
+    assert splits["predict"].labels == (None, None)
+
+
+def test_val_is_taken_from_train_by_label():
+    splits = split_series(ArraySource(train=(X, Y)).load(), SplitSettings(), seed=1)
+    assert {name: len(split) for name, split in splits.items()} == {"train": 8, "val": 2}
+    assert sorted(splits["val"].labels) == ["0", "1"]
+
+
+def test_no_val_where_its_share_is_zero():
+    source = ArraySource(train=(X, Y), split={"val_fraction": 0})
+    assert set(split_series(source.load(), source.split, seed=0)) == {"train"}
+
+
+def test_tensors_and_lists_as_pairs():
+    source = ArraySource(train=[torch.tensor(X), torch.tensor(Y)])
+    assert len(source.load()) == 10
+
+
+def test_float32_stays_float32():
+    assert ArraySource(train=(X.astype(np.float32), Y)).load().values[0].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"train": None}, "train is None; needed: a pair (x, y); type train=(x, y)"),
+        ({"train": X}, "train is a ndarray; needed: a pair (x, y); type train=(x, y)"),
+        ({"train": (X, Y), "val": (X,)}, "val is a tuple; needed: a pair (x, y); type val=(x, y)"),
+        ({"train": (X, Y), "nan": "drop"}, "data.nan='drop' is not known; allowed: error, interp"),
+        ({"train": (X, Y), "ragged": "cut"}, "data.ragged='cut' is not known; allowed: resample"),
+        (
+            {"train": (X, Y), "window_size": 1},
+            "data.window_size=1 is not allowed; allowed: whole numbers from 2 on; "
+            "type data.window_size=96",
+        ),
+        ({"train": (X, Y), "stride": 0}, "data.stride=0 is not allowed; allowed: whole numbers f"),
+        ({"train": (X, Y), "split": "group"}, "split='group' is not allowed; allowed: SplitSett"),
+        ({"train": (X, Y), "split": {"kind": 1}}, "split='kind' is not known; allowed: method, v"),
+    ],
+)
+def test_settings_fail_at_construction(fields, text):
+    with pytest.raises(ConfigError) as caught:
+        ArraySource(**fields)
+    assert str(caught.value).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"train": (X, None)}, "train: y is None; give one label a series: train=(x, y)"),
+        ({"train": (X, Y[:3])}, "train: x has 10 series and y has 3 labels; give one label a ser"),
+        ({"train": (X[:, 0], Y)}, "train: x has shape (10, 8); needed: (N, C, T)"),
+        ({"train": (X[:0], [])}, "train: x has shape (0, 3, 8), zero windows"),
+        (
+            {"train": (X, Y), "test": (X[:, :2], Y)},
+            "test has 2 channels, train has 3; all splits need the same channels",
+        ),
+        (
+            {"train": (X, Y), "predict": X[:, :, :5]},
+            "predict has 5 steps, train has 8; all splits need the same number; type "
+            'ragged="resample", "pad" or "truncate", or give window_size',
+        ),
+        (
+            {"train": (X, Y), "val": (np.where(X > 2, np.nan, X) * np.nan, Y)},
+            "series 0 (val, row 0), channel 'channel_0', index 0: nan",
+        ),
+    ],
+)
+def test_arrays_fail_when_they_are_read(fields, text):
+    with pytest.raises(SeriesError) as caught:
+        ArraySource(**fields).load()
+    assert str(caught.value).startswith(text)
+
+
+def test_splits_of_other_lengths_are_allowed_with_a_rule():
+    source = ArraySource(train=(X, Y), test=(X[:, :, :5], Y), ragged="pad")
+    assert set(source.load().lengths) == {8, 5}
+
+
+@pytest.mark.parametrize(("window_size", "stride"), [("96", 1), (True, 1), (96, 1.5), (96, -1)])
+def test_window_and_stride_are_whole_numbers(window_size, stride):
+    with pytest.raises(ConfigError, match="is not allowed; allowed: whole numbers from"):
+        check_window(window_size, stride)

@@ -1,0 +1,72 @@
+import json
+import re
+import subprocess
+import sys
+
+import matplotlib.image
+import pytest
+
+from dualgaf.__main__ import main
+
+
+def test_doctor_tells_what_the_machine_offers(capsys):
+    assert main(["doctor"]) == 0
+    text = capsys.readouterr().out
+    for word in ("memory", "cpu", "dev/shm", "huge"):
+        assert word in text.lower()
+
+
+def test_plan_builds_nothing_and_says_where_and_why(capsys):
+    overrides = ["hardware=8gb", "data=simulated", "data.n_windows=500"]
+    assert main(["plan", *overrides]) == 0
+    text = capsys.readouterr().out
+    assert "500 windows of 96 steps, 12 channels -> GASF and GADF of 96 x 96" in text
+    assert "105.47 MiB in shared memory (memfd)" in text
+    assert "4.00 GiB for images (hardware=8gb)" in text
+
+
+def test_preview_draws_the_window(tmp_path, capsys):
+    path = tmp_path / "window.png"
+    arguments = ["preview", "data=simulated", "data.n_windows=60", "--window", "2"]
+    assert main([*arguments, "--output", str(path), "--channels", "mat,oat"]) == 0
+    picture = matplotlib.image.imread(path)
+    assert picture.shape[0] > 300
+    assert picture.shape[1] > 600
+    assert len({tuple(pixel) for pixel in picture[::5, ::5].reshape(-1, picture.shape[2])}) > 50
+    assert "class" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            ["preview", "data=simulated", "--window", "99999"],
+            "--window 99999 is not there; allowed: 0",
+        ),
+        (["preview", "data=simulated", "--channels", "x"], "--channels x is not there; allowed: "),
+        (["plan", "images=lazy"], "images='lazy' is not known"),
+        (["plan", "data=simulated", "hardware=9gb"], "8gb"),
+    ],
+)
+def test_wrong_arguments_say_what_is_allowed(arguments, text, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert text in error
+    assert "Traceback" not in error
+
+
+def test_help_shows_examples(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert re.search(r"python -m dualgaf plan hardware=8gb", capsys.readouterr().out)
+
+
+def test_train_works_from_any_folder(tmp_path):
+    command = [sys.executable, "-m", "dualgaf", "train", "data=simulated", "data.n_windows=60"]
+    options = ["trainer.max_epochs=1", "datamodule.image_size=8", "parallel.enabled=false"]
+    done = subprocess.run(
+        [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = tmp_path.glob("runs/**/metrics.json")
+    assert json.loads(path.read_text())["build/backend"] == "serial"

@@ -1,0 +1,177 @@
+"""The command line, as a user runs it: in a process of its own, from the project's folder."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ("data=simulated", "data.n_windows=60", "trainer.max_epochs=2", "datamodule.image_size=16")
+
+
+def run(*arguments, cwd, script=(str(ROOT / "train.py"),), status=0):
+    done = subprocess.run(
+        [sys.executable, *script, *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def metrics(folder):
+    (path,) = folder.glob("**/metrics.json")
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A run directory of a short training."""
+    folder = tmp_path_factory.mktemp("fitted")
+    output = run(*SMALL, "hardware=16gb", "parallel.shm=true", cwd=folder)
+    (run_dir,) = (path.parent for path in folder.glob("**/metrics.json"))
+    return run_dir, output
+
+
+def test_a_run_writes_what_the_interface_promises(fitted):
+    run_dir, _ = fitted
+    found = json.loads((run_dir / "metrics.json").read_text())
+    assert set(found) >= {
+        *("test/acc", "test/f1_macro", "val/acc", "fit/seconds"),
+        *(f"build/{key}" for key in ("seconds", "windows", "bytes", "peak_bytes", "backing")),
+        *(f"build/{key}" for key in ("backend", "workers", "chunk_size", "cache")),
+    }
+    assert found["build/windows"] == 60
+    assert found["build/bytes"] == 60 * 2 * 16 * 16 * 12
+    assert (found["build/backing"], found["build/chunk_size"]) == ("memfd", 200)
+    assert found["build/peak_bytes"] >= found["build/bytes"] / 2
+    assert 0 <= found["test/acc"] <= 1
+    assert (run_dir / "checkpoints" / "best.ckpt").is_file()
+    assert list((run_dir / "csv").glob("metrics.csv"))
+    assert list((run_dir / "tensorboard").glob("events*"))
+
+
+def test_the_plan_comes_before_the_training(fitted):
+    _, output = fitted
+    assert output.index("build plan") < output.index("metrics:")
+    assert "(hardware=16gb)" in output
+    assert not re.search(r"Warning:", output), output
+
+
+def test_a_checkpoint_is_tested_to_the_same_figures(fitted, tmp_path):
+    run_dir, _ = fitted
+    checkpoint = f"ckpt_path={run_dir}/checkpoints/best.ckpt"
+    run(*SMALL, checkpoint, "task=test", cwd=tmp_path)
+    before, after = json.loads((run_dir / "metrics.json").read_text()), metrics(tmp_path)
+    for key in ("test/acc", "test/f1_macro", "val/acc"):
+        assert after[key] == pytest.approx(before[key])
+    assert "fit/seconds" not in after
+
+
+def test_predict_writes_a_line_a_window(fitted, tmp_path):
+    run_dir, _ = fitted
+    checkpoint = f"ckpt_path={run_dir}/checkpoints/best.ckpt"
+    run(*SMALL, checkpoint, "task=predict", cwd=tmp_path)
+    (path,) = tmp_path.glob("**/predictions.csv")
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 5
+    for row in rows:
+        scores = {name: float(p) for name, p in row.items() if name.startswith("p(")}
+        assert sum(scores.values()) == pytest.approx(1, abs=1e-4)
+        assert f"p({row['class']})" == max(scores, key=scores.get)
+
+
+def test_the_same_seed_gives_the_same_run(fitted, tmp_path):
+    run_dir, _ = fitted
+    run(*SMALL, "hardware=16gb", "parallel.shm=true", cwd=tmp_path)
+    before = json.loads((run_dir / "metrics.json").read_text())
+    assert metrics(tmp_path)["test/acc"] == before["test/acc"]
+
+
+def test_a_sweep_over_the_pool_builds_each_time_and_ends_with_a_table(tmp_path):
+    output = run(*SMALL, "-m", "parallel.chunk_size=5,60", cwd=tmp_path)
+    (path,) = tmp_path.glob("**/sweep.csv")
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["parallel.chunk_size"] for row in rows] == ["5", "60"]
+    assert [row["build/cache"] for row in rows] == ["off", "off"]
+    assert rows[0]["test/acc"] == rows[1]["test/acc"]  # chunks change no byte
+    assert "sweep of 2 jobs" in output
+
+
+def test_a_sweep_over_the_model_finds_the_store_of_the_job_before(tmp_path):
+    run(*SMALL, "-m", "model.use_statistics=true,false", cwd=tmp_path)
+    (path,) = tmp_path.glob("**/sweep.csv")
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["build/cache"] for row in rows] == ["off", "hit"]
+
+
+def test_training_goes_on_from_a_checkpoint(fitted, tmp_path):
+    run_dir, _ = fitted
+    checkpoint = f"ckpt_path={run_dir}/checkpoints/best.ckpt"
+    run(*SMALL, "trainer.max_epochs=3", checkpoint, cwd=tmp_path)
+    assert metrics(tmp_path)["fit/epochs"] == 3
+
+
+@pytest.mark.parametrize("images", ["on_device", "auto"])
+def test_images_setting(images, tmp_path):
+    run(*SMALL, f"images={images}", "trainer.max_epochs=1", cwd=tmp_path)
+    backing = {"on_device": "none", "auto": "memfd"}[images]
+    assert metrics(tmp_path)["build/backing"] == backing
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ("hardware=64gb", "16gb"),
+        ("images=lazy", "images='lazy' is not known; allowed: precompute, on_device, auto"),
+        ("task=train", "task='train' is not known; allowed: fit, test, predict"),
+        ("task=test", "type ckpt_path=RUN/checkpoints/best.ckpt"),
+        ("parallel.chunk_size=0", "chunk_size=0"),
+        ("parallel.n_jobs=0", "n_jobs=0"),
+        ("parallel.backend=dask", "process"),
+        ("model.extractor=vgg", "large_kernel"),
+        ("model.fusion=sum", "adaptive"),
+        ("datamodule.storage=int8", "uint8, uint16, float16, float32"),
+        ("data.nme=GunPoint", "name"),
+        ("data.split.method=random", "official, group, time, stratified"),
+    ],
+)
+def test_a_wrong_value_fails_at_the_start_and_names_the_allowed_ones(override, text, tmp_path):
+    output = run(*SMALL[:2], override, cwd=tmp_path, status=1)
+    assert text in output
+    assert "build plan" not in output
+    assert "Traceback" not in output
+
+
+def test_ctrl_c_ends_the_run_and_leaves_no_process(tmp_path):
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            str(ROOT / "train.py"),
+            *SMALL,
+            "trainer.max_epochs=5000",
+            "callbacks.early_stopping.patience=5000",
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if "Epoch 0" in line or "build plan" in line:
+            break
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
