@@ -24,9 +24,8 @@ def arrays(n=12, channels=3, steps=20, seed=0):
 
 def trainer(**options):
     quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
-    return L.Trainer(
-        **{"accelerator": "cpu", "max_epochs": 1, "enable_checkpointing": False, **quiet, **options}
-    )
+    short = {"max_epochs": 1, "limit_val_batches": 0, "enable_checkpointing": False}
+    return L.Trainer(**{"accelerator": "cpu", **quiet, **short, **options})
 
 
 class Foreign(L.LightningModule):
@@ -34,7 +33,7 @@ class Foreign(L.LightningModule):
 
     def __init__(self):
         super().__init__()
-        self.layer = torch.nn.LazyLinear(3)
+        self.layer = torch.nn.Linear(1, 3)
         self.seen = []
         self.batch_sizes = []
 
@@ -42,7 +41,7 @@ class Foreign(L.LightningModule):
         gasf, gadf, _series, label = batch
         self.seen.append([tensor.clone() for tensor in batch])
         self.batch_sizes.append(len(label))
-        logits = self.layer(torch.cat([gasf, gadf], dim=1).flatten(1))
+        logits = self.layer((gasf + gadf).flatten(1).mean(dim=1, keepdim=True))
         return torch.nn.functional.cross_entropy(logits, label)
 
     def validation_step(self, batch, batch_idx):
@@ -51,7 +50,9 @@ class Foreign(L.LightningModule):
     def test_step(self, batch, batch_idx):
         self.seen.append([tensor.clone() for tensor in batch])
 
-    predict_step = test_step
+    def predict_step(self, batch, batch_idx):
+        self.seen.append([tensor.clone() for tensor in batch])
+        return batch.label
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=0.01)
@@ -110,10 +111,10 @@ def test_on_device_and_precompute_agree_also_on_a_large_offset():
 
 def test_loaders_passed_by_hand_give_float_images_too():
     x, y = arrays()
-    dm = DualGAFDataModule.from_arrays((x, y), batch_size=4)
+    dm = DualGAFDataModule.from_arrays((x, y), val=(x, y), batch_size=4)
     dm.setup("fit")
     module = Foreign()
-    trainer().fit(module, dm.train_dataloader())
+    trainer().fit(module, dm.train_dataloader(), dm.val_dataloader())
     check_batches(module.seen, x, y, 20, ATOL["uint8"], dm.series_scaler)
 
 
@@ -187,7 +188,7 @@ def test_two_data_modules_of_one_recipe_share_one_store():
 def test_fit_validate_test_predict_and_fit_again():
     x, y = arrays()
     dm = DualGAFDataModule.from_arrays((x, y), val=(x, y), test=(x, y), predict=x, batch_size=6)
-    module, runner = Foreign(), trainer()
+    module, runner = Foreign(), trainer(limit_val_batches=1.0)
     runner.fit(module, datamodule=dm)
     runner.validate(module, datamodule=dm)
     runner.test(module, datamodule=dm)
@@ -201,16 +202,16 @@ def test_fit_validate_test_predict_and_fit_again():
 def test_fast_dev_run():
     module = Foreign()
     trainer(fast_dev_run=True).fit(
-        module, datamodule=DualGAFDataModule.from_arrays(arrays(), batch_size=5)
+        module, datamodule=DualGAFDataModule.from_arrays(arrays(), val=arrays(), batch_size=5)
     )
     assert module.batch_sizes == [5]
 
 
 def test_batch_size_finder_sets_the_attribute(tmp_path):
-    dm = DualGAFDataModule.from_arrays(arrays(64), batch_size=2)
+    dm = DualGAFDataModule.from_arrays(arrays(64), val=arrays(8), batch_size=2)
     runner = trainer(default_root_dir=tmp_path, enable_checkpointing=True)
     found = Tuner(runner).scale_batch_size(Foreign(), datamodule=dm, max_trials=3)
-    assert found == dm.batch_size == 16
+    assert found == dm.batch_size == 8
 
 
 def test_an_exception_in_a_step_gives_the_memory_back():
@@ -341,7 +342,7 @@ def test_wrong_settings_fail_with_what_to_type_and_build_nothing(settings, error
     [
         ({"train": (X[:, 0], Y)}, "(N, C, T)"),
         ({"train": (X[..., None], Y)}, "(N, C, T)"),
-        ({"train": (X[:0], Y[:0])}, "no series"),
+        ({"train": (X[:0], Y[:0])}, "zero windows"),
         ({"train": (X, Y[:-1])}, "11 labels"),
         ({"train": (X, 0 * Y)}, "one class"),
         ({"train": (X, Y), "test": (X, Y + 5)}, "'5'"),

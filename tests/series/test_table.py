@@ -208,7 +208,7 @@ def test_missing_values_follow_the_policy(tmp_path):
         ),
         (
             {"max_gap": "2h", "time_column": None},
-            "plant.csv: data.max_gap='2h' does not fit, rows without a time column; type "
+            "plant.csv: data.max_gap='2h' does not fit, rows have no time column; type "
             "data.max_gap=auto",
         ),
     ],

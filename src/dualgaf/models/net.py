@@ -8,9 +8,12 @@
 5. The head gives the logits, (B, K).
 """
 
-import torch
-from torch import nn
+from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from dualgaf.errors import ConfigError, SeriesError
 from dualgaf.models.attention import build_attention
 from dualgaf.models.extractors import build_extractor
 from dualgaf.models.fusion import build_fusion
@@ -56,9 +59,17 @@ class DualGAFNet(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        self._settings = {
-            "n_channels": _whole("n_channels", n_channels, low=1),
-            "num_classes": _whole("num_classes", num_classes, low=2),
+        _check_whole("n_channels", n_channels, least=1)
+        _check_whole("num_classes", num_classes, least=2)
+        _check_whole("model.width", width, least=8)
+        if width % 8 or not 0.0 <= dropout < 1.0:
+            raise ConfigError(
+                f"model.width={width}, model.dropout={dropout} is not allowed; allowed: a multiple "
+                "of 8, and 0 to below 1; type model.width=32 model.dropout=0.2"
+            )
+        self._settings: dict[str, Any] = {
+            "n_channels": n_channels,
+            "num_classes": num_classes,
             "extractor": extractor,
             "fusion": fusion,
             "attention": attention,
@@ -75,15 +86,65 @@ class DualGAFNet(nn.Module):
         n_features = width * (n_channels + int(use_statistics))
         self.head = build_head(head, n_features, num_classes, hidden=2 * width, dropout=dropout)
 
-    def forward(self, gasf, gadf, series=None):
-        b, c = gasf.shape[:2]
-        a = self.gasf_extractor(gasf.flatten(0, 1).unsqueeze(1)).unflatten(0, (b, c))
-        d = self.gadf_extractor(gadf.flatten(0, 1).unsqueeze(1)).unflatten(0, (b, c))
-        f = self.attention(self.fusion(a, d)).flatten(1)
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The constructor's arguments as plain values: ``DualGAFNet(**net.settings)``."""
+        return dict(self._settings)
+
+    def forward(self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None) -> Tensor:
+        """Logits of a batch.
+
+        Args:
+            gasf: (B, C, S, S) float32 in [-1, 1].
+            gadf: likewise.
+            series: (B, C, T) float32, standardised; needed where ``use_statistics`` is true.
+
+        Returns:
+            (B, K).
+
+        Raises:
+            SeriesError: a shape does not fit, or ``series`` is missing.
+        """
+        self._check_shapes(gasf, gadf, series)
+        features = self.fusion(
+            _by_signal(self.gasf_extractor, gasf), _by_signal(self.gadf_extractor, gadf)
+        )
+        joined = self.attention(features).flatten(1)  # (B, C W)
         if self.statistics is not None:
-            f = torch.cat((f, self.statistics(series)), 1)
-        return self.head(f)
+            joined = torch.cat((joined, self.statistics(series)), dim=1)  # (B, C W + W)
+        logits: Tensor = self.head(joined)
+        return logits
+
+    def _check_shapes(self, gasf: Tensor, gadf: Tensor, series: Tensor | None) -> None:
+        n_channels = self._settings["n_channels"]
+        wrong = gasf.ndim != 4 or gasf.shape[1] != n_channels or gasf.shape[2] != gasf.shape[3]
+        if wrong or gadf.shape != gasf.shape:
+            raise SeriesError(
+                f"gasf has shape {tuple(gasf.shape)} and gadf {tuple(gadf.shape)}; needed: both "
+                f"(B, {n_channels}, S, S)"
+            )
+        if self.statistics is None:
+            return
+        if series is None:
+            raise SeriesError(
+                "series is missing, which use_statistics=true needs; call net(gasf, gadf, series) "
+                "or build the net with use_statistics=False"
+            )
+        if series.ndim != 3 or series.shape[:2] != gasf.shape[:2]:
+            raise SeriesError(
+                f"series has shape {tuple(series.shape)}; needed: "
+                f"({gasf.shape[0]}, {n_channels}, T)"
+            )
 
 
-def _whole(option, value, low):
-    return value
+def _by_signal(extractor: nn.Module, images: Tensor) -> Tensor:
+    """(B, C, S, S) -> (B, C, W): every signal's image through the same extractor."""
+    features: Tensor = extractor(images.flatten(0, 1).unsqueeze(1))  # (B C, 1, S, S) -> (B C, W)
+    return features.view(*images.shape[:2], -1)
+
+
+def _check_whole(option: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(
+            f"{option}={value!r} is not allowed; allowed: whole numbers from {least} on"
+        )

@@ -91,7 +91,8 @@ def need_columns(
         known = f", which {first_file} has" if first_file else ""
         choose = 'choose files with data.pattern="..." or ' if first_file else ""
         raise SourceError(
-            f"{file} has no column {name!r} ({option}){known}; it has: {shown}; {choose}type {typed}"
+            f"{file} has no column {name!r} ({option}){known}; it has: {shown}; "
+            f"{choose}type {typed}"
         )
 
 

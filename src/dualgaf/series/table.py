@@ -101,7 +101,7 @@ class TableSource:
     """``error`` or ``interpolate``, see `dualgaf.series.missing`."""
     window_size: int | None = 96
     """T, steps in a window; None = each piece between two cuts is one window."""
-    stride: int | None = 96
+    stride: int | None = None
     """Steps between the starts of two windows; None = ``window_size``."""
     split: SplitSettings = field(default_factory=lambda: SplitSettings("group"))
     """How series are dealt out to train, val and test."""
@@ -282,12 +282,16 @@ class TableSource:
             # The factor keeps steps of 0.1 that are not exact from being cut at exactly twice.
             return 2.0 * float(median) * (1 + 1e-9) if timed and isinstance(median, float) else None
         size, is_duration = given
+        if not timed:
+            told, typed = "rows have no time column", "auto"
+        elif dated:
+            told, typed = f"column {roles.time!r} has dates", "2h"
+        else:
+            told, typed = f"column {roles.time!r} has numbers", "5"
         if is_duration != dated or not timed:
-            column = f"column {roles.time!r} has numbers" if timed else "rows without a time column"
-            told = f"column {roles.time!r} has dates" if dated else column
-            typed = "data.max_gap=2h" if dated else "data.max_gap=" + ("5" if timed else "auto")
             raise SourceError(
-                f"{file}: data.max_gap={self.max_gap!r} does not fit, {told}; type {typed}"
+                f"{file}: data.max_gap={self.max_gap!r} does not fit, {told}; "
+                f"type data.max_gap={typed}"
             )
         return size * 1e6 if dated else size
 
