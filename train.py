@@ -3,6 +3,7 @@
 import hydra
 from omegaconf import DictConfig
 
+from dualgaf.command_line import exit_on_unknown_keys
 from dualgaf.training import train
 
 
@@ -13,4 +14,5 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
+    exit_on_unknown_keys()
     main()

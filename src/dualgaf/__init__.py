@@ -8,7 +8,7 @@ from typing import Any
 
 _HOMES = {
     "ArchiveSource": "dualgaf.series.archive",
-    "ArraySource": "dualgaf.series.series",
+    "ArraySource": "dualgaf.series.source",
     "Batch": "dualgaf.data.batch",
     "DualGAFClassifier": "dualgaf.models.classifier",
     "DualGAFDataModule": "dualgaf.data.datamodule",

@@ -55,15 +55,15 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    from dualgaf.training import load_config, make_data
+    from dualgaf.command_line import load_config, make_data
 
     print(make_data(load_config(options.overrides)).plan())
     return 0
 
 
 def _preview(options: argparse.Namespace) -> int:
+    from dualgaf.command_line import load_config, make_data
     from dualgaf.preview import save_preview
-    from dualgaf.training import load_config, make_data
 
     channels = [name for name in options.channels.split(",") if name]
     data = make_data(load_config(options.overrides))

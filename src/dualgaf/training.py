@@ -13,16 +13,15 @@ import gc
 import json
 import logging
 import os
+import pickle
 import time
-import warnings
-from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import hydra
 import lightning as L
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
@@ -30,14 +29,22 @@ from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from omegaconf import DictConfig
 
+from dualgaf.command_line import exit_on_unknown_keys, make_data, own_error
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError, SplitError, unknown_choice
 from dualgaf.hardware import conf_folder
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.predictions import write_predictions
+from dualgaf.quiet import quiet
 from dualgaf.store.store import Store
 
 TASKS = ("fit", "test", "predict")
+
+# A checkpoint is read without running code of its own. Lightning takes the option from 2.6 on;
+# before that, torch's default is as safe for checkpoints without objects, and ours have none.
+WEIGHTS_ONLY: dict[str, Any] = (
+    {"weights_only": True} if "weights_only" in signature(L.Trainer.fit).parameters else {}
+)
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +66,10 @@ def train(cfg: DictConfig) -> float | None:
             HYDRA_FULL_ERROR=1 to see the stack.
     """
     try:
-        return _run(cfg)
+        with quiet():
+            return _run(cfg)
     except (DualGAFError, InstantiationException) as error:
-        cause = _own_error(error)
+        cause = own_error(error)
         if cause is None or _full_error():
             raise
         raise SystemExit(f"dualgaf: {cause}") from error
@@ -69,26 +77,8 @@ def train(cfg: DictConfig) -> float | None:
 
 def main() -> None:
     """What ``train.py`` does, with the configuration that the wheel carries."""
+    exit_on_unknown_keys()
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")(train)()
-
-
-def load_config(overrides: Sequence[str]) -> DictConfig:
-    """``conf/train.yaml`` with overrides, outside a Hydra run; paths lead to the current folder."""
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return compose("train", overrides=["paths.run_dir=.", *overrides])
-
-
-def make_data(cfg: DictConfig) -> DualGAFDataModule:
-    """The DataModule of a configuration.
-
-    Raises:
-        ConfigError: a value is not allowed.
-    """
-    try:
-        data: DualGAFDataModule = instantiate(cfg.datamodule, _convert_="all")
-    except InstantiationException as error:
-        raise _own_error(error) or error from error
-    return data
 
 
 def _run(cfg: DictConfig) -> float | None:
@@ -100,19 +90,8 @@ def _run(cfg: DictConfig) -> float | None:
         )
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = make_data(cfg)
-    network = instantiate(cfg.model)
-    callbacks = list(instantiate(cfg.callbacks).values())
-    loggers = list(instantiate(cfg.logger).values())
-    if cfg.task == "fit" and "val" not in data.cases.rows:
-        callbacks = [c for c in callbacks if not isinstance(c, Checkpoint | EarlyStopping)]
-        callbacks.append(ModelCheckpoint(Path(cfg.paths.run_dir) / "checkpoints", "best"))
-    trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
-    if cfg.task == "fit":
-        net = network(n_channels=data.n_channels, num_classes=data.num_classes)
-        model = instantiate(cfg.classifier, net=net, class_names=list(data.class_names))
-    else:
-        model = DualGAFClassifier.load_from_checkpoint(cfg.ckpt_path, weights_only=True)
-        _check_fits(model, data)
+    model = _make_model(cfg, data)
+    trainer = _make_trainer(cfg, has_val="val" in data.cases.rows)
     log.info("run directory: %s", cfg.paths.run_dir)
     try:
         metrics = _task(cfg, trainer, model, data)
@@ -128,31 +107,65 @@ def _run(cfg: DictConfig) -> float | None:
     return None if score is None else float(score)
 
 
+def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
+    if cfg.task != "fit":
+        model = _load_model(Path(cfg.ckpt_path))
+        _check_fits(model, data)
+        return model
+    net = instantiate(cfg.model)(n_channels=data.n_channels, num_classes=data.num_classes)
+    classifier: DualGAFClassifier = instantiate(
+        cfg.classifier, net=net, class_names=list(data.class_names)
+    )
+    return classifier
+
+
+def _load_model(path: Path) -> DualGAFClassifier:
+    if not path.is_file():
+        raise ConfigError(
+            f"ckpt_path={path} is not a file; type ckpt_path=RUN/checkpoints/best.ckpt"
+        )
+    try:
+        return DualGAFClassifier.load_from_checkpoint(path, **WEIGHTS_ONLY)
+    except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise ConfigError(
+            f"ckpt_path={path} is not a checkpoint of DualGAFClassifier: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+
+
+def _make_trainer(cfg: DictConfig, has_val: bool) -> L.Trainer:
+    callbacks = list(instantiate(cfg.callbacks or {}).values())
+    options: dict[str, Any] = {}
+    if not has_val:
+        # Nothing to watch: the last epoch is the best that is known.
+        callbacks = [c for c in callbacks if not isinstance(c, Checkpoint | EarlyStopping)]
+        callbacks.append(ModelCheckpoint(Path(cfg.paths.run_dir) / "checkpoints", "best"))
+        options["limit_val_batches"] = 0
+    loggers = list(instantiate(cfg.logger or {}).values())
+    trainer: L.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **options)
+    return trainer
+
+
 def _task(
     cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
 ) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
-    with warnings.catch_warnings():
-        # The images lie in memory: loader processes would only copy them (docs/design/0002).
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        if cfg.task == "predict":
-            probabilities = [
-                p
-                for p in trainer.predict(model, datamodule=data) or []
-                if isinstance(p, torch.Tensor)
-            ]
-            table = Path(cfg.paths.run_dir) / "predictions.csv"
-            write_predictions(table, data, torch.cat(probabilities).numpy())
-            log.info("predictions: %s", table)
-        else:
-            best = cfg.ckpt_path
-            if cfg.task == "fit":
-                started = time.perf_counter()
-                trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
-                metrics["fit/seconds"] = time.perf_counter() - started
-                metrics["fit/epochs"] = trainer.current_epoch
-                best = getattr(trainer.checkpoint_callback, "best_model_path", "") or None
-            metrics.update(_evaluate(trainer, model, data, best))
+    if cfg.task == "predict":
+        probabilities = [
+            p for p in trainer.predict(model, datamodule=data) or [] if isinstance(p, torch.Tensor)
+        ]
+        table = Path(cfg.paths.run_dir) / "predictions.csv"
+        write_predictions(table, data, torch.cat(probabilities).numpy())
+        log.info("predictions: %s", table)
+    else:
+        best = cfg.ckpt_path
+        if cfg.task == "fit":
+            started = time.perf_counter()
+            trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, **WEIGHTS_ONLY)
+            metrics["fit/seconds"] = time.perf_counter() - started
+            metrics["fit/epochs"] = trainer.current_epoch
+            best = getattr(trainer.checkpoint_callback, "best_model_path", "") or None
+        metrics.update(_evaluate(trainer, model, data, best))
     return {**metrics, **_build_metrics(data)}
 
 
@@ -164,7 +177,7 @@ def _evaluate(
     for split, evaluate in evaluations:
         if split in data.cases.rows:
             (scores,) = evaluate(
-                model, datamodule=data, ckpt_path=best, verbose=False, weights_only=True
+                model, datamodule=data, ckpt_path=best, verbose=False, **WEIGHTS_ONLY
             )
             found.update(scores)
     if not found:
@@ -208,13 +221,6 @@ def _check_fits(model: DualGAFClassifier, data: DualGAFDataModule) -> None:
                 f"the checkpoint was trained with {option}={wanted[option]}, the data have {got}; "
                 "type the data.* options of its run (RUN/.hydra/overrides.yaml)"
             )
-
-
-def _own_error(error: BaseException) -> DualGAFError | None:
-    found: BaseException | None = error
-    while found is not None and not isinstance(found, DualGAFError):
-        found = found.__cause__
-    return found
 
 
 def _full_error() -> bool:

@@ -317,7 +317,7 @@ class DualGAFDataModule(L.LightningDataModule):
         cases, renderer = self.cases, self._renderer()  # image_size > T fails here
         plan = self._plan(missing)
         rank_zero_info(f"{plan}")
-        rows = np.concatenate([cases.rows[name] for name in missing])
+        rows = np.sort(np.concatenate([cases.rows[name] for name in missing]))
         store = None
         if plan.place != "none":
             windows = Windows(cases.windows.flat, cases.windows.starts[rows], self.window_size)
@@ -326,14 +326,12 @@ class DualGAFDataModule(L.LightningDataModule):
                     windows, plan, bounds=renderer.bounds, progress=bar.update
                 )
             self.build_reports.append(report)
-        offset = 0
         for name in missing:
             own = cases.rows[name]
-            images = renderer if store is None else (store, np.arange(len(own)) + offset)
+            images = renderer if store is None else (store, np.searchsorted(rows, own))
             self._datasets[name] = DualGAFDataset(
                 cases.windows, own, cases.labels[own], cases.scaler, images
             )
-            offset += len(own)
 
     def _loader(self, split: str, shuffle: bool = False) -> DataLoader[Batch]:
         return DataLoader(

@@ -54,50 +54,43 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
         SourceError, SeriesError, SplitError: the source, a series or a split is not usable.
     """
     splits = split_series(source.load(), source.split, seed)
-    train = splits["train"]
     steps = source.window_size
     if steps is None:
-        steps = max(train.lengths)
+        steps = max(splits["train"].lengths)
         splits = {name: equalise(part, source.ragged, steps) for name, part in splits.items()}
-    names = train.class_names
-    flat: list[Array] = []
-    starts: list[Array] = []
-    labels: list[Array] = []
-    rows: dict[str, Array] = {}
-    groups: list[str] = []
-    times: list[str | None] = []
-    offset = count = 0
-    for name, part in splits.items():
-        own, of_series = _own_windows(name, part, steps, source.stride or steps)
-        rows[name] = np.arange(count, count + len(own), dtype=np.int64)
-        starts.append(own + offset)
-        labels.append(_class_indices(part, names)[of_series])
-        groups.extend(part.groups[index] for index in of_series)
-        times.extend(part.start_times[index] for index in of_series)
-        flat.extend(part.values)
-        offset += sum(part.lengths)
-        count += len(own)
+    # In the order of the source, whatever the split: a sweep over seeds then finds equal images.
+    series = sorted(
+        ((part.origins[k].source, part.origins[k].first_row, name, k))
+        for name, part in splits.items()
+        for k in range(len(part))
+    )
+    parts = [(splits[name], k) for *_, name, k in series]
+    starts, of_series = _starts(parts, steps, source.stride or steps)
+    split_of_window = np.array([name for *_, name, _ in series])[of_series]
+    names = splits["train"].class_names
+    index = {name: number for number, name in enumerate(names)}
+    codes = [-1 if (label := part.labels[k]) is None else index[label] for part, k in parts]
     return WindowedSplits(
-        windows=Windows(np.concatenate(flat, axis=1), np.concatenate(starts), steps),
-        rows=rows,
-        labels=np.concatenate(labels),
+        windows=Windows(np.concatenate([p.values[k] for p, k in parts], axis=1), starts, steps),
+        rows={name: _rows(name, split_of_window, part, steps) for name, part in splits.items()},
+        labels=np.array(codes, dtype=np.int64)[of_series],
         class_names=names,
-        channel_names=train.channel_names,
-        groups=tuple(groups),
-        start_times=tuple(times),
+        channel_names=splits["train"].channel_names,
+        groups=tuple(parts[k][0].groups[parts[k][1]] for k in of_series),
+        start_times=tuple(parts[k][0].start_times[parts[k][1]] for k in of_series),
         scaler=SeriesScaler.fit(splits["train"].values),
     )
 
 
-def _own_windows(name: str, part: SeriesSet, steps: int, stride: int) -> tuple[Array, Array]:
-    try:
-        return window_starts(part.lengths, steps, stride)
-    except ValueError as error:
-        raise SplitError(f"{name} split: {error}") from error
+def _starts(parts: list[tuple[SeriesSet, int]], steps: int, stride: int) -> tuple[Array, Array]:
+    return window_starts([part.lengths[k] for part, k in parts], steps, stride)
 
 
-def _class_indices(part: SeriesSet, names: tuple[str, ...]) -> Array:
-    index = {name: k for k, name in enumerate(names)}
-    return np.array(
-        [-1 if label is None else index[label] for label in part.labels], dtype=np.int64
-    )
+def _rows(name: str, split_of_window: Array, part: SeriesSet, steps: int) -> Array:
+    rows = np.flatnonzero(split_of_window == name)
+    if not len(rows):
+        raise SplitError(
+            f"the {name} split has no window: its {len(part)} series have at most "
+            f"{max(part.lengths)} steps; type data.window_size={max(2, max(part.lengths))} or less"
+        )
+    return rows

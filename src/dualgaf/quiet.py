@@ -1,0 +1,45 @@
+"""What other libraries print during a run and a user can do nothing with."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_MESSAGES = (
+    # advertisements for services of lightning's makers
+    "\N{ELECTRIC LIGHT BULB}",
+    # said of every machine without one
+    "TPU available",
+    # a step that takes no time here
+    "Loading `train_dataloader` to estimate",
+)
+
+_WARNINGS = (
+    # The images lie in memory: loader processes would only copy them (docs/design/0002).
+    ".*does not have many workers.*",
+    # lightning 2.6.6 asks torch 2.13 for something that torch will rename
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated.*",
+)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out these messages and warnings inside the block, and no others.
+
+    Example:
+        >>> with quiet():
+        ...     warnings.warn("The loader does not have many workers", stacklevel=1)
+    """
+    logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    logger.addFilter(_wanted)
+    try:
+        with warnings.catch_warnings():
+            for message in _WARNINGS:
+                warnings.filterwarnings("ignore", message=message)
+            yield
+    finally:
+        logger.removeFilter(_wanted)
+
+
+def _wanted(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(_MESSAGES)
