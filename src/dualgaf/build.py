@@ -90,9 +90,10 @@ def build_store(
     layout = StoreLayout(len(windows), recipe.row_shape(request.n_channels), recipe.storage)
     places = {"memfd": ("memfd", "file"), "file": ("file",), "private": ("private",)}[plan.place]
     started = time.perf_counter()
-    with open_writer(layout, places) as writer, MemoryMeter(writer.allocated_bytes) as meter:
+    with open_writer(layout, places) as writer:
         job = FillJob(writer, windows, recipe, bounds, plan.settings, plan.workers, plan.backend)
-        filled = fill(job, progress)
+        with MemoryMeter(writer.allocated_bytes) as meter:
+            filled = fill(job, progress)
         store = writer.seal()
     _alive[name] = store
     report = _report(plan, store, cache="off")

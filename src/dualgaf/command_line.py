@@ -111,7 +111,7 @@ def _check_key(cfg: DictConfig, key: str) -> None:
     for part in key.split("."):
         if not isinstance(node, DictConfig):
             return
-        if part not in node:
+        if part not in node.keys():  # noqa: SIM118  # a missing ??? is a key, but not "in"
             allowed = [str(name) for name in node if not str(name).startswith("_")]
             place = "".join(f"{name}." for name in above)
             close = (get_close_matches(part, allowed, n=1, cutoff=0.0) or ["KEY"])[0]

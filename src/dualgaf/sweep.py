@@ -29,8 +29,13 @@ class SweepTable(Callback):
             table = csv.DictWriter(file, columns)
             table.writeheader()
             table.writerows(rows)
-        shown = [key for key in columns if key in SHOWN or "/" not in key]
+        shown = [key for key in columns if key in SHOWN or ("/" not in key and _varies(rows, key))]
         log.info("sweep of %d jobs: %s\n%s", len(rows), folder / "sweep.csv", _text(rows, shown))
+
+
+def _varies(rows: list[dict[str, Any]], key: str) -> bool:
+    """Whether a column tells jobs apart; an override that all share need not be printed."""
+    return len({str(row.get(key)) for row in rows}) > 1 or len(rows) == 1
 
 
 def _number(hydra_folder: Path) -> tuple[int, str]:

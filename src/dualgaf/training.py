@@ -88,6 +88,10 @@ def _run(cfg: DictConfig) -> float | None:
         raise ConfigError(
             f"task={cfg.task} needs a trained model; type ckpt_path=RUN/checkpoints/best.ckpt"
         )
+    if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
+        raise ConfigError(
+            f"ckpt_path={cfg.ckpt_path} is not a file; type ckpt_path=RUN/checkpoints/best.ckpt"
+        )
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = make_data(cfg)
     model = _make_model(cfg, data)
@@ -120,10 +124,6 @@ def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
 
 
 def _load_model(path: Path) -> DualGAFClassifier:
-    if not path.is_file():
-        raise ConfigError(
-            f"ckpt_path={path} is not a file; type ckpt_path=RUN/checkpoints/best.ckpt"
-        )
     try:
         return DualGAFClassifier.load_from_checkpoint(path, **WEIGHTS_ONLY)
     except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
