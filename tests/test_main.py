@@ -70,3 +70,28 @@ def test_train_works_from_any_folder(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = tmp_path.glob("runs/**/metrics.json")
     assert json.loads(path.read_text())["build/backend"] == "serial"
+
+
+def test_cache_commands(tmp_path, capsys):
+    from dualgaf import DualGAFDataModule, SimulatedSource
+
+    source = SimulatedSource(n_windows=60, window_size=24)
+    DualGAFDataModule(source, image_size=8, cache_dir=tmp_path).setup("test")
+    where = f"cache.dir={tmp_path}"
+    assert main(["cache", "list", where]) == 0
+    line = capsys.readouterr().out
+    assert re.match(r"[0-9a-f]{32} +[\d.]+ KiB  \d+ x 2 x 12 x 8 x 8 uint8\n", line)
+    assert main(["cache", "verify", where]) == 0
+    assert capsys.readouterr().out.endswith("good\n")
+    (path,) = tmp_path.glob("*.store")
+    with path.open("r+b") as file:
+        file.seek(5000)
+        file.write(bytes(64))
+    assert main(["cache", "verify", where]) == 1
+    assert "damaged: CRC" in capsys.readouterr().out
+    assert main(["cache", "clear", where]) == 0
+    assert list(tmp_path.iterdir()) == []
+    assert main(["cache", "list"]) == 2
+    assert "type: cache list cache.dir=FOLDER" in capsys.readouterr().err
+    assert main(["cache", "tidy", where]) == 2
+    assert "allowed: list, verify, clear" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`python -m dualgaf`: doctor, plan, preview, train."""
+"""`python -m dualgaf`: doctor, plan, cache, preview, bench, train."""
 
 import argparse
 import sys
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dualgaf import __version__
-from dualgaf.errors import DualGAFError
+from dualgaf.errors import ConfigError, DualGAFError, unknown_choice
 
 EXAMPLES = """examples:
   python -m dualgaf doctor
   python -m dualgaf plan hardware=8gb data=simulated data.n_windows=4000
+  python -m dualgaf cache list cache.dir=FOLDER
   python -m dualgaf preview data.name=JapaneseVowels --window 3 --output window.png
   python -m dualgaf train data=simulated trainer.max_epochs=5
 """
@@ -61,6 +62,33 @@ def _plan(options: argparse.Namespace) -> int:
     return 0
 
 
+def _cache(options: argparse.Namespace) -> int:
+    from dualgaf.command_line import load_config
+    from dualgaf.machine import format_bytes
+    from dualgaf.store.cache import StoreCache
+
+    actions = ("list", "verify", "clear")
+    action, overrides = (options.overrides or [""])[0], options.overrides[1:]
+    if action not in actions:
+        raise ConfigError(unknown_choice("cache", action, actions, instead="cache list"))
+    folder = load_config(overrides).cache.dir
+    if folder is None:
+        raise ConfigError(f"which cache? type: cache {action} cache.dir=FOLDER")
+    cache = StoreCache(Path(folder))
+    if action == "clear":
+        print(f"{format_bytes(cache.clear())} freed in {cache.folder}")
+        return 0
+    damaged = 0
+    for entry in cache.entries():
+        size = format_bytes(entry.layout.data_bytes)
+        shape = " x ".join(map(str, (entry.layout.n_rows, *entry.layout.row_shape)))
+        damage = cache.damage(entry) if action == "verify" else None
+        damaged += damage is not None
+        state = "" if action == "list" else f"  damaged: {damage}" if damage else "  good"
+        print(f"{entry.fingerprint}  {size:>12}  {shape} {entry.layout.dtype}{state}")
+    return 1 if damaged else 0
+
+
 def _preview(options: argparse.Namespace) -> int:
     from dualgaf.command_line import load_config, make_data
     from dualgaf.preview import save_preview
@@ -80,10 +108,11 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-COMMANDS = {"doctor": _doctor, "plan": _plan, "preview": _preview}
+COMMANDS = {"doctor": _doctor, "plan": _plan, "cache": _cache, "preview": _preview}
 HELP = (
     "doctor: what this machine offers;",
     "plan: what a build would take and where it would go;",
+    "cache list, verify or clear: the stores in cache.dir=FOLDER;",
     "preview: a picture of a window with its GASF and GADF;",
     "train: train.py for an installed wheel",
 )

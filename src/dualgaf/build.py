@@ -3,9 +3,10 @@
     windows + recipe -> fingerprint -> a live store? -> plan -> writer -> pool -> sealed store
 
 1. The fingerprint names the bytes: equal windows and equal recipe, equal store.
-2. A store of that name that is alive in this process is shared, not built again.
+2. A store of that name that is alive in this process, or in the cache, is shared, not built again.
 3. Otherwise the plan (printed by the caller, before this) says where the bytes go: shared memory,
-   an anonymous file, or private memory; `open_writer` takes the next place when one refuses.
+   an anonymous file, private memory, or the cache; `open_writer` takes the next place when one
+   refuses.
 4. The pool fills chunks of windows: `Renderer.render` into a small block, the block into the store.
 5. The store is sealed: nobody can change it any more; readers map it copy-on-write.
 """
@@ -23,11 +24,16 @@ from dualgaf.machine import MemoryMeter
 from dualgaf.plan import BuildPlan
 from dualgaf.pool.ladder import FillJob, fill
 from dualgaf.store.backing import open_writer
+from dualgaf.store.cache import StoreCache
 from dualgaf.store.fingerprint import fingerprint
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.store import Store
+from dualgaf.store.writer import StoreWriter
 
 Array = npt.NDArray[Any]
+
+PLACES = {"memfd": ("memfd", "file"), "file": ("file",), "private": ("private",)}
+"""Where a store goes, and where it goes when that is refused."""
 
 _alive: "weakref.WeakValueDictionary[str, Store]" = weakref.WeakValueDictionary()
 
@@ -45,7 +51,7 @@ class BuildReport:
     peak_bytes: int
     """Largest extra memory while building, the store included."""
     backing: str
-    """``memfd``, ``private``, ``file``, or ``none``."""
+    """``memfd``, ``private``, ``file``, ``cache``, or ``none``."""
     backend: str
     """``process``, ``thread``, ``serial``, or ``none``."""
     workers: int
@@ -53,7 +59,8 @@ class BuildReport:
     chunk_size: int
     """Windows a task."""
     cache: str
-    """``hit`` where a store alive in this process was taken, else ``off``."""
+    """``hit``: a store alive in this process or in the cache was taken; ``miss``: built for the
+    cache; ``off``: built, and no cache is used."""
 
 
 def build_store(
@@ -87,36 +94,44 @@ def build_store(
     found = _alive.get(name)
     if found is not None:
         return found, _report(plan, found, cache="hit")
-    layout = StoreLayout(len(windows), recipe.row_shape(request.n_channels), recipe.storage)
-    places = {"memfd": ("memfd", "file"), "file": ("file",), "private": ("private",)}[plan.place]
     started = time.perf_counter()
-    with open_writer(layout, places) as writer:
+    layout = StoreLayout(len(windows), recipe.row_shape(request.n_channels), recipe.storage)
+
+    def draw(writer: StoreWriter) -> dict[str, Any]:
         job = FillJob(writer, windows, recipe, bounds, plan.settings, plan.workers, plan.backend)
         with MemoryMeter(writer.allocated_bytes) as meter:
             filled = fill(job, progress)
-        store = writer.seal()
+        measured = {"backend": filled.backend, "workers": filled.workers}
+        return {**measured, "peak_bytes": meter.peak_bytes}
+
+    if plan.cache_dir is None:
+        with open_writer(layout, PLACES[plan.place]) as writer:
+            report = {"cache": "off", **draw(writer)}
+            store = writer.seal()
+    else:
+        store, report = _through_cache(StoreCache(plan.cache_dir), name, layout, draw)
     _alive[name] = store
-    report = _report(plan, store, cache="off")
-    return store, BuildReport(
-        **{
-            **vars(report),
-            "seconds": time.perf_counter() - started,
-            "peak_bytes": meter.peak_bytes,
-            "backend": filled.backend,
-            "workers": filled.workers,
-        }
-    )
+    return store, _report(plan, store, seconds=time.perf_counter() - started, **report)
 
 
-def _report(plan: BuildPlan, store: Store, cache: str) -> BuildReport:
+def _through_cache(
+    cache: StoreCache, name: str, layout: StoreLayout, draw: Callable[[StoreWriter], dict[str, Any]]
+) -> tuple[Store, dict[str, Any]]:
+    with cache.locked(name):
+        found = cache.find(name, layout)
+        if found is not None:
+            return found, {"cache": "hit"}
+        with cache.writing(name, layout) as writer:
+            report = {"cache": "miss", **draw(writer)}
+            return cache.publish(name, writer), report
+
+
+def _report(plan: BuildPlan, store: Store, **measured: Any) -> BuildReport:
+    planned = {"backend": plan.backend, "workers": plan.workers, "peak_bytes": 0, "seconds": 0.0}
     return BuildReport(
-        seconds=0.0,
-        windows=len(store.array),
+        windows=store.layout.n_rows,
         bytes=store.nbytes,
-        peak_bytes=0,
         backing=store.backing,
-        backend=plan.backend,
-        workers=plan.workers,
         chunk_size=plan.settings.chunk_size,
-        cache=cache,
+        **{**planned, **measured},
     )

@@ -56,6 +56,10 @@ class LadderWarning(DualGAFWarning):
     """The build went one rung down (memory to file, processes to threads); says what to change."""
 
 
+class CacheWarning(DualGAFWarning):
+    """A cache entry was damaged and is built anew."""
+
+
 def unknown_choice(
     option: str, got: object, allowed: Iterable[object], *, instead: str | None = None
 ) -> str:

@@ -17,6 +17,7 @@ import platform
 import re
 import resource
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,16 +37,20 @@ def parse_bytes(text: str | int) -> int:
     """Bytes of a text such as ``8GiB``, ``512 MB`` or ``1000``; units are powers of 1024.
 
     Raises:
-        ConfigError: the text is not a size.
+        ConfigError: the text is not a size, or is zero.
 
     Example:
         >>> parse_bytes("8GiB"), parse_bytes("1.5 kb")
         (8589934592, 1536)
     """
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)(i?b)?\s*", str(text).lower())
-    if found is None:
-        raise ConfigError(f"{text!r} is not a size; allowed: a number and B, KiB, MiB, GiB, TiB")
-    return int(float(found[1]) * _UNITS[found[2]])
+    size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
+    if size < 1:
+        raise ConfigError(
+            f"{text!r} is not a size; allowed: a number above 0 and B, KiB, MiB, GiB, TiB; "
+            "type 8GiB"
+        )
+    return size
 
 
 def format_bytes(n: float) -> str:
@@ -120,6 +125,20 @@ def disk_free(folder: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
+def is_in_memory(folder: Path) -> bool:
+    """Whether files of this folder take memory, not disk (tmpfs); many systems mount /tmp so."""
+    folder = folder.resolve()
+    mounts = [
+        (len(Path(part.mountpoint).parts), part.fstype)
+        for part in psutil.disk_partitions(all=True)
+        if folder.is_relative_to(part.mountpoint)
+    ]
+    # The longest mount point holds the folder; of several on one point the last hides the others.
+    deepest = max((depth for depth, _ in mounts), default=0)
+    kinds = [kind for depth, kind in mounts if depth == deepest]
+    return bool(kinds) and kinds[-1] in ("tmpfs", "ramfs")
+
+
 @dataclass(frozen=True)
 class Machine:
     """What this machine offers at the moment of `read`; ``print`` shows it."""
@@ -175,7 +194,8 @@ class MemoryMeter:
 
     A thread samples every 20 ms the private resident memory (Pss_Anon of smaps_rollup) of this
     process and its descendants, and adds the bytes that ``store_bytes`` reports. Shared-memory
-    pages are thereby counted once, however many processes map them.
+    pages are thereby counted once, however many processes map them. Where a sample is slow (many
+    processes, much memory), the pause grows to ten times its cost.
 
     Args:
         store_bytes: bytes that the store has taken so far.
@@ -210,8 +230,11 @@ class MemoryMeter:
         self._sample()
 
     def _run(self) -> None:
-        while not self._stop.wait(SAMPLE_S):
+        pause_s = SAMPLE_S
+        while not self._stop.wait(pause_s):
+            began = time.perf_counter()
             self._sample()
+            pause_s = max(SAMPLE_S, 10 * (time.perf_counter() - began))
 
     def _sample(self) -> None:
         now = _private_bytes_of_tree() - self._start + self._store_bytes()
@@ -291,7 +314,10 @@ def _inactive_file(folder: Path) -> int:
         text = (folder / "memory.stat").read_text()
     except OSError:
         return 0
-    found = re.search(r"^(?:total_)?inactive_file (\d+)", text, re.MULTILINE)
+    # v1 has both; the plain line leaves out the child groups, which the usage counts.
+    found = re.search(r"^total_inactive_file (\d+)", text, re.MULTILINE) or re.search(
+        r"^inactive_file (\d+)", text, re.MULTILINE
+    )
     return int(found[1]) if found else 0
 
 

@@ -11,6 +11,7 @@
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from dualgaf.errors import BudgetError, ConfigError, unknown_choice
@@ -29,6 +30,7 @@ _PLACES = {
     "memfd": "shared memory (memfd)",
     "file": "an anonymous disk file",
     "private": "private memory of this process",
+    "cache": "the cache",
     "none": "none: the images are drawn per batch on the device",
 }
 
@@ -71,13 +73,15 @@ class BuildPlan:
     budget_bytes: int
     """What the images may take in memory."""
     place: str
-    """``memfd``, ``private``, ``file`` or ``none``."""
+    """``memfd``, ``private``, ``file``, ``cache`` or ``none``."""
     backend: str
     """``process``, ``thread``, ``serial`` or ``none``."""
     workers: int
     """Pool workers; 0 where nothing is built."""
     reasons: tuple[str, ...]
     """Why it was decided so, a sentence each."""
+    cache_dir: Path | None = None
+    """Folder of the cache, where the place is ``cache``."""
 
     @property
     def chunk_rows(self) -> int:
@@ -111,8 +115,19 @@ def _where(plan: BuildPlan) -> str:
     return f"{format_bytes(plan.request.store_bytes)} in {_PLACES[plan.place]}"
 
 
-def make_plan(request: BuildRequest, preset: HardwarePreset, settings: PoolSettings) -> BuildPlan:
+def make_plan(
+    request: BuildRequest,
+    preset: HardwarePreset,
+    settings: PoolSettings,
+    cache_dir: Path | None = None,
+) -> BuildPlan:
     """Decide where and how to build.
+
+    Args:
+        request: what is to be built.
+        preset: whose budget it is.
+        settings: what the user asked of the pool.
+        cache_dir: where stores are kept for later runs; None keeps none.
 
     Raises:
         BudgetError: not even one chunk of images fits the budget.
@@ -134,12 +149,16 @@ def make_plan(request: BuildRequest, preset: HardwarePreset, settings: PoolSetti
             f"the preset's {format_bytes(preset_bytes)}"
         )
     place, why = _place(request, settings, preset, budget)
+    if cache_dir is not None and place != "none":
+        place, why = "cache", f"cache.dir={cache_dir}: later runs map the same file"
     reasons.append(why)
     if place == "none":
         return BuildPlan(request, preset, settings, budget, place, "none", 0, tuple(reasons))
     backend, workers, whys = _workers(request, settings, place)
     reasons.extend(whys)
-    return BuildPlan(request, preset, settings, budget, place, backend, workers, tuple(reasons))
+    return BuildPlan(
+        request, preset, settings, budget, place, backend, workers, tuple(reasons), cache_dir
+    )
 
 
 def _place(

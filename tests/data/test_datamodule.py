@@ -374,3 +374,25 @@ def test_settings_objects_are_taken_whole():
     copy.copy(dm).setup("fit")
     dm.setup("fit")
     assert (dm.build_reports[-1].backend, dm.build_reports[-1].chunk_size) == ("serial", 5)
+
+
+def test_a_cache_serves_later_runs_and_notices_changed_content(tmp_path):
+    def build(x, **settings):
+        dm = DualGAFDataModule.from_arrays((x, Y), cache_dir=tmp_path / "cache", **settings)
+        dm.setup("fit")
+        report = dm.build_reports[-1]
+        images = dm.stores[0].array.copy()
+        dm.close()
+        return report.cache, report.backing, images
+
+    state, backing, first = build(X)
+    assert (state, backing) == ("miss", "cache")
+    # neither chunks nor workers change a byte, so they do not enter the key
+    state, backing, again = build(X, parallel={"chunk_size": 3, "backend": "serial"})
+    assert (state, backing) == ("hit", "cache")
+    assert np.array_equal(again, first)
+    changed = X.copy()
+    changed[0, 0, 0] += 1e-9
+    assert build(changed)[0] == "miss"
+    assert build(X, image_size=5)[0] == "miss"
+    assert build(X, feature_range=(0, 1))[0] == "miss"

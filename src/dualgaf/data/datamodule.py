@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import lightning as L
@@ -68,6 +69,7 @@ class DualGAFDataModule(L.LightningDataModule):
         hardware: ``auto``, ``8gb``, ``16gb``, ``32gb``, or a `HardwarePreset`.
         parallel: a mapping with keys of `PoolSettings`, or the settings; what is left out comes
             from the preset.
+        cache_dir: folder that keeps the images for later runs; None keeps none.
         seed: of the split and of the order of training batches.
 
     Raises:
@@ -96,6 +98,7 @@ class DualGAFDataModule(L.LightningDataModule):
         images: Images = "precompute",
         hardware: str | HardwarePreset = "auto",
         parallel: Mapping[str, Any] | PoolSettings | None = None,
+        cache_dir: str | Path | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -117,6 +120,7 @@ class DualGAFDataModule(L.LightningDataModule):
         )
         self.preset = preset
         self.pool = _pool_settings(parallel, preset)
+        self.cache_dir = None if cache_dir is None else Path(cache_dir)
         self.build_reports: list[BuildReport] = []
         self._cases: WindowedSplits | None = None
         self._datasets: dict[str, DualGAFDataset] = {}
@@ -130,6 +134,7 @@ class DualGAFDataModule(L.LightningDataModule):
                 "images": images,
                 "hardware": preset.name,
                 "parallel": self.pool.to_json(),
+                "cache_dir": None if cache_dir is None else str(cache_dir),
                 "seed": seed,
             },
             logger=False,
@@ -308,7 +313,7 @@ class DualGAFDataModule(L.LightningDataModule):
         n_windows = sum(len(self.cases.rows[name]) for name in splits)
         recipe = self._recipe(self.image_size)
         request = BuildRequest(n_windows, self.n_channels, self.window_size, recipe, self.images)
-        return make_plan(request, self.preset, self.pool)
+        return make_plan(request, self.preset, self.pool, self.cache_dir)
 
     def _ensure(self, stage: str | None) -> None:
         missing = self._missing(stage)

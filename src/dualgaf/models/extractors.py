@@ -5,14 +5,15 @@ each field, because the GASF is symmetric and the GADF antisymmetric.
 
 `LargeKernelExtractor`, step by step:
 
-1. average the image down to about `RESOLUTION` pixels a side, so that cost does not grow with S;
-2. a 7 x 7 convolution with stride 2: a large kernel sees a whole event of the series at once;
-3. residual blocks with 7 x 7 depthwise kernels, halving the side and doubling the channels between
-   them;
-4. average over a grid of `CELLS` x `CELLS` cells, not over the whole image: row and column of a GAF
+1. average an image of more than `RESOLUTION` pixels a side down to that, so that cost does not grow
+   with S;
+2. a 7 x 7, then a 5 x 5 convolution, each with stride 2: a large kernel sees a whole event of the
+   series at once; then a 3 x 3 convolution with a residual path;
+3. average over a grid of `CELLS` x `CELLS` cells, not over the whole image: row and column of a GAF
    are times, so where something happens must reach the classifier;
-5. one linear layer over the cells.
+4. one linear layer over the cells.
 
+Full convolutions, not depthwise ones: on a CPU these are twenty times faster at this size.
 Normalisation is by group of channels within one sample: batches of one work, and training and
 evaluation compute the same function.
 """
@@ -22,34 +23,10 @@ from torch.nn import functional as F
 
 from dualgaf.errors import ConfigError, unknown_choice
 
-RESOLUTION = 64
-"""Images with a side of twice this many pixels or more are averaged down to less than that."""
+RESOLUTION = 48
+"""Images with a longer side are averaged down to this side."""
 CELLS = 4
 """Side of the grid of cells that a feature map is averaged over."""
-
-
-class LargeKernelBlock(nn.Module):
-    """Residual block: 7 x 7 depthwise convolution, normalisation, 1 x 1 convolution.
-
-    After Liu et al., "A ConvNet for the 2020s", 2022, without the expansion.
-
-    Args:
-        n_features: channels in and out.
-
-    Example:
-        >>> LargeKernelBlock(16)(torch.zeros(2, 16, 8, 8)).shape
-        torch.Size([2, 16, 8, 8])
-    """
-
-    def __init__(self, n_features: int) -> None:
-        super().__init__()
-        self.spatial = nn.Conv2d(n_features, n_features, 7, padding=3, groups=n_features)
-        self.norm = nn.GroupNorm(4, n_features)
-        self.mix = nn.Conv2d(n_features, n_features, 1)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """(N, W, H, H) -> (N, W, H, H)."""
-        return maps + F.gelu(self.mix(self.norm(self.spatial(maps))))
 
 
 class LargeKernelExtractor(nn.Module):
@@ -59,6 +36,7 @@ class LargeKernelExtractor(nn.Module):
         width: features a signal; a multiple of 8.
 
     Example:
+        >>> import torch
         >>> LargeKernelExtractor(32)(torch.zeros(6, 1, 26, 26)).shape
         torch.Size([6, 32])
     """
@@ -67,28 +45,24 @@ class LargeKernelExtractor(nn.Module):
         super().__init__()
         half = width // 2
         self.stem = nn.Sequential(
-            nn.Conv2d(1, half, 7, stride=2, padding=3), nn.GroupNorm(4, half), nn.GELU()
-        )
-        self.stages = nn.Sequential(
-            LargeKernelBlock(half),
-            nn.Conv2d(half, width, 3, stride=2, padding=1),
+            nn.Conv2d(1, half, 7, stride=2, padding=3),
+            nn.GroupNorm(4, half),
+            nn.GELU(),
+            nn.Conv2d(half, width, 5, stride=2, padding=2),
             nn.GroupNorm(4, width),
             nn.GELU(),
-            LargeKernelBlock(width),
+        )
+        self.block = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1), nn.GroupNorm(4, width), nn.GELU()
         )
         self.project = nn.Linear(width * CELLS * CELLS, width)
 
-    def maps(self, images: Tensor) -> Tensor:
-        """Feature maps (N, width, H, H) before the cells, H about S / 4 for S below 128."""
-        shrink = images.shape[-1] // RESOLUTION
-        if shrink > 1:
-            images = F.avg_pool2d(images, shrink)
-        maps: Tensor = self.stages(self.stem(images))
-        return maps
-
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, S, S) -> (N, width)."""
-        cells = F.adaptive_avg_pool2d(self.maps(images), CELLS)
+        if images.shape[-1] > RESOLUTION:
+            images = F.adaptive_avg_pool2d(images, RESOLUTION)
+        maps = self.stem(images)  # (N, width, S / 4, S / 4)
+        cells = F.adaptive_avg_pool2d(maps + self.block(maps), CELLS)
         features: Tensor = self.project(cells.flatten(1))
         return features
 

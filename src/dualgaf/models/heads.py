@@ -15,6 +15,7 @@ class MLPHead(nn.Module):
         dropout: share of the hidden layer that is dropped in training.
 
     Example:
+        >>> import torch
         >>> MLPHead(192, 4, hidden=64, dropout=0.2)(torch.zeros(2, 192)).shape
         torch.Size([2, 4])
     """

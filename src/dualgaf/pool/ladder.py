@@ -3,7 +3,7 @@
     processes -> threads -> this thread
 
 Going a rung down is one warning that says why and what to type. All backends draw with the same
-code and give the same bytes. Errors of the data or of the store end the build on any rung.
+code and give the same bytes. Errors of the data, a chunk or the store end the build on any rung.
 """
 
 import os
@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dualgaf.errors import ConfigError, LadderWarning, PoolError
+from dualgaf.errors import (
+    ChunkError,
+    ConfigError,
+    DualGAFError,
+    LadderWarning,
+    PoolError,
+    unknown_choice,
+)
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
@@ -28,6 +35,7 @@ from dualgaf.store.writer import StoreWriter
 
 Array = npt.NDArray[Any]
 Progress = Callable[[int], None]
+Left = dict[int, Bounds]
 
 RUNGS = ("process", "thread", "serial")
 
@@ -70,6 +78,8 @@ class FillReport:
     """The rung that did it."""
     workers: int
     """Workers of that rung."""
+    chunks: int
+    """Chunks of the store."""
     retries: int
     """Chunks that were given to a second worker."""
 
@@ -78,18 +88,22 @@ def fill(job: FillJob, progress: Progress | None = None) -> FillReport:
     """Fill every row of the store.
 
     Raises:
-        ConfigError: processes are asked to fill private memory.
+        ConfigError: the backend is not known, or processes are asked to fill private memory.
         ChunkError, SeriesError, StoreFullError: a chunk could not be filled.
     """
+    if job.backend not in RUNGS:
+        raise ConfigError(unknown_choice("parallel.backend", job.backend, RUNGS))
     if job.backend == "process" and job.writer.descriptor is None:
         raise ConfigError(
             "parallel.backend=process cannot fill private memory; type parallel.shm=true"
         )
     rungs = {"process": _fill_by_processes, "thread": _fill_by_threads, "serial": _fill_here}
     ways = RUNGS[RUNGS.index(job.backend) :]
+    # Each rung takes out what it has finished; the next one goes on with the rest.
+    left = dict(enumerate(job.chunks))
     for rung, below in zip(ways, [*ways[1:], None], strict=True):
         try:
-            return rungs[rung](job, progress or _silent)
+            return rungs[rung](job, left, progress or _silent)
         except (PoolError, _RefusedError) as error:
             if below is None:
                 raise
@@ -106,19 +120,16 @@ class _RefusedError(Exception):
     """The system does not give this rung what it needs."""
 
 
-def _fill_by_processes(job: FillJob, progress: Progress) -> FillReport:
-    # One window here first: the kernel is then compiled on disk, and no two workers compile it.
-    layout = job.writer.layout
-    sample = np.empty((1, *layout.row_shape), dtype=layout.dtype)
-    job.renderer.render(job.windows, 0, 1, sample)
+def _fill_by_processes(job: FillJob, left: Left, progress: Progress) -> FillReport:
+    _compile(job)
     try:
-        source = share_windows(job.windows)
-    except (OSError, AttributeError) as error:
-        raise _RefusedError(f"no shared memory for the input: {error}") from error
+        source = share_windows(job.windows, job.bounds)
+    except OSError as error:
+        raise _RefusedError(f"no room for the workers' input ({error})") from error
     described = Job(
         recipe=job.recipe,
-        bounds=None if job.bounds is None else job.bounds.tolist(),
-        layout=layout,
+        fitted=job.bounds is not None,
+        layout=job.writer.layout,
         place=job.writer.place,
         window_size=job.windows.window_size,
         flat_shape=(job.windows.flat.shape[0], job.windows.flat.shape[1]),
@@ -127,57 +138,84 @@ def _fill_by_processes(job: FillJob, progress: Progress) -> FillReport:
     assert job.writer.descriptor is not None
     try:
         with ProcessPool(job.workers, job.settings.chunk_timeout_s) as pool:
-            pool.fill(
-                described,
-                (job.writer.descriptor, source),
-                job.chunks,
-                job.writer.check_headroom,
-                progress,
-            )
-            return FillReport("process", job.workers, pool.retries)
+            descriptors = (job.writer.descriptor, source)
+            pool.fill(described, descriptors, left, job.writer.check_headroom, progress)
+            return FillReport("process", job.workers, len(job.chunks), pool.retries)
     finally:
         os.close(source)
 
 
-def _fill_by_threads(job: FillJob, progress: Progress) -> FillReport:
+def _compile(job: FillJob) -> None:
+    """Draw a made-up window here, so that the kernel is on disk and no two workers compile it.
+
+    It must not be a window of the job: one that crashes the kernel may cost a worker, not this
+    process. Its arrays are read-only, as a worker's are; to the compiler they are another type.
+    """
+    steps, n_channels = job.windows.window_size, job.windows.n_channels
+    ramp = np.linspace(-1.0, 1.0, steps).astype(job.windows.flat.dtype)
+    windows = Windows(np.tile(ramp, (n_channels, 1)), np.zeros(1, np.int64), steps)
+    windows.flat.flags.writeable = windows.starts.flags.writeable = False
+    layout = job.writer.layout
+    job.renderer.render(windows, 0, 1, np.empty((1, *layout.row_shape), dtype=layout.dtype))
+
+
+def _fill_by_threads(job: FillJob, left: Left, progress: Progress) -> FillReport:
     filler = ChunkFiller(job.renderer, job.windows, job.writer)
-    todo: Iterator[Bounds] = iter(job.chunks)
-    running: dict[Future[None], Bounds] = {}
+    todo: Iterator[tuple[int, Bounds]] = iter(list(left.items()))
+    running: dict[Future[None], int] = {}
+    with ThreadPoolExecutor(job.workers, thread_name_prefix="dualgaf") as threads:
+        try:
+            for chunk, bounds in todo:
+                job.writer.check_headroom()
+                running[_submit(threads, filler, chunk, bounds)] = chunk
+                if len(running) > job.workers:
+                    _collect(running, left, progress)
+            while running:
+                _collect(running, left, progress)
+        except BaseException:
+            threads.shutdown(wait=True, cancel_futures=True)
+            raise
+    return FillReport("thread", job.workers, len(job.chunks), 0)
+
+
+def _submit(
+    threads: ThreadPoolExecutor, filler: ChunkFiller, chunk: int, bounds: Bounds
+) -> "Future[None]":
     try:
-        with ThreadPoolExecutor(job.workers, thread_name_prefix="dualgaf") as threads:
-            try:
-                for chunk in todo:
-                    job.writer.check_headroom()
-                    running[threads.submit(filler.fill, *chunk)] = chunk
-                    if len(running) > job.workers:
-                        _collect(running, progress)
-                while running:
-                    _collect(running, progress)
-            except BaseException:
-                threads.shutdown(wait=True, cancel_futures=True)
-                raise
-    except RuntimeError as error:
-        if "can't start new thread" in str(error):
-            raise _RefusedError(str(error)) from error
-        raise
-    return FillReport("thread", job.workers, 0)
+        return threads.submit(_fill_chunk, filler, chunk, bounds)
+    except RuntimeError as error:  # the system gives no thread
+        raise _RefusedError(str(error)) from error
 
 
-def _collect(running: dict[Future[None], Bounds], progress: Progress) -> None:
+def _collect(running: "dict[Future[None], int]", left: Left, progress: Progress) -> None:
     done, _ = wait(running, return_when=FIRST_COMPLETED)
-    for future in done:
-        first, last = running.pop(future)
+    for future in sorted(done, key=running.__getitem__):  # of several errors, the first chunk's
+        chunk = running.pop(future)
         future.result()
+        first, last = left.pop(chunk)
         progress(last - first)
 
 
-def _fill_here(job: FillJob, progress: Progress) -> FillReport:
+def _fill_here(job: FillJob, left: Left, progress: Progress) -> FillReport:
     filler = ChunkFiller(job.renderer, job.windows, job.writer)
-    for first, last in job.chunks:
+    for chunk, (first, last) in list(left.items()):
         job.writer.check_headroom()
-        filler.fill(first, last)
+        _fill_chunk(filler, chunk, (first, last))
+        del left[chunk]
         progress(last - first)
-    return FillReport("serial", 1, 0)
+    return FillReport("serial", 1, len(job.chunks), 0)
+
+
+def _fill_chunk(filler: ChunkFiller, chunk: int, bounds: Bounds) -> None:
+    first, last = bounds
+    try:
+        filler.fill(first, last)
+    except DualGAFError:
+        raise
+    except Exception as error:
+        raise ChunkError(
+            f"chunk {chunk} (windows {first} to {last - 1}) failed: {error!r}"
+        ) from error
 
 
 def _silent(rows: int) -> None:

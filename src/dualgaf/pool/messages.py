@@ -3,25 +3,33 @@
 One packet is one message (SOCK_SEQPACKET); open files travel beside it. Nothing is pickled.
 
     worker      hello {pid, torch}                      ready, and whether torch was loaded
-    supervisor  job {recipe, bounds, layout, ...}       + descriptors of the store and the input
+    supervisor  job {recipe, layout, ...}               + descriptors of the store and the input
     supervisor  chunk {chunk, first, last}
-    worker      done {chunk} | failed {chunk, error, text, trace}
+    worker      done {chunk, torch} | failed {chunk, error, text, trace}
+    supervisor  end                                     the store is full: let go of it
 
-Either side ends the talk by closing its socket; the other then reads nothing.
+Then another job may come. Either side ends the talk by closing its socket; the other then reads
+nothing.
 """
 
 import json
 import mmap
 import os
 import socket
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
+from dualgaf.store.backing import anonymous_file
 from dualgaf.store.layout import StoreLayout
+
+Array = npt.NDArray[Any]
 
 PACKET_BYTES = 1 << 20
 TEXT_LIMIT = 20_000
@@ -31,7 +39,8 @@ def send(
     channel: socket.socket, message: dict[str, Any], descriptors: tuple[int, ...] = ()
 ) -> None:
     """Send one message, with open files beside it."""
-    socket.send_fds(channel, [json.dumps(message).encode()], descriptors)
+    # Not as \\u escapes: a packet must fit the socket's buffer (about 200 KB).
+    socket.send_fds(channel, [json.dumps(message, ensure_ascii=False).encode()], descriptors)
 
 
 def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
@@ -49,8 +58,8 @@ class Job:
 
     recipe: ImagingRecipe
     """How windows are drawn."""
-    bounds: list[list[float]] | None
-    """Fitted low and high of each channel, for ``scaling=train``."""
+    fitted: bool
+    """Whether the input holds fitted bounds, for ``scaling=train``."""
     layout: StoreLayout
     """Rows of the store."""
     place: str
@@ -77,29 +86,42 @@ class Job:
         return cls(**fields)
 
 
-def share_windows(windows: Windows) -> int:
-    """A memfd that holds ``flat`` and ``starts``, for the workers to map.
+def share_windows(windows: Windows, bounds: Array | None = None) -> int:
+    """A memfd (a file without a name, where memfd is refused) of what the workers read.
+
+    It holds ``starts``, ``bounds``, ``flat``: in this order all are aligned, whatever the type of
+    ``flat``.
 
     Raises:
-        OSError: the system refuses shared memory.
+        OSError: the system refuses both.
     """
-    descriptor = os.memfd_create("dualgaf-input", os.MFD_CLOEXEC)
+    parts = [np.ascontiguousarray(windows.starts, dtype=np.int64)]
+    if bounds is not None:
+        parts.append(np.ascontiguousarray(bounds, dtype=np.float64))
+    parts.append(np.ascontiguousarray(windows.flat))
+    try:
+        descriptor = os.memfd_create("dualgaf-input", os.MFD_CLOEXEC)
+    except (OSError, AttributeError):
+        descriptor = anonymous_file(Path(tempfile.gettempdir()))
     try:
         with os.fdopen(os.dup(descriptor), "wb") as file:
-            file.write(np.ascontiguousarray(windows.flat).data)
-            file.write(np.ascontiguousarray(windows.starts, dtype=np.int64).data)
+            for part in parts:
+                file.write(part.data)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def map_windows(job: Job, descriptor: int) -> Windows:
-    """The windows of `share_windows`, read-only and without a copy."""
+def map_windows(job: Job, descriptor: int) -> tuple[Windows, Array | None]:
+    """Windows and bounds of `share_windows`, read-only and without a copy."""
     mapped = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
-    n_values = job.flat_shape[0] * job.flat_shape[1]
-    flat = np.frombuffer(mapped, dtype=job.flat_dtype, count=n_values)
-    starts = np.frombuffer(
-        mapped, dtype=np.int64, count=job.layout.n_rows, offset=n_values * flat.itemsize
-    )
-    return Windows(flat.reshape(job.flat_shape), starts, job.window_size)
+    n_channels = job.flat_shape[0]
+    starts = np.frombuffer(mapped, dtype=np.int64, count=job.layout.n_rows)
+    offset, bounds = starts.nbytes, None
+    if job.fitted:
+        # A copy: it is tiny, and a read-only array would be another type to the kernel.
+        bounds = np.frombuffer(mapped, np.float64, 2 * n_channels, offset).reshape(2, -1).copy()
+        offset += bounds.nbytes
+    flat = np.frombuffer(mapped, job.flat_dtype, n_channels * job.flat_shape[1], offset)
+    return Windows(flat.reshape(job.flat_shape), starts, job.window_size), bounds

@@ -45,7 +45,8 @@ class PoolSettings:
                     f"parallel.{option}={getattr(self, option)!r} is not allowed; allowed: true, "
                     f"false; type parallel.{option}=true"
                 )
-        if not self.chunk_timeout_s > 0:
+        seconds = isinstance(self.chunk_timeout_s, int | float)
+        if not seconds or not self.chunk_timeout_s > 0:
             raise ConfigError(
                 f"parallel.chunk_timeout_s={self.chunk_timeout_s} is not allowed; allowed: above "
                 "0 seconds; type parallel.chunk_timeout_s=60"
@@ -62,7 +63,7 @@ class PoolSettings:
         for key in mapping:
             if key not in known:
                 raise ConfigError(
-                    unknown_choice("parallel key", key, known, instead="one of the allowed keys")
+                    unknown_choice("key of parallel", key, known, instead="one of the allowed keys")
                 )
         return cls(**mapping)
 

@@ -7,30 +7,28 @@
 3. A chunk that has cost two workers ends the build with `ChunkError`, which names the chunk, its
    windows, the signal and the last lines of the worker. It is never tried in this process.
 4. Workers that die before they say hello end the pool with `PoolError`; the ladder goes on.
-5. Whatever happens, `close` leaves no process: sockets closed, then wait, then SIGKILL.
+5. Workers stay for the next store, until `close`. That leaves no process, whatever happens:
+   sockets closed, then wait, then SIGKILL. After an error they are killed at once.
 """
 
 import contextlib
-import os
 import selectors
-import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from dualgaf import errors
 from dualgaf.errors import ChunkError, DualGAFError, PoolError
+from dualgaf.pool.launch import Program, ending, launch
 from dualgaf.pool.messages import Job, receive, send
 
 STARTUP_TIMEOUT_S = 60.0
+"""For a worker's start, and beside the timeout for its first chunk: it may compile the kernel."""
 CLOSE_TIMEOUT_S = 5.0
 MAX_LOSSES_AT_START = 3
 LOSSES_OF_ONE_CHUNK = 2
@@ -40,21 +38,36 @@ Bounds = tuple[int, int]
 
 @dataclass(eq=False)
 class _Worker:
-    process: subprocess.Popen[bytes]
-    channel: socket.socket
-    stderr: IO[bytes]
+    program: Program
     ready: bool = False
+    job: int = 0
     chunk: int | None = None
+    limit_s: float = STARTUP_TIMEOUT_S
     since: float = field(default_factory=time.monotonic)
+    overdue: bool = False
 
-    def last_words(self) -> str:
-        self.stderr.seek(0, os.SEEK_END)
-        self.stderr.seek(max(0, self.stderr.tell() - 4000))
-        return self.stderr.read().decode(errors="replace").strip()
+    @property
+    def channel(self) -> socket.socket:
+        return self.program.channel
+
+    @property
+    def overdue_at(self) -> float | None:
+        """When it has been silent for too long; None while nothing is expected of it."""
+        waiting = self.chunk is not None or not self.ready
+        return self.since + self.limit_s if waiting else None
+
+
+@dataclass(eq=False)
+class _Fill:
+    job: Job
+    descriptors: tuple[int, int]
+    left: dict[int, Bounds]
+    todo: deque[int]
+    losses: dict[int, int] = field(default_factory=dict)
 
 
 class ProcessPool:
-    """Worker processes that fill chunks. Use it in a ``with`` block.
+    """Worker processes that fill chunks. Use it in a ``with`` block; fill any number of stores.
 
     Args:
         n_workers: how many, at least 1.
@@ -63,27 +76,41 @@ class ProcessPool:
 
     def __init__(self, n_workers: int, chunk_timeout_s: float) -> None:
         self.retries = 0
+        """Chunks that were given to a second worker, over all fills."""
         self._n_workers = n_workers
         self._timeout_s = chunk_timeout_s
         self._selector = selectors.DefaultSelector()
         self._workers: list[_Worker] = []
         self._losses_at_start = 0
-        self._losses: dict[int, int] = {}
+        self._job = 0
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [worker.program.process.pid for worker in self._workers]
+
+    def start(self) -> None:
+        """Start the workers without waiting for them; `fill` does it where this was not called.
+
+        Raises:
+            PoolError: a process cannot be started.
+        """
+        self._top_up(self._n_workers)
 
     def fill(
         self,
         job: Job,
         descriptors: tuple[int, int],
-        chunks: list[Bounds],
+        left: dict[int, Bounds],
         between: Callable[[], None],
         progress: Callable[[int], None],
     ) -> None:
-        """Fill all chunks of one store.
+        """Fill chunks of one store.
 
         Args:
             job: what to draw.
             descriptors: the open files of the store and of the input.
-            chunks: (first, last) windows of each.
+            left: (first, last) windows by chunk; a finished chunk is taken out.
             between: called before each chunk is handed out; may raise to end the build.
             progress: called with the number of windows of each finished chunk.
 
@@ -92,39 +119,26 @@ class ProcessPool:
             PoolError: no worker could be started.
             SeriesError, StoreFullError: as the worker met it.
         """
-        todo, open_chunks = deque(range(len(chunks))), len(chunks)
-        while len(self._workers) < self._n_workers:
-            self._start(job, descriptors)
-        while open_chunks:
+        self._job += 1
+        self._losses_at_start = 0
+        fill = _Fill(job, descriptors, left, deque(left))
+        try:
+            for worker in [w for w in self._workers if w.program.process.poll() is not None]:
+                self._forget(worker)  # died while it had nothing to do
+            while left:
+                self._top_up(min(self._n_workers, len(left)))
+                self._hand_out(fill, between)
+                for worker in self._next_events():
+                    self._hear(worker, fill, progress)
             for worker in self._workers:
-                if worker.ready and worker.chunk is None and todo:
-                    between()
-                    self._hand_out(worker, todo.popleft(), chunks)
-            for worker in self._next_events():
-                message = self._hear(worker)
-                if message is None:
-                    self._replace(worker, todo, chunks, job, descriptors)
-                elif message["kind"] == "done":
-                    first, last = chunks[message["chunk"]]
-                    worker.chunk = None
-                    open_chunks -= 1
-                    progress(last - first)
-                elif message["kind"] == "failed":
-                    raise _as_error(message, chunks)
+                self._tell(worker, {"kind": "end"})
+        except BaseException:
+            self._end(patience_s=0.0)
+            raise
 
     def close(self) -> None:
         """End all workers; returns when they are gone."""
-        for worker in self._workers:
-            self._forget(worker)
-        deadline = time.monotonic() + CLOSE_TIMEOUT_S
-        for worker in self._workers:
-            try:
-                worker.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                worker.process.kill()
-                worker.process.wait()
-            worker.stderr.close()
-        self._workers.clear()
+        self._end(CLOSE_TIMEOUT_S)
         self._selector.close()
 
     def __enter__(self) -> Self:
@@ -136,136 +150,124 @@ class ProcessPool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None:
-            for worker in self._workers:
-                worker.process.kill()  # it may be stopped, or deep in a long chunk
         self.close()
 
-    def _start(self, job: Job, descriptors: tuple[int, int]) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
-        try:
-            process = subprocess.Popen(
-                [*_command(), str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                env=_environment(),
-            )
-        except OSError as error:
-            ours.close()
-            stderr.close()
-            raise PoolError(f"a worker process cannot be started: {error}") from error
-        finally:
-            theirs.close()
-        worker = _Worker(process, ours, stderr)
-        self._workers.append(worker)
-        self._selector.register(ours, selectors.EVENT_READ, worker)
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            send(ours, job.to_message(), descriptors)  # waits in the socket until it is up
+    def _top_up(self, n_workers: int) -> None:
+        while len(self._workers) < n_workers:
+            worker = _Worker(launch())
+            self._workers.append(worker)
+            self._selector.register(worker.channel, selectors.EVENT_READ, worker)
 
-    def _hand_out(self, worker: _Worker, chunk: int, chunks: list[Bounds]) -> None:
-        worker.chunk, worker.since = chunk, time.monotonic()
-        first, last = chunks[chunk]
-        with contextlib.suppress(
-            BrokenPipeError, ConnectionResetError
-        ):  # its end comes as an event
-            send(worker.channel, {"kind": "chunk", "chunk": chunk, "first": first, "last": last})
+    def _hand_out(self, fill: _Fill, between: Callable[[], None]) -> None:
+        for worker in self._workers:
+            if not fill.todo:
+                return
+            if not worker.ready or worker.chunk is not None:
+                continue
+            between()
+            worker.limit_s = self._timeout_s
+            if worker.job != self._job:
+                worker.job, worker.limit_s = self._job, self._timeout_s + STARTUP_TIMEOUT_S
+                self._tell(worker, fill.job.to_message(), fill.descriptors)
+            worker.chunk, worker.since = fill.todo.popleft(), time.monotonic()
+            first, last = fill.left[worker.chunk]
+            self._tell(
+                worker, {"kind": "chunk", "chunk": worker.chunk, "first": first, "last": last}
+            )
+
+    def _tell(
+        self, worker: _Worker, message: dict[str, Any], descriptors: tuple[int, ...] = ()
+    ) -> None:
+        # A worker that has just died shows itself as an event; nothing is lost here.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            send(worker.channel, message, descriptors)
 
     def _next_events(self) -> list[_Worker]:
         """Workers that said something or hung up; one that is silent too long is killed here."""
+        times = [worker.overdue_at for worker in self._workers]
+        first = min((at for at in times if at is not None), default=time.monotonic() + 1.0)
+        events = self._selector.select(max(0.0, first - time.monotonic()))
+        heard = [key.data for key, _ in events]
         now = time.monotonic()
-        waits = [
-            worker.since + (self._timeout_s if worker.ready else STARTUP_TIMEOUT_S) - now
-            for worker in self._workers
-            if worker.chunk is not None or not worker.ready
-        ]
-        events = self._selector.select(max(0.0, min(waits, default=1.0)))
-        if not events:
-            now = time.monotonic()
-            for worker in self._workers:
-                limit = self._timeout_s if worker.ready else STARTUP_TIMEOUT_S
-                busy = worker.chunk is not None or not worker.ready
-                if busy and now - worker.since >= limit:
-                    worker.process.kill()
-        return [key.data for key, _ in events]
+        for worker in self._workers:
+            at = worker.overdue_at
+            if worker not in heard and at is not None and now >= at and not worker.overdue:
+                worker.overdue = True
+                worker.program.process.kill()
+        return heard
 
-    def _hear(self, worker: _Worker) -> dict[str, Any] | None:
+    def _hear(self, worker: _Worker, fill: _Fill, progress: Callable[[int], None]) -> None:
         message, _ = receive(worker.channel)
-        if message is not None and message["kind"] == "hello":
+        if message is None:
+            self._lose(worker, fill)
+            return
+        if message.get("torch"):
+            raise PoolError("a worker has loaded torch, which costs 142 MB each; report this")
+        if message["kind"] == "hello":
             worker.ready = True
             self._losses_at_start = 0
-            if message["torch"]:
-                raise PoolError("a worker has loaded torch, which costs 142 MB each; report this")
-        return message
+        elif message["kind"] == "failed":
+            raise _as_error(message, fill.left)
+        else:
+            worker.chunk = None
+            first, last = fill.left.pop(message["chunk"])
+            progress(last - first)
 
-    def _replace(
-        self,
-        worker: _Worker,
-        todo: deque[int],
-        chunks: list[Bounds],
-        job: Job,
-        descriptors: tuple[int, int],
-    ) -> None:
-        self._forget(worker)
-        worker.process.kill()
-        status = worker.process.wait()
-        words = worker.last_words()
-        worker.stderr.close()
-        self._workers.remove(worker)
-        if worker.chunk is not None:
-            chunk = worker.chunk
-            self._losses[chunk] = self._losses.get(chunk, 0) + 1
-            if self._losses[chunk] >= LOSSES_OF_ONE_CHUNK:
-                first, last = chunks[chunk]
+    def _lose(self, worker: _Worker, fill: _Fill) -> None:
+        """A worker has died: give its chunk to another, unless it has cost two."""
+        how = self._forget(worker)
+        if worker.overdue:
+            how = f"no answer for {worker.limit_s:g} s, so it was {how}"
+        chunk = worker.chunk
+        if chunk is not None:
+            fill.losses[chunk] = fill.losses.get(chunk, 0) + 1
+            if fill.losses[chunk] >= LOSSES_OF_ONE_CHUNK:
+                first, last = fill.left[chunk]
                 raise ChunkError(
                     f"chunk {chunk} (windows {first} to {last - 1}) cost {LOSSES_OF_ONE_CHUNK} "
-                    f"workers: {_ending(status)}; last words of the worker: {words or 'none'}"
+                    f"workers: {how}. To see it happen in this process, type "
+                    "parallel.enabled=false; if memory is short (SIGKILL), type parallel.n_jobs=1"
                 )
-            todo.appendleft(chunk)
+            fill.todo.appendleft(chunk)
             self.retries += 1
         elif not worker.ready:
             self._losses_at_start += 1
             if self._losses_at_start >= MAX_LOSSES_AT_START:
                 raise PoolError(
-                    f"{MAX_LOSSES_AT_START} workers ended before they were ready: "
-                    f"{_ending(status)}; last words: {words or 'none'}"
+                    f"{MAX_LOSSES_AT_START} workers ended before they were ready: {how}"
                 )
-        self._start(job, descriptors)
 
-    def _forget(self, worker: _Worker) -> None:
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(worker.channel)
-        worker.channel.close()
+    def _forget(self, worker: _Worker) -> str:
+        """End a worker; returns how it ended and its last words."""
+        self._workers.remove(worker)
+        self._selector.unregister(worker.channel)
+        try:
+            worker.program.process.kill()
+            status = worker.program.process.wait()
+            words = worker.program.last_words()
+        finally:
+            worker.program.close()
+        return f"{ending(status)}; last words of the worker: {words or 'none'}"
 
-
-def _command() -> list[str]:
-    # -P: a folder with a numpy.py in it must not be where a worker imports from.
-    return [sys.executable, "-P", "-X", "faulthandler", "-m", "dualgaf.pool"]
-
-
-def _environment() -> dict[str, str]:
-    package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    single = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
-    return {**os.environ, "PYTHONPATH": path, **single}
-
-
-def _ending(status: int) -> str:
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return f"killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"killed by signal {-status}"
+    def _end(self, patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        try:
+            for worker in self._workers:
+                with contextlib.suppress(OSError):  # it may be gone already
+                    worker.channel.shutdown(socket.SHUT_RDWR)
+            for worker in self._workers:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    worker.program.process.wait(max(0.0, deadline - time.monotonic()))
+        finally:  # also after a second Ctrl-C
+            while self._workers:
+                self._forget(self._workers[-1])
 
 
-def _as_error(message: dict[str, Any], chunks: list[Bounds]) -> DualGAFError:
+def _as_error(message: dict[str, Any], left: dict[int, Bounds]) -> DualGAFError:
     if message["error"] in ("SeriesError", "StoreFullError"):
         kind: type[DualGAFError] = getattr(errors, message["error"])
         return kind(message["text"])
-    first, last = chunks[message["chunk"]]
+    first, last = left[message["chunk"]]
     return ChunkError(
         f"chunk {message['chunk']} (windows {first} to {last - 1}) failed in a worker:\n"
         f"{message['trace']}"

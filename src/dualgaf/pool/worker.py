@@ -1,32 +1,37 @@
 """A pool worker: `python -m dualgaf.pool DESCRIPTOR`. It never loads torch.
 
 It says hello, takes a job, fills chunk after chunk, and ends when its socket closes, which also
-happens when the supervisor is killed. Ctrl-C is the supervisor's to handle.
+happens when the supervisor is killed: a thread watches for that, so a worker deep in a long chunk
+ends too. Ctrl-C is the supervisor's to handle.
 
 For tests of faults, ``DUALGAF_FAULT=KIND:CHUNK[:FILE]`` makes the worker that takes this chunk
-suffer it: KIND is a signal's name (SIGKILL, SIGSTOP, SIGSEGV), ``exit`` or ``raise``; with FILE
-only the first time, when the file is not there yet.
+suffer it: KIND is a signal's name (SIGKILL, SIGSTOP, SIGSEGV), ``exit``, ``raise`` or ``hang``;
+with FILE only the first time, when the file is not there yet.
 """
 
 import os
+import select
 import signal
 import socket
 import sys
+import threading
 import traceback
 from pathlib import Path
-
-import numpy as np
 
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.pool.chunk import ChunkFiller
 from dualgaf.pool.messages import TEXT_LIMIT, Job, map_windows, receive, send
 from dualgaf.store.writer import DescriptorWriter
 
+WATCH_S = 1.0
+"""How often a worker looks whether its parent is still the same process."""
+
 
 def run_worker(descriptor: int) -> int:
     """Serve the supervisor behind this socket until it hangs up; returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel = socket.socket(fileno=descriptor)
+    threading.Thread(target=_end_with, args=(descriptor, os.getppid()), daemon=True).start()
     filler: ChunkFiller | None = None
     try:
         send(channel, {"kind": "hello", "pid": os.getpid(), "torch": "torch" in sys.modules})
@@ -34,6 +39,9 @@ def run_worker(descriptor: int) -> int:
             message, descriptors = receive(channel)
             if message is None:
                 return 0
+            if message["kind"] in ("job", "end") and filler is not None:
+                filler.writer.abort()
+                filler = None
             if message["kind"] == "job":
                 filler = _filler(Job.from_message(message), *descriptors)
             elif filler is not None:
@@ -42,10 +50,19 @@ def run_worker(descriptor: int) -> int:
         return 0  # the supervisor is gone; its kernel objects go with it
 
 
+def _end_with(descriptor: int, parent: int) -> None:
+    """End this process when the supervisor has hung up or is gone."""
+    hang_up = select.poll()
+    hang_up.register(descriptor, 0)  # POLLHUP is always reported
+    # A child that the supervisor forked may hold the socket open; the parent's id tells then.
+    while not hang_up.poll(WATCH_S * 1000) and os.getppid() == parent:
+        pass
+    os._exit(0)
+
+
 def _filler(job: Job, store: int, source: int) -> ChunkFiller:
-    windows = map_windows(job, source)
+    windows, bounds = map_windows(job, source)
     os.close(source)
-    bounds = None if job.bounds is None else np.array(job.bounds)
     renderer = Renderer(job.recipe, job.window_size, bounds)
     return ChunkFiller(renderer, windows, DescriptorWriter(job.layout, job.place, store, b""))
 
@@ -63,7 +80,7 @@ def _fill(filler: ChunkFiller, message: dict[str, int]) -> dict[str, object]:
             "text": str(error)[:TEXT_LIMIT],
             "trace": traceback.format_exc()[-TEXT_LIMIT:],
         }
-    return {"kind": "done", "chunk": chunk}
+    return {"kind": "done", "chunk": chunk, "torch": "torch" in sys.modules}
 
 
 def _suffer(chunk: int) -> None:
@@ -79,4 +96,6 @@ def _suffer(chunk: int) -> None:
         os._exit(0)
     if kind == "raise":
         raise RuntimeError("a fault on purpose")
+    if kind == "hang":
+        threading.Event().wait()
     os.kill(os.getpid(), getattr(signal, kind))

@@ -10,18 +10,21 @@
 when all refuse, the error lists every place with its reason.
 """
 
+import errno
 import os
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dualgaf.errors import LadderWarning, StoreFullError
-from dualgaf.machine import disk_free, format_bytes, memory_headroom
+from dualgaf.errors import ConfigError, LadderWarning, StoreFullError, unknown_choice
+from dualgaf.machine import disk_free, format_bytes, is_in_memory, memory_headroom
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.writer import DescriptorWriter, PrivateWriter, StoreWriter, memory_reserve
 
 MEMFD_NAME = "dualgaf-store"
+
+_MEMFD_REFUSED = "allow memfd_create in the container's seccomp profile, or type parallel.shm=false"
 
 _ADVICE = {
     "memfd": "free memory, choose storage=uint8, layout=packed or a smaller image_size, or "
@@ -39,25 +42,30 @@ def open_writer(
     Args:
         layout: rows, shape, type.
         places: ``memfd``, ``file``, ``private``, in the order to try.
-        folder: where anonymous files go; the system's temporary folder when left out.
+        folder: where anonymous files go; when left out the system's temporary folder, or
+            /var/tmp where that one is kept in memory.
 
     Returns:
         The writer; use it in a ``with`` block, which frees an unsealed store.
 
     Raises:
+        ConfigError: a place is not known.
         StoreFullError: no place has room; the text lists each with its reason.
     """
     openers: dict[str, Callable[[], StoreWriter]] = {
         "memfd": lambda: _open_memfd(layout),
-        "file": lambda: _open_file(layout, folder or Path(tempfile.gettempdir())),
+        "file": lambda: _open_file(layout, folder or _disk_folder()),
         "private": lambda: _open_private(layout),
     }
+    for place in places:
+        if place not in openers:
+            raise ConfigError(unknown_choice("place", place, openers))
     refusals: list[str] = []
     for place in places:
         try:
             writer = openers[place]()
         except OSError as error:
-            refusals.append(f"{place}: {_reason(error)} ({_ADVICE[place]})")
+            refusals.append(f"{place}: {_reason(error)} ({_advice(place, error)})")
             continue
         if refusals:
             warnings.warn(
@@ -77,7 +85,7 @@ _WORDS = {"memfd": "shared memory", "file": "an anonymous disk file", "private":
 def _open_memfd(layout: StoreLayout) -> StoreWriter:
     _check_memory(layout)
     if not hasattr(os, "memfd_create"):
-        raise StoreFullError("this system has no memfd_create")
+        raise StoreFullError(errno.ENOSYS, "this system has no memfd_create")
     descriptor = os.memfd_create(MEMFD_NAME, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     return DescriptorWriter.begin(layout, "memfd", descriptor)
 
@@ -86,7 +94,9 @@ def _open_file(layout: StoreLayout, folder: Path) -> StoreWriter:
     free = disk_free(folder)
     if free < layout.total_bytes:
         raise StoreFullError(f"{folder} has {format_bytes(free)} free")
-    return DescriptorWriter.begin(layout, "file", _anonymous_file(folder))
+    if is_in_memory(folder):
+        _check_memory(layout)
+    return DescriptorWriter.begin(layout, "file", anonymous_file(folder))
 
 
 def _open_private(layout: StoreLayout) -> StoreWriter:
@@ -94,7 +104,12 @@ def _open_private(layout: StoreLayout) -> StoreWriter:
     return PrivateWriter(layout)
 
 
-def _anonymous_file(folder: Path) -> int:
+def anonymous_file(folder: Path) -> int:
+    """A descriptor of an empty file without a name, readable by this user only.
+
+    Raises:
+        OSError: the folder refuses it.
+    """
     if hasattr(os, "O_TMPFILE"):
         try:
             return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -103,6 +118,11 @@ def _anonymous_file(folder: Path) -> int:
     descriptor, path = tempfile.mkstemp(prefix="dualgaf-", dir=folder)
     Path(path).unlink()
     return descriptor
+
+
+def _disk_folder() -> Path:
+    usual, disk = Path(tempfile.gettempdir()), Path("/var/tmp")
+    return disk if is_in_memory(usual) and disk.is_dir() else usual
 
 
 def _check_memory(layout: StoreLayout) -> None:
@@ -114,6 +134,11 @@ def _check_memory(layout: StoreLayout) -> None:
             f"{format_bytes(reserve)} stay in reserve, and the store takes "
             f"{format_bytes(layout.total_bytes)}"
         )
+
+
+def _advice(place: str, error: OSError) -> str:
+    refused = place == "memfd" and error.errno in (errno.ENOSYS, errno.EPERM, errno.EACCES)
+    return _MEMFD_REFUSED if refused else _ADVICE[place]
 
 
 def _reason(error: OSError) -> str:

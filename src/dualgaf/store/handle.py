@@ -2,17 +2,22 @@
 
 The file is opened through ``/proc/PID/fd/N`` of a process that holds it. Before that, everything
 that could have changed is compared: the boot, the process and its start time (a process number may
-be given anew), the target of the link (so that no stranger's socket or pipe is ever opened); after
-it, the inode, the size and the nonce in the header.
+be given anew), the target of the link, which must be a file without a name (so that no stranger's
+socket, pipe or device is ever opened); after it, the inode, the size and the nonce in the header.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from dualgaf.errors import HandleError
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
+
+# a memfd, a file of O_TMPFILE, a file of mkstemp that was unlinked
+_NAMELESS = re.compile(r"(/memfd:dualgaf.*|/(.*/)?#\d+|/(.*/)?dualgaf-[^/]+) \(deleted\)")
+_ADVICE = "build the store again: call setup()"
 
 
 @dataclass(frozen=True)
@@ -64,18 +69,23 @@ def open_handle(handle: StoreHandle) -> int:
         HandleError: the owner is gone, or what is there is another file.
     """
     if (handle.boot, handle.pid_namespace) != (_boot(), _namespace()):
-        raise HandleError("the store belongs to another machine, boot or container")
+        raise HandleError(f"the store belongs to another machine, boot or container; {_ADVICE}")
     path = Path(f"/proc/{handle.pid}/fd/{handle.descriptor}")
     try:
         started, link = _started(handle.pid), str(path.readlink())
     except OSError as error:
-        raise HandleError(f"process {handle.pid}, which held the store, is gone") from error
-    if started != handle.started or link != handle.link:
-        raise HandleError(f"process {handle.pid} no longer holds the store")
+        raise HandleError(
+            f"process {handle.pid}, which held the store, is gone or has closed it; {_ADVICE}"
+        ) from error
+    if started != handle.started or link != handle.link or not _NAMELESS.fullmatch(link):
+        raise HandleError(f"process {handle.pid} no longer holds the store; {_ADVICE}")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # O_NONBLOCK: should the descriptor change right now, opening a pipe does not hang.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise HandleError(f"the store of process {handle.pid} cannot be opened: {error}") from error
+        raise HandleError(
+            f"the store of process {handle.pid} cannot be opened: {error}; {_ADVICE}"
+        ) from error
     try:
         _check_contents(handle, descriptor)
     except BaseException:
@@ -87,10 +97,10 @@ def open_handle(handle: StoreHandle) -> int:
 def _check_contents(handle: StoreHandle, descriptor: int) -> None:
     found = os.fstat(descriptor)
     if (found.st_ino, found.st_size) != (handle.inode, handle.layout.total_bytes):
-        raise HandleError("the handle names another file than the store")
+        raise HandleError(f"the handle names another file than the store; {_ADVICE}")
     layout, nonce = StoreLayout.from_header(os.pread(descriptor, HEADER_BYTES, 0))
     if (layout, nonce) != (handle.layout, handle.nonce):
-        raise HandleError("the handle names another store")
+        raise HandleError(f"the handle names another store; {_ADVICE}")
 
 
 def _boot() -> str:

@@ -69,6 +69,10 @@ class StoreLayout:
 
     def chunks(self, chunk_rows: int) -> list[tuple[int, int]]:
         """(first, last) of each chunk of ``chunk_rows`` rows; the last one may be shorter."""
+        if chunk_rows < 1:
+            raise ConfigError(
+                f"chunk_size={chunk_rows} is not allowed; allowed: 1 and more; type chunk_size=100"
+            )
         starts = range(0, self.n_rows, chunk_rows)
         return [(first, min(first + chunk_rows, self.n_rows)) for first in starts]
 
@@ -102,4 +106,7 @@ class StoreLayout:
                 f"a store of format version {version}; this package reads {FORMAT_VERSION}"
             )
         text = head[_PREFIX.size : _PREFIX.size + length]
-        return cls.from_json(json.loads(text)), nonce
+        try:
+            return cls.from_json(json.loads(text)), nonce
+        except (ValueError, KeyError, TypeError) as error:
+            raise HandleError(f"the header of the store is damaged: {error}") from error

@@ -19,6 +19,10 @@ from dualgaf.store.layout import HEADER_BYTES, StoreLayout
 
 Array = npt.NDArray[Any]
 
+# Without it the kernel refuses to map a disk file larger than the memory as private and writable.
+# Python names it from 3.13 on; this is its value on Linux.
+_MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
+
 
 class Store:
     """N rows, read-only for everybody once built.
@@ -41,12 +45,7 @@ class Store:
     ) -> Self:
         """Map an open file that holds a header and rows; the store owns the descriptor."""
         try:
-            mapped = mmap.mmap(
-                descriptor,
-                layout.total_bytes,
-                flags=mmap.MAP_PRIVATE,
-                prot=mmap.PROT_READ | mmap.PROT_WRITE,
-            )
+            mapped = _mapped(descriptor, layout.total_bytes)
         except BaseException:
             os.close(descriptor)
             raise
@@ -76,8 +75,8 @@ class Store:
         """
         if self._descriptor is None:
             raise HandleError(
-                "a store in private memory cannot be sent to another process; type "
-                "parallel.shm=true, or num_workers=0"
+                "a store in private memory cannot be sent to another process, as num_workers > 0 "
+                "with spawn or forkserver needs; type parallel.shm=true, or num_workers=0"
                 if self.backing == "private"
                 else "the store is closed"
             )
@@ -92,6 +91,16 @@ class Store:
 
     def __reduce__(self) -> tuple[Any, tuple[StoreHandle]]:
         return attach, (self.handle,)
+
+
+def _mapped(descriptor: int, total_bytes: int) -> mmap.mmap:
+    flags = mmap.MAP_PRIVATE | _MAP_NORESERVE
+    try:
+        prot = mmap.PROT_READ | mmap.PROT_WRITE
+        return mmap.mmap(descriptor, total_bytes, flags=flags, prot=prot)
+    except OSError:
+        # RLIMIT_DATA bounds private writable mappings only; a read-only array is better than none.
+        return mmap.mmap(descriptor, total_bytes, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
 
 
 def attach(handle: StoreHandle) -> Store:

@@ -32,6 +32,21 @@ CHECK_BYTES = 64 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM}
 
 
+def checked_rows(layout: StoreLayout, first: int, rows: Array) -> Array:
+    """The rows, C-contiguous; a row of another size or type would spoil all that follow.
+
+    Raises:
+        ValueError: they are not rows of this layout.
+    """
+    fits = first >= 0 and first + len(rows) <= layout.n_rows
+    if not fits or rows.shape[1:] != layout.row_shape or rows.dtype != np.dtype(layout.dtype):
+        raise ValueError(
+            f"{len(rows)} rows of {rows.dtype} {rows.shape[1:]} from row {first} on do not fit a "
+            f"store of {layout.n_rows} rows of {layout.dtype} {layout.row_shape}"
+        )
+    return np.ascontiguousarray(rows)
+
+
 def memory_reserve() -> int:
     """Bytes that a build leaves to the rest of the machine: 1 GiB or a tenth, at most half."""
     headroom = memory_headroom().bytes
@@ -72,7 +87,7 @@ class StoreWriter(ABC):
         """Stop before memory is short; called between chunks.
 
         Raises:
-            StoreFullError: what is still to be written would not fit any more.
+            StoreFullError: the next `CHECK_BYTES` would use up what is kept in reserve.
         """
 
     def __enter__(self) -> Self:
@@ -94,18 +109,22 @@ class StoreWriter(ABC):
 class DescriptorWriter(StoreWriter):
     """Rows in a memfd or an anonymous file."""
 
-    def __init__(self, layout: StoreLayout, place: str, descriptor: int, nonce: bytes) -> None:
+    def __init__(
+        self, layout: StoreLayout, place: str, descriptor: int, nonce: bytes, reserve: int = 0
+    ) -> None:
         self.layout = layout
         self.place = place
         self.descriptor: int | None = descriptor
         self._nonce = nonce
+        self._reserve = reserve
         self._checked_at = 0
 
     @classmethod
     def begin(cls, layout: StoreLayout, place: str, descriptor: int) -> Self:
         """A writer over a new empty file, which it owns from now on."""
         nonce = secrets.token_bytes(16)
-        writer = cls(layout, place, descriptor, nonce)
+        # Half of the reserve that was there at the start may go to the workers that fill the store.
+        writer = cls(layout, place, descriptor, nonce, memory_reserve() // 2)
         try:
             os.ftruncate(descriptor, layout.total_bytes)  # sparse: takes no memory yet
             writer._write(layout.header(nonce), 0)
@@ -115,9 +134,8 @@ class DescriptorWriter(StoreWriter):
         return writer
 
     def write_rows(self, first: int, rows: Array) -> None:
-        self._write(
-            np.ascontiguousarray(rows).reshape(-1).view(np.uint8).data, self.layout.offset(first)
-        )
+        rows = checked_rows(self.layout, first, rows)
+        self._write(rows.reshape(-1).view(np.uint8).data, self.layout.offset(first))
 
     def allocated_bytes(self) -> int:
         if self.place != "memfd" or self.descriptor is None:
@@ -129,12 +147,14 @@ class DescriptorWriter(StoreWriter):
         if self.place != "memfd" or taken < self._checked_at + CHECK_BYTES:
             return
         self._checked_at = taken
-        headroom, missing = memory_headroom(), self.layout.total_bytes - taken
-        if headroom.bytes < missing:
+        headroom, missing = memory_headroom(), max(0, self.layout.total_bytes - taken)
+        if headroom.bytes - min(missing, CHECK_BYTES) < self._reserve:
             raise StoreFullError(
                 errno.ENOMEM,
                 f"memory became short while building: {format_bytes(headroom.bytes)} are left "
-                f"({headroom.limited_by}), {format_bytes(missing)} are still to be written",
+                f"({headroom.limited_by}), {format_bytes(missing)} are still to be written and "
+                f"{format_bytes(self._reserve)} stay in reserve; free memory, or type "
+                "layout=packed, a smaller image_size or images=on_device",
             )
 
     def seal(self) -> Store:
@@ -187,7 +207,7 @@ class PrivateWriter(StoreWriter):
         return self._rows[first:last]
 
     def write_rows(self, first: int, rows: Array) -> None:
-        self.rows(first, first + len(rows))[:] = rows
+        self.rows(first, first + len(rows))[:] = checked_rows(self.layout, first, rows)
 
     def allocated_bytes(self) -> int:
         return 0  # private memory of this process is counted by the meter itself

@@ -1,0 +1,69 @@
+"""What a test of the store or the pool may not leave behind: processes, names, open files."""
+
+import contextlib
+import gc
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+
+def open_files() -> dict[str, str]:
+    """Where each open descriptor of this process points."""
+    found = {}
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists the folder
+            found[path.name] = str(path.readlink())
+    return found
+
+
+def stores_in(files: dict[str, str]) -> list[str]:
+    """Those that are memory of dualgaf."""
+    return [link for link in files.values() if "dualgaf" in link]
+
+
+def children() -> set[int]:
+    """Process ids of all descendants, zombies too."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+def shared_names() -> set[str]:
+    """Names in /dev/shm."""
+    folder = Path("/dev/shm")
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def shmem_bytes() -> int:
+    """Shared memory of the whole machine."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("Shmem:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("/proc/meminfo has no Shmem")
+
+
+def is_gone(pid: int, within_s: float) -> bool:
+    """Whether the process ends (or is a zombie) within this time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def leaves_nothing() -> Iterator[None]:
+    """Body of a fixture: compares processes, names and open files before and after a test."""
+    gc.freeze()  # what is there already is not looked through after each test
+    files, processes, names = open_files(), children(), shared_names()
+    yield
+    gc.collect()
+    gc.unfreeze()
+    assert children() <= processes, "a child process is left"
+    own = {name for name in shared_names() - names if "dualgaf" in name or "torch" in name}
+    assert not own, "a name is left in /dev/shm"
+    after = open_files()
+    assert len(after) <= len(files), f"files are left open: {set(after.values())}"

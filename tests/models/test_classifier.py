@@ -1,0 +1,223 @@
+"""`DualGAFClassifier` in a real Trainer: logs, schedule, checkpoint, prediction."""
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from dualgaf.errors import ConfigError
+from dualgaf.models.classifier import DualGAFClassifier, rate_fraction
+from dualgaf.models.net import DualGAFNet
+
+
+class WindowBatch(NamedTuple):
+    """A batch as somebody else's loader would make it: the classifier only unpacks it."""
+
+    gasf: torch.Tensor
+    gadf: torch.Tensor
+    series: torch.Tensor
+    label: torch.Tensor | None
+
+
+def batches(n_batches: int, n: int = 4, *, labels: str = "classes") -> list[WindowBatch]:
+    generator = torch.Generator().manual_seed(1)
+    made = []
+    for _ in range(n_batches):
+        gasf, gadf = torch.rand(2, n, 2, 9, 9, generator=generator) * 2 - 1
+        series = torch.randn(n, 2, 12, generator=generator)
+        label = torch.randint(0, 3, (n,), generator=generator)
+        chosen = {"classes": label, "unknown": torch.full_like(label, -1), "none": None}[labels]
+        made.append(WindowBatch(gasf, gadf, series, chosen))
+    return made
+
+
+def loader(made: list[WindowBatch]) -> DataLoader[WindowBatch]:
+    return DataLoader(made, batch_size=None)  # type: ignore[arg-type]
+
+
+def trainer(folder: Path, **options: Any) -> L.Trainer:
+    quiet = {
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": False,
+    }
+    short = {"max_epochs": 1, "num_sanity_val_steps": 0, "default_root_dir": folder}
+    return L.Trainer(**{"accelerator": "cpu", **quiet, **short, **options})
+
+
+def classifier(**options: Any) -> DualGAFClassifier:
+    torch.manual_seed(0)
+    return DualGAFClassifier(DualGAFNet(2, 3, width=8), **options)
+
+
+def logits_and_labels(
+    model: DualGAFClassifier, made: list[WindowBatch]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    model.eval()
+    with torch.no_grad():
+        logits = torch.cat([model(b.gasf, b.gadf, b.series) for b in made])
+    return logits, torch.cat([b.label for b in made if b.label is not None])
+
+
+def test_fit_logs_every_name(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.fit(classifier(), loader(batches(3)), loader(batches(2)))
+    wanted = {"train/loss", "train/loss_step", "train/loss_epoch", "train/acc"}
+    wanted |= {"val/loss", "val/acc", "val/f1_macro"}
+    assert wanted <= set(run.callback_metrics)
+    assert all(torch.isfinite(run.callback_metrics[name]) for name in wanted)
+
+
+def test_test_metrics_equal_those_counted_by_hand(tmp_path: Path) -> None:
+    # Batches of unequal length: a mean of batch means would differ from the mean over windows.
+    model, made = classifier(), [*batches(3, n=7), *batches(1, n=2)]
+    (logged,) = trainer(tmp_path).test(model, loader(made), verbose=False)
+    logits, label = logits_and_labels(model, made)
+    guess, truth = logits.argmax(dim=1).numpy(), label.numpy()
+    f1 = []
+    for k in range(3):
+        hits = np.sum((guess == k) & (truth == k))
+        counted = np.sum(guess == k) + np.sum(truth == k)
+        if counted:
+            f1.append(2 * hits / counted)
+    assert set(logged) == {"test/loss", "test/acc", "test/f1_macro"}
+    assert logged["test/acc"] == pytest.approx(np.mean(guess == truth), abs=1e-6)
+    assert logged["test/f1_macro"] == pytest.approx(np.mean(f1), abs=1e-6)
+    assert logged["test/loss"] == pytest.approx(F.cross_entropy(logits, label).item(), abs=1e-5)
+
+
+def test_metrics_start_anew_each_time(tmp_path: Path) -> None:
+    model, made = classifier(), batches(2)
+    run = trainer(tmp_path)
+    first = run.test(model, loader(made), verbose=False)
+    run.test(model, loader(batches(4, n=3)), verbose=False)
+    assert run.test(model, loader(made), verbose=False) == first
+
+
+def test_a_checkpoint_rebuilds_the_network_with_weights_only(tmp_path: Path) -> None:
+    keep = ModelCheckpoint(tmp_path, monitor="val/loss")
+    model = classifier(class_names=["a", "b", "c"], learning_rate=1e-2)
+    run = trainer(tmp_path, enable_checkpointing=True, callbacks=[keep])
+    run.fit(model, loader(batches(3)), loader(batches(2)))
+    torch.load(keep.best_model_path, weights_only=True)
+    twin = DualGAFClassifier.load_from_checkpoint(keep.best_model_path, weights_only=True)
+    assert twin.class_names == ["a", "b", "c"]
+    assert twin.learning_rate == 1e-2
+    assert twin.net.settings == model.net.settings
+    made = batches(2)
+    assert torch.equal(logits_and_labels(twin, made)[0], logits_and_labels(model, made)[0])
+
+
+def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.fit(classifier(), loader(batches(3)), loader(batches(1)))
+    run.save_checkpoint(tmp_path / "half.ckpt")
+    longer, model = trainer(tmp_path, max_epochs=2), classifier()
+    longer.fit(
+        model,
+        loader(batches(3)),
+        loader(batches(1)),
+        ckpt_path=tmp_path / "half.ckpt",
+        weights_only=True,
+    )
+    assert longer.global_step == 6
+    assert model.optimizers().optimizer.state  # type: ignore[union-attr]
+
+
+def test_the_settings_of_the_network_will_do() -> None:
+    net = DualGAFNet(2, 3, width=8)
+    assert DualGAFClassifier(net.settings).net.settings == net.settings
+
+
+@pytest.mark.parametrize("labels", ["classes", "unknown", "none"])
+def test_predict_gives_probabilities_with_or_without_labels(tmp_path: Path, labels: str) -> None:
+    model, made = classifier(), batches(2, labels=labels)
+    parts = trainer(tmp_path).predict(model, loader(made))
+    assert parts is not None
+    probabilities = torch.cat([torch.as_tensor(part) for part in parts])
+    assert probabilities.shape == (8, 3)
+    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(8))
+    model.eval()
+    with torch.no_grad():
+        wanted = torch.cat([model(b.gasf, b.gadf, b.series) for b in made]).softmax(dim=1)
+    torch.testing.assert_close(probabilities, wanted)
+
+
+@pytest.mark.parametrize("options", [{"fast_dev_run": True}, {"max_steps": 1}, {"max_epochs": 1}])
+def test_the_shortest_runs_work(tmp_path: Path, options: dict[str, Any]) -> None:
+    run = trainer(tmp_path, **options)
+    run.fit(classifier(), loader(batches(1, n=1)), loader(batches(1, n=1)))
+    assert run.global_step == 1
+
+
+def test_the_rate_follows_the_schedule_step_by_step(tmp_path: Path) -> None:
+    rates: list[float] = []
+
+    class Watch(L.Callback):
+        def on_train_batch_start(self, run: L.Trainer, *_: object) -> None:
+            rates.append(run.optimizers[0].param_groups[0]["lr"])
+
+    trainer(tmp_path, max_epochs=5, callbacks=[Watch()]).fit(
+        classifier(learning_rate=0.5), loader(batches(4)), loader(batches(1))
+    )
+    # 20 steps: two of warm-up, then half a cosine down to a hundredth
+    cosine = [0.01 + 0.99 * (1 + math.cos(math.pi * i / 18)) / 2 for i in range(18)]
+    np.testing.assert_allclose(rates, 0.5 * np.array([0.5, 1.0, *cosine]))
+
+
+def test_the_rate_is_constant_where_the_steps_are_unknown(tmp_path: Path) -> None:
+    class Endless(torch.utils.data.IterableDataset[WindowBatch]):
+        def __iter__(self) -> Any:
+            yield from batches(2)
+
+    # max_epochs=-1 and a loader without a length: Lightning estimates infinity.
+    run = trainer(tmp_path, max_epochs=-1, max_time={"seconds": 0})
+    run.fit(classifier(), DataLoader(Endless(), batch_size=None), loader(batches(1)))
+    assert run.lr_scheduler_configs == []
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 10, 1000])
+def test_rate_fraction_stays_within_zero_and_one(n_steps: int) -> None:
+    shares = [rate_fraction(step, n_steps) for step in range(n_steps + 2)]
+    assert all(0 < share <= 1 for share in shares)
+    assert max(shares) == 1
+
+
+def test_biases_and_normalisation_do_not_decay(tmp_path: Path) -> None:
+    model = classifier(weight_decay=0.3)
+    trainer(tmp_path, fast_dev_run=True).fit(model, loader(batches(1)), loader(batches(1)))
+    optimizer = model.optimizers()
+    matrices, vectors = optimizer.param_groups  # type: ignore[union-attr]
+    assert (matrices["weight_decay"], vectors["weight_decay"]) == (0.3, 0.0)
+    assert all(p.ndim > 1 for p in matrices["params"])
+    n_parameters = len(matrices["params"]) + len(vectors["params"])
+    assert n_parameters == len(list(model.net.parameters()))
+
+
+def test_label_smoothing_enters_the_training_loss(tmp_path: Path) -> None:
+    model, (batch,) = classifier(label_smoothing=0.2), batches(1)
+    model.net.eval()
+    model.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
+    got = model.training_step(batch, 0)
+    logits, label = logits_and_labels(model, [batch])
+    smooth = torch.full((4, 3), 0.2 / 3)
+    smooth[torch.arange(4), label] += 0.8
+    wanted = -(smooth * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    torch.testing.assert_close(got.detach(), wanted)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"learning_rate": 0.0}, {"weight_decay": -1.0}, {"label_smoothing": 1.0}]
+)
+def test_a_number_out_of_range_is_refused(wrong: dict[str, float]) -> None:
+    ((option, value),) = wrong.items()
+    with pytest.raises(ConfigError, match=f"{option}={value}.*is not allowed; allowed: "):
+        classifier(**wrong)

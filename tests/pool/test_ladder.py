@@ -1,0 +1,239 @@
+"""The ladder processes, threads, this thread: equal bytes, one warning a rung."""
+
+import errno
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import leaks
+from dualgaf.errors import ChunkError, ConfigError, LadderWarning
+from dualgaf.imaging.gaf import Renderer
+from dualgaf.imaging.recipe import ImagingRecipe
+from dualgaf.imaging.windows import Windows
+from dualgaf.pool.ladder import FillReport, fill
+from dualgaf.store.backing import open_writer
+from fills import images_of, job_of, layout_of, windows_of
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing() -> Iterator[None]:
+    yield from leaks.leaves_nothing()
+
+
+RECIPE = ImagingRecipe(8)
+
+
+def filled(job, progress=None):
+    """Report and array of a job."""
+    with job.writer:
+        report = fill(job, progress)
+        store = job.writer.seal()
+    array = store.array.copy()
+    store.close()
+    return report, array
+
+
+@pytest.fixture
+def broken_interpreter(tmp_path):
+    """A Python that ends at once."""
+    stub = tmp_path / "python"
+    stub.write_text("#!/bin/sh\necho no such luck >&2\nexit 3\n")
+    stub.chmod(0o755)
+    return str(stub)
+
+
+@pytest.mark.parametrize("place", ["memfd", "file", "private"])
+@pytest.mark.parametrize("backend", ["thread", "serial"])
+@pytest.mark.parametrize("chunk_size", [1, 7, 1000])
+def test_every_place_backend_and_chunk_size_gives_the_bytes_of_the_renderer(
+    place, backend, chunk_size
+):
+    windows = windows_of(40)
+    writer = open_writer(layout_of(windows, RECIPE), [place])
+    rows = []
+    job = job_of(windows, RECIPE, backend, writer=writer, chunk_size=chunk_size)
+    report, array = filled(job, rows.append)
+    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
+    chunks = -(-40 // chunk_size)
+    workers = 1 if backend == "serial" else 2
+    assert report == FillReport(backend, workers, chunks, 0)
+    assert (sum(rows), len(rows)) == (40, chunks)
+
+
+@pytest.mark.parametrize("scaling", ["window", "train"])
+def test_processes_fill_a_disk_file_from_float32_input(scaling):
+    windows = windows_of(33, channels=3)
+    windows = Windows(windows.flat.astype(np.float32), windows.starts, windows.window_size)
+    recipe = ImagingRecipe(5, scaling=scaling, storage="uint16")
+    writer = open_writer(layout_of(windows, recipe), ["file"])
+    report, array = filled(job_of(windows, recipe, "process", writer=writer))
+    assert report == FillReport("process", 2, 5, 0)
+    np.testing.assert_array_equal(array, images_of(windows, recipe))
+
+
+def test_values_that_are_in_range_already_need_no_scaling_in_a_worker():
+    windows = windows_of(20)
+    windows = Windows(np.tanh(windows.flat), windows.starts, windows.window_size)
+    recipe = ImagingRecipe(8, scaling="none")
+    report, array = filled(job_of(windows, recipe, "process", workers=1))
+    assert report.backend == "process"
+    np.testing.assert_array_equal(array, images_of(windows, recipe))
+
+
+@pytest.mark.faults
+def test_workers_that_die_at_start_leave_the_work_to_threads(monkeypatch, broken_interpreter):
+    monkeypatch.setattr(sys, "executable", broken_interpreter)
+    windows = windows_of(40)
+    with pytest.warns(LadderWarning) as caught:
+        report, array = filled(job_of(windows, RECIPE, "process"))
+    (warning,) = caught
+    assert str(warning.message) == (
+        "parallel.backend=process is refused, thread takes over: 3 workers ended before they were "
+        "ready: ended with exit status 3; last words of the worker: no such luck; type "
+        "parallel.backend=thread to choose it yourself"
+    )
+    assert warning.filename == __file__
+    assert report.backend == "thread"
+    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
+
+
+@pytest.mark.faults
+def test_what_processes_have_finished_is_not_done_again_by_threads(
+    tmp_path, monkeypatch, broken_interpreter
+):
+    monkeypatch.setenv("DUALGAF_FAULT", f"SIGKILL:3:{tmp_path / 'suffered'}")
+    windows = windows_of(60)
+    rows = []
+
+    def progress(n):
+        rows.append(n)
+        sys.executable = broken_interpreter  # from now on no worker can be replaced
+
+    monkeypatch.setattr(sys, "executable", sys.executable)
+    with pytest.warns(LadderWarning, match="thread takes over"):
+        report, array = filled(job_of(windows, RECIPE, "process", workers=1), progress)
+    assert report.backend == "thread"
+    assert sum(rows) == 60
+    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
+
+
+@pytest.mark.faults
+def test_where_no_thread_can_be_started_this_one_does_the_work(monkeypatch, broken_interpreter):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(sys, "executable", broken_interpreter)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
+    windows = windows_of(40)
+    with pytest.warns(LadderWarning) as caught:
+        report, array = filled(job_of(windows, RECIPE, "process"))
+    texts = [str(warning.message) for warning in caught]
+    assert [text.split(":")[0] for text in texts] == [
+        "parallel.backend=process is refused, thread takes over",
+        "parallel.backend=thread is refused, serial takes over",
+    ]
+    assert report.backend == "serial"
+    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
+
+
+@pytest.mark.faults
+def test_a_worker_that_loads_torch_is_not_used(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = sys\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    windows = windows_of(40)
+    with pytest.warns(LadderWarning, match="a worker has loaded torch"):
+        report, array = filled(job_of(windows, RECIPE, "process"))
+    assert report.backend == "thread"
+    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
+
+
+@pytest.mark.faults
+def test_without_memfd_the_workers_read_their_input_from_a_file(monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    windows = windows_of(40)
+    writer = open_writer(layout_of(windows, RECIPE), ["file"])
+    report, array = filled(job_of(windows, RECIPE, "process", writer=writer))
+    assert report.backend == "process"
+    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("backend", ["thread", "serial"])
+def test_a_chunk_that_fails_in_this_process_is_named(backend, monkeypatch):
+    render = Renderer.render
+
+    def fail(self, windows, first, last, out):
+        if first <= 21 < last:
+            raise ZeroDivisionError("a fault on purpose")
+        render(self, windows, first, last, out)
+
+    monkeypatch.setattr(Renderer, "render", fail)
+    job = job_of(windows_of(40), RECIPE, backend)
+    with job.writer, pytest.raises(ChunkError) as caught:
+        fill(job)
+    assert str(caught.value) == (
+        "chunk 3 (windows 21 to 27) failed: ZeroDivisionError('a fault on purpose')"
+    )
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_no_window_of_the_job_is_drawn_in_this_process(monkeypatch):
+    # one that crashes the kernel may cost a worker, never the process that trains
+    windows = windows_of(20)
+    seen = []
+    render = Renderer.render
+
+    def spy(self, drawn, first, last, out):
+        seen.append(drawn)
+        render(self, drawn, first, last, out)
+
+    monkeypatch.setattr(Renderer, "render", spy)
+    job = job_of(windows, RECIPE, "process", workers=1)
+    with job.writer:
+        fill(job)
+    assert seen
+    assert not any(np.shares_memory(drawn.flat, windows.flat) for drawn in seen)
+
+
+def test_threads_draw_at_the_same_time(monkeypatch):
+    # both must be inside the renderer before either may go on
+    both = threading.Barrier(2, timeout=30)
+    render = Renderer.render
+
+    def meet(self, windows, first, last, out):
+        if first in (0, 7):
+            both.wait()
+        render(self, windows, first, last, out)
+
+    monkeypatch.setattr(Renderer, "render", meet)
+    windows = windows_of(14)
+    writer = open_writer(layout_of(windows, RECIPE), ["private"])
+    report, _ = filled(job_of(windows, RECIPE, "thread", writer=writer))
+    assert report.workers == 2
+
+
+def test_processes_cannot_fill_private_memory():
+    windows = windows_of(8)
+    writer = open_writer(layout_of(windows, RECIPE), ["private"])
+    with pytest.raises(ConfigError) as caught:
+        fill(job_of(windows, RECIPE, "process", writer=writer))
+    assert str(caught.value) == (
+        "parallel.backend=process cannot fill private memory; type parallel.shm=true"
+    )
+
+
+def test_an_unknown_backend_is_refused():
+    windows = windows_of(8)
+    writer = open_writer(layout_of(windows, RECIPE), ["private"])
+    with pytest.raises(
+        ConfigError, match=r"allowed: process, thread, serial; type parallel\.backend=thread"
+    ):
+        fill(job_of(windows, RECIPE, "threads", writer=writer))

@@ -1,0 +1,160 @@
+"""Stale and forged handles: refused, and nothing of a stranger is ever opened."""
+
+import dataclasses
+import os
+import pickle
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dualgaf.errors import HandleError
+from dualgaf.store.backing import open_writer
+from dualgaf.store.handle import open_handle
+from dualgaf.store.layout import StoreLayout
+from dualgaf.store.store import attach
+
+LAYOUT = StoreLayout(6, (4,), "uint8")
+ROWS = np.arange(24, dtype=np.uint8).reshape(6, 4)
+
+
+@pytest.fixture
+def store():
+    with open_writer(LAYOUT, ["memfd"]) as writer:
+        writer.write_rows(0, ROWS)
+        store = writer.seal()
+    yield store
+    store.close()
+
+
+def forged(store, **fields):
+    return dataclasses.replace(store.handle, **fields)
+
+
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_good_handle_opens_a_file_that_cannot_be_written(store):
+    descriptor = open_handle(store.handle)
+    assert os.pread(descriptor, 24, 4096) == ROWS.tobytes()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.pwrite(descriptor, b"x", 4096)
+    assert not os.get_inheritable(descriptor)
+    os.close(descriptor)
+
+
+def test_a_handle_is_plain_data(store):
+    assert pickle.loads(pickle.dumps(store.handle)) == store.handle
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"boot": "another"}, "belongs to another machine, boot or container"),
+        ({"pid_namespace": 1}, "belongs to another machine, boot or container"),
+        ({"started": "17"}, "no longer holds the store"),
+        ({"link": "/memfd:other (deleted)"}, "no longer holds the store"),
+        ({"inode": 1}, "names another file than the store"),
+        ({"nonce": bytes(16)}, "names another store"),
+        ({"layout": StoreLayout(24, (1,), "uint8")}, "names another store"),
+        ({"layout": StoreLayout(5, (4,), "uint8")}, "names another file than the store"),
+        ({"descriptor": 1 << 16}, "is gone or has closed it"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_each_forged_field_is_refused(store, fields, text):
+    with pytest.raises(HandleError, match=text) as caught:
+        attach(forged(store, **fields))
+    assert "build the store again: call setup()" in str(caught.value)
+
+
+def test_a_dead_process_is_refused(store):
+    pid = dead_pid()
+    with pytest.raises(HandleError, match=f"process {pid}, which held the store, is gone"):
+        attach(forged(store, pid=pid))
+
+
+def test_another_process_with_the_same_number_is_refused(store):
+    with pytest.raises(HandleError, match="process 1"):
+        attach(forged(store, pid=1))
+
+
+def test_a_closed_store_is_refused(store):
+    handle = store.handle
+    store.close()
+    with pytest.raises(HandleError, match="gone or has closed it"):
+        attach(handle)
+
+
+def test_a_descriptor_given_anew_is_refused(store):
+    handle = store.handle
+    store.close()
+    other = os.memfd_create("dualgaf-store")  # the same name and, most likely, number
+    os.dup2(other, handle.descriptor)
+    try:
+        with pytest.raises(HandleError, match="names another file than the store"):
+            attach(handle)
+    finally:
+        os.close(handle.descriptor)
+        if other != handle.descriptor:
+            os.close(other)
+
+
+@pytest.mark.parametrize("kind", ["socket", "pipe", "file", "null"])
+def test_a_strangers_descriptor_is_never_opened(store, kind, tmp_path, monkeypatch):
+    path = tmp_path / "named"
+    path.write_bytes(LAYOUT.header(b"x" * 16) + ROWS.tobytes())
+    ours, theirs = socket.socketpair()
+    out, into = os.pipe()
+    files = {
+        "socket": ours.fileno(),
+        "pipe": out,
+        "file": os.open(path, os.O_RDONLY),
+        "null": os.open(os.devnull, os.O_RDONLY),
+    }
+    descriptor = files[kind]
+    link = os.readlink(f"/proc/self/fd/{descriptor}")
+    handle = forged(store, descriptor=descriptor, link=link, nonce=b"x" * 16)
+
+    def never(*arguments):
+        raise AssertionError(f"opened {arguments}")
+
+    monkeypatch.setattr(os, "open", never)
+    with pytest.raises(HandleError, match="no longer holds the store"):
+        open_handle(handle)
+    ours.close()
+    theirs.close()
+    for number in (out, into, files["file"], files["null"]):
+        os.close(number)
+
+
+def test_an_owner_that_may_not_be_read_is_refused(store, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(HandleError, match="cannot be opened: .*Permission denied"):
+        open_handle(store.handle)
+
+
+def test_a_forged_handle_leaves_no_file_open(store):
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with pytest.raises(HandleError):
+            attach(forged(store, nonce=bytes(16)))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("nameless", [True, False], ids=["O_TMPFILE", "mkstemp"])
+def test_files_of_both_kinds_are_found_again(tmp_path, monkeypatch, nameless):
+    if not nameless:
+        monkeypatch.delattr(os, "O_TMPFILE")
+    with open_writer(LAYOUT, ["file"], tmp_path) as writer:
+        writer.write_rows(0, ROWS)
+        store = writer.seal()
+    np.testing.assert_array_equal(attach(store.handle).array, ROWS)
