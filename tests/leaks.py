@@ -4,6 +4,7 @@ import contextlib
 import gc
 import time
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import psutil
@@ -57,6 +58,7 @@ def is_gone(pid: int, within_s: float) -> bool:
 
 def leaves_nothing() -> Iterator[None]:
     """Body of a fixture: compares processes, names and open files before and after a test."""
+    resource_tracker.ensure_running()  # multiprocessing keeps it for good once it was used
     gc.freeze()  # what is there already is not looked through after each test
     files, processes, names = open_files(), children(), shared_names()
     yield

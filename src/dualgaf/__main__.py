@@ -13,6 +13,7 @@ EXAMPLES = """examples:
   python -m dualgaf plan hardware=8gb data=simulated data.n_windows=4000
   python -m dualgaf cache list cache.dir=FOLDER
   python -m dualgaf preview data.name=JapaneseVowels --window 3 --output window.png
+  python -m dualgaf bench --n-windows 4000
   python -m dualgaf train data=simulated trainer.max_epochs=5
 """
 
@@ -44,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", help="configuration as for train.py: key=value")
     parser.add_argument("--window", type=int, default=0, help="preview: number of the window")
     parser.add_argument("--channels", default="", help="preview: names, comma separated")
+    parser.add_argument("--n-windows", type=int, default=1000, help="bench: windows to draw")
+    parser.add_argument("--n-channels", type=int, default=20, help="bench: channels of a window")
+    parser.add_argument("--window-size", type=int, default=96, help="bench: steps of a window")
+    parser.add_argument("--repeats", type=int, default=5, help="bench: repeats that count")
     parser.add_argument("--output", type=Path, default=Path("preview.png"), help="preview: file")
     return parser
 
@@ -100,6 +105,14 @@ def _preview(options: argparse.Namespace) -> int:
     return 0
 
 
+def _bench(options: argparse.Namespace) -> int:
+    from dualgaf.bench import BenchSize, run_bench
+
+    size = BenchSize(options.n_windows, options.n_channels, options.window_size, options.repeats)
+    print(run_bench(size, progress=lambda line: print(line, file=sys.stderr)))
+    return 0
+
+
 def _train(arguments: list[str]) -> int:
     from dualgaf.training import main as train_main
 
@@ -108,12 +121,13 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-COMMANDS = {"doctor": _doctor, "plan": _plan, "cache": _cache, "preview": _preview}
+COMMANDS = {"doctor": _doctor, "plan": _plan, "cache": _cache, "preview": _preview, "bench": _bench}
 HELP = (
     "doctor: what this machine offers;",
     "plan: what a build would take and where it would go;",
     "cache list, verify or clear: the stores in cache.dir=FOLDER;",
     "preview: a picture of a window with its GASF and GADF;",
+    "bench: what the build reaches here, beside a plain copy and pyts;",
     "train: train.py for an installed wheel",
 )
 

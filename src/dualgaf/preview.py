@@ -94,5 +94,5 @@ def save_preview(
         title,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
     return title
