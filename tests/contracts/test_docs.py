@@ -18,7 +18,7 @@ def test_python_examples_of_the_readme_run():
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
     assert names["fields"].shape == (100, 2, 6, 24, 24)
-    assert names["gasf"].shape == names["gadf"].shape == (32, 6, 24, 24)
+    assert names["gasf"].shape == names["gadf"].shape == (32, 6, 48, 48)
     assert (names["dm"].num_classes, names["dm"].image_size) == (5, 24)
 
 

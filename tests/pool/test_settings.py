@@ -32,7 +32,13 @@ from dualgaf.pool.settings import PoolSettings
         ({"shm": "yes"}, "parallel.shm='yes' is not allowed; allowed: true, false"),
         ({"enabled": 1}, "parallel.enabled=1 is not allowed; allowed: true, false"),
         ({"chunk_timeout_s": 0}, "parallel.chunk_timeout_s=0 is not allowed; allowed: above 0"),
-        ({"chunk_timeout_s": "1"}, "parallel.chunk_timeout_s=1 is not allowed; allowed: above 0"),
+        (
+            {"chunk_timeout_s": "1"},
+            "parallel.chunk_timeout_s='1' is not allowed; allowed: above 0 seconds; type "
+            "parallel.chunk_timeout_s=60",
+        ),
+        ({"chunk_timeout_s": True}, "parallel.chunk_timeout_s=True is not allowed"),
+        ({"chunk_timeout_s": float("nan")}, "parallel.chunk_timeout_s=nan is not allowed"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused_with_what_to_type(fields, text):

@@ -221,6 +221,13 @@ def test_a_full_store_is_a_store_full_error_from_every_backend(backend):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.parametrize("seconds", [float("inf"), 1e9])
+def test_a_timeout_may_be_as_long_as_one_likes(seconds):
+    windows = windows_of(20)
+    job = job_of(windows, RECIPE, "process", workers=1, chunk_timeout_s=seconds)
+    np.testing.assert_array_equal(filled(job)[1], images_of(windows, RECIPE))
+
+
 def test_an_error_of_the_caller_ends_the_workers():
     def stop(rows):
         raise KeyboardInterrupt

@@ -13,6 +13,7 @@ import pytest
 import leaks
 from dualgaf.errors import HandleError
 from dualgaf.store.backing import open_writer
+from dualgaf.store.cache import StoreCache
 from dualgaf.store.handle import open_handle
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.store import attach
@@ -159,3 +160,16 @@ def test_files_of_both_kinds_are_found_again(tmp_path, monkeypatch, nameless):
         writer.write_rows(0, ROWS)
         store = writer.seal()
     np.testing.assert_array_equal(attach(store.handle).array, ROWS)
+
+
+def test_an_entry_of_the_cache_is_found_by_other_processes(tmp_path):
+    cache, name = StoreCache(tmp_path), "0123456789abcdef" * 2
+    with cache.writing(name, LAYOUT) as writer:
+        writer.write_rows(0, ROWS)
+        built = cache.publish(name, writer)
+    for store in (built, cache.find(name, LAYOUT)):
+        code = "import pickle, sys; print(pickle.load(sys.stdin.buffer).array.tolist())"
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=pickle.dumps(store), capture_output=True, check=True
+        )
+        assert done.stdout.decode().strip() == str(ROWS.tolist())

@@ -45,11 +45,11 @@ class PoolSettings:
                     f"parallel.{option}={getattr(self, option)!r} is not allowed; allowed: true, "
                     f"false; type parallel.{option}=true"
                 )
-        seconds = isinstance(self.chunk_timeout_s, int | float)
-        if not seconds or not self.chunk_timeout_s > 0:
+        seconds = self.chunk_timeout_s
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
             raise ConfigError(
-                f"parallel.chunk_timeout_s={self.chunk_timeout_s} is not allowed; allowed: above "
-                "0 seconds; type parallel.chunk_timeout_s=60"
+                f"parallel.chunk_timeout_s={seconds!r} is not allowed; allowed: above 0 seconds; "
+                "type parallel.chunk_timeout_s=60"
             )
 
     @classmethod

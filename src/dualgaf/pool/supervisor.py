@@ -30,6 +30,8 @@ from dualgaf.pool.messages import Job, receive, send
 STARTUP_TIMEOUT_S = 60.0
 """For a worker's start, and beside the timeout for its first chunk: it may compile the kernel."""
 CLOSE_TIMEOUT_S = 5.0
+LONGEST_WAIT_S = 3600.0
+"""The selector takes no wait of many days, nor an endless one."""
 MAX_LOSSES_AT_START = 3
 LOSSES_OF_ONE_CHUNK = 2
 
@@ -185,8 +187,9 @@ class ProcessPool:
     def _next_events(self) -> list[_Worker]:
         """Workers that said something or hung up; one that is silent too long is killed here."""
         times = [worker.overdue_at for worker in self._workers]
-        first = min((at for at in times if at is not None), default=time.monotonic() + 1.0)
-        events = self._selector.select(max(0.0, first - time.monotonic()))
+        now = time.monotonic()
+        first = min((at for at in times if at is not None), default=now + 1.0)
+        events = self._selector.select(min(max(0.0, first - now), LONGEST_WAIT_S))
         heard = [key.data for key, _ in events]
         now = time.monotonic()
         for worker in self._workers:

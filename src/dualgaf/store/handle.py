@@ -2,8 +2,9 @@
 
 The file is opened through ``/proc/PID/fd/N`` of a process that holds it. Before that, everything
 that could have changed is compared: the boot, the process and its start time (a process number may
-be given anew), the target of the link, which must be a file without a name (so that no stranger's
-socket, pipe or device is ever opened); after it, the inode, the size and the nonce in the header.
+be given anew), the target of the link, which must be a file without a name or one of the cache (so
+that no stranger's socket, pipe or device is ever opened); after it, the inode, the size and the
+nonce in the header.
 """
 
 import os
@@ -15,8 +16,10 @@ from typing import Self
 from dualgaf.errors import HandleError
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
 
-# a memfd, a file of O_TMPFILE, a file of mkstemp that was unlinked
-_NAMELESS = re.compile(r"(/memfd:dualgaf.*|/(.*/)?#\d+|/(.*/)?dualgaf-[^/]+) \(deleted\)")
+# a memfd, a file of O_TMPFILE, a file of mkstemp that was unlinked; an entry of the cache
+_OURS = re.compile(
+    r"(/memfd:dualgaf.*|/(.*/)?#\d+|/(.*/)?dualgaf-[^/]+) \(deleted\)|/(.*/)?[0-9a-f]{32}\.store"
+)
 _ADVICE = "build the store again: call setup()"
 
 
@@ -77,7 +80,7 @@ def open_handle(handle: StoreHandle) -> int:
         raise HandleError(
             f"process {handle.pid}, which held the store, is gone or has closed it; {_ADVICE}"
         ) from error
-    if started != handle.started or link != handle.link or not _NAMELESS.fullmatch(link):
+    if started != handle.started or link != handle.link or not _OURS.fullmatch(link):
         raise HandleError(f"process {handle.pid} no longer holds the store; {_ADVICE}")
     try:
         # O_NONBLOCK: should the descriptor change right now, opening a pipe does not hang.
