@@ -35,7 +35,9 @@ def test_tests_that_are_named_exist(page):
 
 
 def test_the_preset_table_is_that_of_conf():
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| half \| ([^|]+) \| (\d+) \|$", README, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([^|]+) \| half \| ([^|]+) \| (\d+) \|$", README, re.MULTILINE
+    )
     told = {name: (memory, jobs, int(chunk)) for name, memory, jobs, chunk in rows}
     words = {"auto": "what is free", -1: "all CPUs"}
     kept = {}

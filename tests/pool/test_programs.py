@@ -4,14 +4,22 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import leaks
 from dualgaf.imaging.recipe import ImagingRecipe
 from fills import images_of, windows_of
 from leaks import is_gone
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing() -> Iterator[None]:
+    yield from leaks.leaves_nothing()
+
 
 HERE = Path(__file__).resolve().parents[1]
 FILL = """

@@ -18,7 +18,8 @@ from dualgaf.store.layout import HEADER_BYTES, StoreLayout
 
 # a memfd, a file of O_TMPFILE, a file of mkstemp that was unlinked; an entry of the cache
 _OURS = re.compile(
-    r"(/memfd:dualgaf.*|/(.*/)?#\d+|/(.*/)?dualgaf-[^/]+) \(deleted\)|/(.*/)?[0-9a-f]{32}\.store"
+    r"(/memfd:dualgaf.*|/(.*/)?#\d+|/(.*/)?dualgaf-[^/]+) \(deleted\)"
+    r"|/(.*/)?[0-9a-f]{32}\.store( \(deleted\))?"
 )
 _ADVICE = "build the store again: call setup()"
 

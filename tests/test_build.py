@@ -1,0 +1,317 @@
+"""`build_store` as a whole: same bytes by every way, what is reported, and nothing left behind."""
+
+import dataclasses
+import errno
+import gc
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import psutil
+import pytest
+
+import leaks
+from dualgaf import build, plan
+from dualgaf.build import build_store
+from dualgaf.errors import ChunkError, LadderWarning, SeriesError, StoreFullError
+from dualgaf.hardware import HardwarePreset
+from dualgaf.imaging.recipe import ImagingRecipe
+from dualgaf.machine import Headroom
+from dualgaf.plan import BuildRequest, make_plan
+from dualgaf.pool.settings import PoolSettings
+from dualgaf.store import backing, writer
+from fills import bounds_of, images_of, windows_of
+
+RECIPE = ImagingRecipe(8)
+MIB = 2**20
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing(monkeypatch) -> Iterator[None]:
+    monkeypatch.setattr(plan, "cpu_count", lambda: 2)
+    yield from leaks.leaves_nothing()
+
+
+def plan_for(windows, recipe=RECIPE, cache_dir=None, **settings):
+    request = BuildRequest(len(windows), windows.n_channels, windows.window_size, recipe)
+    chosen = PoolSettings(**{"chunk_size": 7, "n_jobs": 2, **settings})
+    return make_plan(request, HardwarePreset("mine", "1GiB"), chosen, cache_dir)
+
+
+def built(windows, recipe=RECIPE, progress=None, cache_dir=None, **settings):
+    made = plan_for(windows, recipe, cache_dir, **settings)
+    return build_store(windows, made, bounds=bounds_of(windows, recipe), progress=progress)
+
+
+RECIPES = [
+    RECIPE,
+    ImagingRecipe(8, layout="packed"),
+    ImagingRecipe(5, storage="float16"),
+    ImagingRecipe(16, storage="float32", scaling="train"),
+    ImagingRecipe(7, storage="uint16", scaling="train", layout="packed"),
+]
+
+
+@pytest.mark.parametrize(
+    "recipe", RECIPES, ids=lambda r: f"{r.layout}-{r.storage}-{r.scaling}-{r.image_size}"
+)
+def test_every_backend_gives_the_bytes_of_the_renderer(recipe):
+    windows = windows_of(30)
+    expected = images_of(windows, recipe)
+    for backend in ("serial", "thread", "process"):
+        store, report = built(windows, recipe, backend=backend)
+        np.testing.assert_array_equal(store.array, expected)
+        assert store.array.dtype == recipe.dtype
+        assert report.backend == backend
+        del store  # else the next one would be a hit
+
+
+def test_what_a_build_reports():
+    windows = windows_of(60)
+    rows = []
+    store, report = built(windows, progress=rows.append, backend="thread", chunk_size=25)
+    assert sorted(rows) == [10, 25, 25]
+    assert report.seconds > 0
+    assert report.peak_bytes >= store.nbytes
+    row_bytes = 2 * 2 * 8 * 8
+    assert dataclasses.replace(report, seconds=0, peak_bytes=0) == build.BuildReport(
+        seconds=0,
+        windows=60,
+        bytes=60 * row_bytes,
+        peak_bytes=0,
+        backing="memfd",
+        backend="thread",
+        workers=2,
+        chunk_size=25,
+        cache="off",
+    )
+
+
+def test_the_peak_holds_the_store_but_not_twice():
+    windows = windows_of(2500, channels=3, steps=48)
+    store, report = built(windows, ImagingRecipe(48), chunk_size=100, backend="thread")
+    assert store.nbytes > 32 * MIB
+    assert store.nbytes <= report.peak_bytes < 1.5 * store.nbytes
+
+
+def test_an_equal_build_is_a_hit_and_shares_the_memory():
+    windows = windows_of(30)
+    first, _ = built(windows)
+    again = windows_of(30)  # equal contents, other arrays
+    second, report = built(again, chunk_size=3, n_jobs=1, backend="serial")
+    assert second is first
+    assert (report.cache, report.seconds, report.peak_bytes) == ("hit", 0.0, 0)
+    assert (report.windows, report.bytes, report.backing) == (30, first.nbytes, "memfd")
+
+
+def test_another_recipe_or_other_windows_are_no_hit():
+    windows = windows_of(30)
+    first, _ = built(windows)
+    for other in (windows_of(30, seed=1), windows_of(29), windows_of(30, channels=1)):
+        store, report = built(other)
+        assert report.cache == "off"
+        np.testing.assert_array_equal(store.array, images_of(other, RECIPE))
+    for recipe in RECIPES[1:]:
+        store, report = built(windows, recipe)
+        assert report.cache == "off"
+        assert store is not first
+
+
+def test_other_bounds_are_no_hit():
+    windows, recipe = windows_of(30), RECIPES[3]
+    bounds = bounds_of(windows, recipe)
+    made = plan_for(windows, recipe)
+    first, _ = build_store(windows, made, bounds=bounds)
+    second, report = build_store(windows, made, bounds=bounds * 1.001)
+    assert report.cache == "off"
+    assert not np.array_equal(first.array, second.array)
+
+
+def test_a_store_that_was_dropped_is_built_anew():
+    windows = windows_of(30)
+    store, _ = built(windows)
+    del store
+    _, report = built(windows)
+    assert report.cache == "off"
+
+
+def test_a_build_for_the_cache_and_a_later_run(tmp_path):
+    windows = windows_of(30)
+    store, report = built(windows, cache_dir=tmp_path, backend="process")
+    assert (report.cache, report.backing, report.backend) == ("miss", "cache", "process")
+    del store
+    store, report = built(windows, cache_dir=tmp_path)
+    assert (report.cache, report.backing) == ("hit", "cache")
+    np.testing.assert_array_equal(store.array, images_of(windows, RECIPE))
+
+
+def test_a_failed_build_leaves_no_entry_in_the_cache(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        built(windows_of(60), progress=interrupt, cache_dir=tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".lock"}
+
+
+# ------------------------------------------------------------------ nothing is left
+
+LARGE = windows_of(2000, channels=3, steps=48)  # 27 MiB of images
+LARGE_RECIPE = ImagingRecipe(48)
+
+
+def interrupt(rows):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("backend", ["process", "thread", "serial"])
+def test_ctrl_c_in_the_middle_gives_the_memory_back(backend):
+    before, before_children = leaks.shmem_bytes(), leaks.children()
+    seen = []
+
+    def third_time(rows):
+        seen.append(leaks.shmem_bytes() - before)
+        if len(seen) == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        built(LARGE, LARGE_RECIPE, third_time, backend=backend, chunk_size=200)
+    assert max(seen) > 4 * MIB
+    assert not leaks.children() - before_children
+    assert not leaks.stores_in(leaks.open_files())
+    assert leaks.shmem_bytes() - before < 4 * MIB
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("backend", ["process", "thread", "serial"])
+def test_a_failed_build_gives_the_memory_back(backend):
+    windows = windows_of(2000, channels=3, steps=48)
+    windows.flat[2, 1900:] = np.inf
+    before = leaks.shmem_bytes()
+    with pytest.raises(SeriesError, match="channel 2 holds a NaN or an infinity"):
+        built(windows, LARGE_RECIPE, backend=backend, chunk_size=100)
+    gc.collect()
+    assert not leaks.stores_in(leaks.open_files())
+    assert leaks.shmem_bytes() - before < 4 * MIB
+    assert not build._alive
+
+
+@pytest.mark.faults
+def test_a_poisoned_chunk_ends_the_build_and_leaves_nothing(monkeypatch):
+    monkeypatch.setenv("DUALGAF_FAULT", "SIGKILL:5")
+    with pytest.raises(ChunkError, match=r"chunk 5 \(windows 35 to 41\) cost 2 workers: killed by"):
+        built(windows_of(60), backend="process")
+    assert not leaks.stores_in(leaks.open_files())
+
+
+def test_ten_builds_leave_no_file_open():
+    built(windows_of(30))
+    before = len(leaks.open_files())
+    for seed in range(10):
+        store, _ = built(windows_of(30, seed=seed), backend="thread")
+        store.close()
+    del store
+    assert len(leaks.open_files()) == before
+
+
+# ------------------------------------------------------------------ places that refuse
+
+
+def leave(monkeypatch, n):
+    for module in (backing, writer):
+        monkeypatch.setattr(module, "memory_headroom", lambda: Headroom(n, "cgroup x"))
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("backend", ["process", "thread"])
+def test_memfd_refused_goes_to_a_file_with_one_warning(monkeypatch, backend):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    windows = windows_of(30)
+    with pytest.warns(LadderWarning) as caught:
+        store, report = built(windows, backend=backend)
+    assert [str(one.message).split(";")[0] for one in caught] == [
+        "the images go to an anonymous disk file instead of memory"
+    ]
+    assert (report.backing, report.backend) == ("file", backend)
+    np.testing.assert_array_equal(store.array, images_of(windows, RECIPE))
+
+
+@pytest.mark.faults
+def test_too_little_memory_goes_to_a_file(monkeypatch):
+    leave(monkeypatch, 6000)
+    windows = windows_of(30)
+    with pytest.warns(LadderWarning, match="cgroup x"):
+        store, report = built(windows)
+    assert report.backing == "file"
+    np.testing.assert_array_equal(store.array, images_of(windows, RECIPE))
+
+
+@pytest.mark.faults
+def test_no_place_at_all_names_each(monkeypatch):
+    leave(monkeypatch, 100)
+    monkeypatch.setattr(backing, "disk_free", lambda folder: 100)
+    with pytest.raises(StoreFullError) as caught:
+        built(windows_of(30))
+    text = str(caught.value)
+    assert text.startswith("no place for a store of 11.50 KiB: memfd: ")
+    assert "; file: " in text
+    assert "has 100 B free" in text
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("backend", ["process", "thread", "serial"])
+def test_memory_that_vanishes_ends_the_build_between_two_chunks(monkeypatch, backend):
+    monkeypatch.setattr(writer, "CHECK_BYTES", MIB)
+    done = []
+
+    def vanish(rows):
+        done.append(rows)
+        if len(done) == 4:
+            monkeypatch.setattr(writer, "memory_headroom", lambda: Headroom(0, "cgroup x"))
+
+    with pytest.raises(StoreFullError, match="memory became short while building"):
+        built(LARGE, LARGE_RECIPE, vanish, backend=backend, chunk_size=100)
+    assert 4 <= len(done) < 20
+    assert not leaks.stores_in(leaks.open_files())
+
+
+# ------------------------------------------------------------------ workers killed from outside
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(4))
+def test_workers_killed_at_any_time_change_no_byte(seed):
+    """Kills one worker at a random moment, once before each half of the build has been reported."""
+    dice = random.Random(seed)
+    me, mine = psutil.Process(), threading.get_ident()
+    known = leaks.children()
+    killed = []
+
+    def kill_soon(seconds):
+        time.sleep(seconds)
+        workers = [child for child in me.children() if child.pid not in known]
+        if workers:
+            victim = dice.choice(workers)
+            victim.send_signal(signal.SIGKILL)
+            killed.append(victim.pid)
+
+    killers = []
+
+    def progress(rows):
+        assert threading.get_ident() == mine
+        if len(killers) < 2 and dice.random() < 0.5:
+            killers.append(threading.Thread(target=kill_soon, args=(dice.uniform(0, 0.02),)))
+            killers[-1].start()
+
+    windows = windows_of(600, channels=3, steps=48, seed=seed)
+    store, report = built(windows, LARGE_RECIPE, progress, backend="process", chunk_size=20)
+    for killer in killers:
+        killer.join()
+    assert killed
+    assert report.backend == "process"
+    np.testing.assert_array_equal(store.array, images_of(windows, LARGE_RECIPE))
