@@ -19,9 +19,10 @@ def open_files() -> dict[str, str]:
     return found
 
 
-def stores_in(files: dict[str, str]) -> list[str]:
-    """Those that are memory of dualgaf."""
-    return [link for link in files.values() if "dualgaf" in link]
+def held_stores() -> list[str]:
+    """Shared memory of dualgaf that this process keeps alive, by an open file or a map."""
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    return [link for link in [*open_files().values(), *maps] if "memfd:dualgaf" in link]
 
 
 def children() -> set[int]:
@@ -35,12 +36,17 @@ def shared_names() -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
-def shmem_bytes() -> int:
-    """Shared memory of the whole machine."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("Shmem:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("/proc/meminfo has no Shmem")
+def store_pages() -> dict[str, int]:
+    """Bytes of mapped stores: ``Rss`` were read, ``Anonymous`` are copies of this process."""
+    found = {"Rss": 0, "Anonymous": 0}
+    ours = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        key = line.split()[0]
+        if not key.endswith(":"):
+            ours = "dualgaf" in line
+        elif ours and key[:-1] in found:
+            found[key[:-1]] += int(line.split()[1]) * 1024
+    return found
 
 
 def is_gone(pid: int, within_s: float) -> bool:

@@ -92,7 +92,7 @@ def build_store(
         {"recipe": recipe.to_json(), "window_size": windows.window_size},
     )
     found = _alive.get(name)
-    if found is not None:
+    if found is not None and len(found.array):  # one that was closed has no rows any more
         return found, _report(plan, found, cache="hit")
     started = time.perf_counter()
     layout = StoreLayout(len(windows), recipe.row_shape(request.n_channels), recipe.storage)

@@ -65,6 +65,17 @@ def test_every_place_backend_and_chunk_size_gives_the_bytes_of_the_renderer(
     assert (sum(rows), len(rows)) == (40, chunks)
 
 
+@pytest.mark.parametrize("backend", ["process", "thread", "serial"])
+def test_chunks_of_several_blocks_have_every_window_in_its_place(backend):
+    # a window of 1 MiB is a block by itself; of 192 KiB, two are
+    for size, channels in ((128, 8), (64, 6)):
+        windows = windows_of(11, channels=channels, steps=size)
+        recipe = ImagingRecipe(size, storage="float32")
+        report, array = filled(job_of(windows, recipe, backend, chunk_size=5, workers=1))
+        assert report.chunks == 3
+        np.testing.assert_array_equal(array, images_of(windows, recipe))
+
+
 @pytest.mark.parametrize("scaling", ["window", "train"])
 def test_processes_fill_a_disk_file_from_float32_input(scaling):
     windows = windows_of(33, channels=3)
@@ -138,6 +149,24 @@ def test_where_no_thread_can_be_started_this_one_does_the_work(monkeypatch, brok
         "parallel.backend=thread is refused, serial takes over",
     ]
     assert report.backend == "serial"
+    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
+
+
+@pytest.mark.faults
+def test_what_threads_have_finished_is_not_done_again_here(monkeypatch):
+    submit, calls, rows = ThreadPoolExecutor.submit, [], []
+
+    def refuse_later(*args):
+        calls.append(args)
+        if len(calls) == 5:
+            raise RuntimeError("can't start new thread")
+        return submit(*args)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse_later)
+    windows = windows_of(60)
+    with pytest.warns(LadderWarning, match="serial takes over: can't start new thread"):
+        report, array = filled(job_of(windows, RECIPE, "thread"), rows.append)
+    assert (report.backend, sum(rows)) == ("serial", 60)
     np.testing.assert_array_equal(array, images_of(windows, RECIPE))
 
 

@@ -1,6 +1,7 @@
 """How a worker program is started."""
 
 import signal
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ def test_ctrl_c_does_not_reach_a_worker():
     program = launch()
     receive(program.channel)
     program.process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        program.process.wait(0.5)
     program.channel.close()
     assert program.process.wait(10) == 0
     program.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import dualgaf
 import leaks
 from dualgaf.imaging.recipe import ImagingRecipe
 from fills import images_of, windows_of
@@ -61,7 +62,8 @@ def progress(rows):
 
 @pytest.fixture
 def environment(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    package = Path(dualgaf.__file__).resolve().parents[1]
+    monkeypatch.setenv("PYTHONPATH", f"{package}{os.pathsep}{HERE}")
     monkeypatch.delenv("DUALGAF_FAULT", raising=False)
     return monkeypatch
 

@@ -21,6 +21,7 @@ from dualgaf.store.store import Store, attach
 LAYOUT = StoreLayout(50, (3, 7), "uint16")
 ROWS = np.arange(50 * 21, dtype=np.uint16).reshape(50, 3, 7)
 SHARED = ["memfd", "file"]
+MIB = 1 << 20
 
 
 def build(place="memfd", layout=LAYOUT, rows=ROWS):
@@ -84,7 +85,7 @@ def test_memory_is_back_when_the_last_array_is_gone(place):
 def test_a_store_that_is_dropped_is_closed():
     build()
     gc.collect()
-    assert not leaks.stores_in(leaks.open_files())
+    assert not leaks.held_stores()
 
 
 def test_the_pickle_is_small_whatever_the_size():
@@ -95,13 +96,15 @@ def test_the_pickle_is_small_whatever_the_size():
     assert pickle.loads(data).array.sum() == 4 << 20
 
 
-def test_attaching_takes_no_memory():
+def test_attaching_and_reading_takes_no_memory_and_a_change_takes_one_page():
     layout = StoreLayout(16, (1 << 20,), "uint8")
     store = build(layout=layout, rows=np.ones((16, 1 << 20), np.uint8))
-    before = leaks.shmem_bytes()
     others = [attach(store.handle) for _ in range(4)]
     assert sum(int(other.array[::4, ::4096].sum()) for other in others) == 4 * 4 * 256
-    assert leaks.shmem_bytes() - before < 8 << 20
+    assert leaks.store_pages()["Anonymous"] == 0
+    assert leaks.store_pages()["Rss"] >= 4 * 4 * MIB
+    others[0].array[5, 5] = 0
+    assert leaks.store_pages()["Anonymous"] == os.sysconf("SC_PAGE_SIZE")
 
 
 def test_private_memory_cannot_be_sent():

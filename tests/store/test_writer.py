@@ -67,7 +67,7 @@ def test_an_unsealed_store_is_freed(place):
     with open_writer(LAYOUT, [place]) as writer:
         writer.write_rows(0, ROWS)
     assert writer.descriptor is None
-    assert not leaks.stores_in(leaks.open_files())
+    assert not leaks.held_stores()
     writer.abort()  # twice is allowed
 
 
@@ -141,7 +141,7 @@ def test_memory_that_becomes_short_ends_the_build(monkeypatch):
     text = str(caught.value)
     assert "memory became short while building: 1.00 MiB are left (cgroup x), 5.00 MiB" in text
     assert "layout=packed" in text
-    assert not leaks.stores_in(leaks.open_files())
+    assert not leaks.held_stores()
 
 
 @pytest.mark.parametrize(
