@@ -325,3 +325,21 @@ def test_a_closed_store_is_not_taken_for_a_live_one():
     store, report = built(windows)
     assert report.cache == "off"
     np.testing.assert_array_equal(store.array, images_of(windows, RECIPE))
+
+
+@pytest.mark.faults
+def test_memory_that_becomes_short_in_the_middle_leads_to_a_file(monkeypatch):
+    windows = windows_of(300, channels=3, steps=32)
+    recipe = ImagingRecipe(32)
+    monkeypatch.setattr(writer, "CHECK_BYTES", 1 << 18)
+    seen = []
+
+    def shrinking():
+        seen.append(1)
+        return Headroom((1 << 33) if len(seen) < 4 else 1, "a cgroup")
+
+    monkeypatch.setattr(writer, "memory_headroom", shrinking)
+    with pytest.warns(LadderWarning, match="go to file instead of memfd: .*memory became short"):
+        store, report = built(windows, recipe, backend="serial", chunk_size=20)
+    assert report.backing == store.backing == "file"
+    np.testing.assert_array_equal(store.array, images_of(windows, recipe))

@@ -12,6 +12,7 @@
 """
 
 import time
+import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from dualgaf.errors import LadderWarning, StoreFullError
 from dualgaf.imaging.windows import Windows
 from dualgaf.machine import MemoryMeter
 from dualgaf.plan import BuildPlan
@@ -31,6 +33,8 @@ from dualgaf.store.store import Store
 from dualgaf.store.writer import StoreWriter
 
 Array = npt.NDArray[Any]
+
+Draw = Callable[[StoreWriter], dict[str, Any]]
 
 PLACES = {"memfd": ("memfd", "file"), "file": ("file",), "private": ("private",)}
 """Where a store goes, and where it goes when that is refused."""
@@ -105,17 +109,34 @@ def build_store(
         return {**measured, "peak_bytes": meter.peak_bytes}
 
     if plan.cache_dir is None:
-        with open_writer(layout, PLACES[plan.place]) as writer:
-            report = {"cache": "off", **draw(writer)}
-            store = writer.seal()
+        store, report = _in_first_place(PLACES[plan.place], layout, draw)
     else:
         store, report = _through_cache(StoreCache(plan.cache_dir), name, layout, draw)
     _alive[name] = store
     return store, _report(plan, store, seconds=time.perf_counter() - started, **report)
 
 
+def _in_first_place(
+    places: tuple[str, ...], layout: StoreLayout, draw: Draw
+) -> tuple[Store, dict[str, Any]]:
+    """Fill a store in the first place that takes it; one that becomes full leads to the next."""
+    with open_writer(layout, places) as writer:
+        below = places[places.index(writer.place) + 1 :]
+        try:
+            report = {"cache": "off", **draw(writer)}
+            return writer.seal(), report
+        except StoreFullError as error:
+            if not below:
+                raise
+            why = str(error)
+    warnings.warn(
+        f"the images go to {below[0]} instead of {writer.place}: {why}", LadderWarning, stacklevel=3
+    )
+    return _in_first_place(below, layout, draw)
+
+
 def _through_cache(
-    cache: StoreCache, name: str, layout: StoreLayout, draw: Callable[[StoreWriter], dict[str, Any]]
+    cache: StoreCache, name: str, layout: StoreLayout, draw: Draw
 ) -> tuple[Store, dict[str, Any]]:
     with cache.locked(name):
         found = cache.find(name, layout)
