@@ -46,10 +46,29 @@ def test_every_file_composes_and_every_key_is_a_parameter(file):
 
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_every_file_says_what_to_type(file):
-    first = (CONF / file).read_text().splitlines()[0]
+    lines = (CONF / file).read_text().splitlines()
+    # Hydra reads the package only from the very first line.
+    first = lines[1] if lines[0] == "# @package _global_" else lines[0]
     assert first.startswith("# ")
     if file.parent.name not in ("hydra",):
         assert "python train.py" in first, first
+
+
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if f.parent.name in ("debug", "experiment", "sweep")], ids=str
+)
+def test_overrides_reach_the_configuration(file):
+    told = OmegaConf.load(CONF / file)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose(
+            "train",
+            overrides=["paths.run_dir=run", f"{file.parent.name}={file.stem}"],
+            return_hydra_config=True,
+        )
+    assert file.parent.name not in cfg
+    for key, value in told.items():
+        merged = OmegaConf.merge(cfg[key], value)
+        assert OmegaConf.to_container(merged) == OmegaConf.to_container(cfg[key])
 
 
 def test_all_presets_have_the_same_keys():
