@@ -1,5 +1,8 @@
 """Fixtures that more than one test folder uses."""
 
+import gc
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,11 +10,23 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# A shell that runs the suite in the background ignores Ctrl-C, and so would every program that the
+# suite starts: those that are interrupted on purpose would never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # The first example of a kernel compiles it, so no example has a deadline. The same examples in each
 # run: `pytest --hypothesis-profile=search` looks for new ones.
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("search", deadline=None, max_examples=500)
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _garbage_of_other_modules() -> Iterator[None]:
+    """A Trainer and its loaders refer to each other; what they hold is freed before a module."""
+    gc.collect()
+    yield
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import time
+from collections import Counter
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -19,10 +20,18 @@ def open_files() -> dict[str, str]:
     return found
 
 
+_held_before: Counter[str] = Counter()
+_pages_before: Counter[str] = Counter()
+
+
 def held_stores() -> list[str]:
-    """Shared memory of dualgaf that this process keeps alive, by an open file or a map."""
+    """Shared memory of dualgaf that this test keeps alive, by an open file or a map."""
+    return list((_all_held_stores() - _held_before).elements())
+
+
+def _all_held_stores() -> Counter[str]:
     maps = Path("/proc/self/maps").read_text().splitlines()
-    return [link for link in [*open_files().values(), *maps] if "memfd:dualgaf" in link]
+    return Counter(link for link in [*open_files().values(), *maps] if "memfd:dualgaf" in link)
 
 
 def children() -> set[int]:
@@ -36,9 +45,13 @@ def shared_names() -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
-def store_pages() -> dict[str, int]:
-    """Bytes of mapped stores: ``Rss`` were read, ``Anonymous`` are copies of this process."""
-    found = {"Rss": 0, "Anonymous": 0}
+def store_pages() -> Counter[str]:
+    """Bytes of stores mapped in this test: ``Rss`` were read, ``Anonymous`` are own copies."""
+    return _all_store_pages() - _pages_before
+
+
+def _all_store_pages() -> Counter[str]:
+    found = Counter({"Rss": 0, "Anonymous": 0})
     ours = False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         key = line.split()[0]
@@ -67,6 +80,9 @@ def leaves_nothing() -> Iterator[None]:
     resource_tracker.ensure_running()  # multiprocessing keeps it for good once it was used
     gc.freeze()  # what is there already is not looked through after each test
     files, processes, names = open_files(), children(), shared_names()
+    for before, now in ((_held_before, _all_held_stores()), (_pages_before, _all_store_pages())):
+        before.clear()
+        before.update(now)
     yield
     gc.collect()
     gc.unfreeze()

