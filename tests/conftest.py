@@ -2,7 +2,6 @@
 
 import gc
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,10 +22,9 @@ settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _garbage_of_other_modules() -> Iterator[None]:
+def _garbage_of_other_modules() -> None:
     """A Trainer and its loaders refer to each other; what they hold is freed before a module."""
     gc.collect()
-    yield
 
 
 @pytest.fixture(scope="session")

@@ -128,7 +128,7 @@ def _in_first_place(
         except StoreFullError as error:
             if not below:
                 raise
-            why = str(error)
+            why = error.strerror or str(error)
     warnings.warn(
         f"the images go to {below[0]} instead of {writer.place}: {why}", LadderWarning, stacklevel=3
     )
