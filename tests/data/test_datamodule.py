@@ -397,3 +397,16 @@ def test_a_cache_serves_later_runs_and_notices_changed_content(tmp_path):
     assert build(changed)[0] == "miss"
     assert build(mine, image_size=5)[0] == "miss"
     assert build(mine, feature_range=(0, 1))[0] == "miss"
+
+
+@pytest.mark.parametrize(("channels", "scaling"), [(1, "window"), (3, "train")])
+def test_auto_scaling_goes_by_the_number_of_channels(channels, scaling):
+    x, y = arrays(channels=channels)
+    found = []
+    for given in ("auto", scaling):
+        dm = DualGAFDataModule.from_arrays((x, y), scaling=given)
+        assert dm.plan("fit").request.recipe.scaling == scaling
+        dm.setup("fit")
+        found.append(dm.dataset("train")[0].gasf)
+        assert dm.hparams["scaling"] == given
+    assert torch.equal(*found)

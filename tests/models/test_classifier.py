@@ -203,7 +203,7 @@ def test_biases_and_normalisation_do_not_decay(tmp_path: Path) -> None:
 
 
 def test_label_smoothing_enters_the_training_loss(tmp_path: Path) -> None:
-    model, (batch,) = classifier(label_smoothing=0.2), batches(1)
+    model, (batch,) = classifier(label_smoothing=0.2, mixup=0.0), batches(1)
     model.net.eval()
     model.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
     got = model.training_step(batch, 0)
@@ -215,9 +215,26 @@ def test_label_smoothing_enters_the_training_loss(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"learning_rate": 0.0}, {"weight_decay": -1.0}, {"label_smoothing": 1.0}]
+    "wrong",
+    [{"learning_rate": 0.0}, {"weight_decay": -1.0}, {"label_smoothing": 1.0}, {"mixup": -0.1}],
 )
 def test_a_number_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     ((option, value),) = wrong.items()
     with pytest.raises(ConfigError, match=f"{option}={value}.*is not allowed; allowed: "):
         classifier(**wrong)
+
+
+def test_mixup_adds_windows_and_losses_by_the_same_share(monkeypatch) -> None:
+    model, (batch,) = classifier(mixup=0.4), batches(1)
+    gasf, gadf, series, label = batch
+    model.eval()  # no dropout, so that the loss can be computed by hand
+    order = torch.arange(len(label)).roll(1)
+    monkeypatch.setattr(torch, "randperm", lambda n, device: order)
+    monkeypatch.setattr(
+        torch.distributions.Beta, "sample", lambda self: torch.tensor(0.25)
+    )  # so the larger share is 0.75
+    monkeypatch.setattr(model, "log", lambda *args, **kwargs: None)
+    logits = model(*(0.75 * x + 0.25 * x[order] for x in (gasf, gadf, series)))
+    entropy = torch.nn.functional.cross_entropy
+    want = 0.75 * entropy(logits, label) + 0.25 * entropy(logits, label[order])
+    torch.testing.assert_close(model.training_step(batch, 0), want)

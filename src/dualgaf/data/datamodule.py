@@ -60,7 +60,8 @@ class DualGAFDataModule(L.LightningDataModule):
         batch_size: windows a batch.
         num_workers: loader processes; 0 is the fastest unless a transform of yours is slow.
         image_size: S, side of the images, 2 <= S <= T; T when left out.
-        scaling: ``window``, ``train`` or ``none``; see `ImagingRecipe`.
+        scaling: ``window``, ``train`` or ``none``, see `ImagingRecipe`; ``auto`` is ``train`` for
+            several channels, whose levels tell something, and ``window`` for a single one.
         feature_range: target interval of the scaling, inside [-1, 1].
         storage: ``uint8``, ``uint16``, ``float16`` or ``float32``.
         layout: ``dual`` or ``packed`` (half the bytes).
@@ -114,7 +115,7 @@ class DualGAFDataModule(L.LightningDataModule):
             "storage": storage,
             "layout": layout,
         }
-        BuildRequest(1, 1, 2, self._recipe(image_size or 2), images)  # a wrong value fails here
+        BuildRequest(1, 1, 2, self._recipe(image_size or 2, 1), images)  # a wrong value fails here
         preset = (
             hardware if isinstance(hardware, HardwarePreset) else HardwarePreset.named(hardware)
         )
@@ -300,18 +301,21 @@ class DualGAFDataModule(L.LightningDataModule):
             wanted = ["test"]
         return [name for name in wanted if name in self.cases.rows and name not in self._datasets]
 
-    def _recipe(self, image_size: int) -> ImagingRecipe:
-        return ImagingRecipe(image_size=image_size, **self._drawing)  # type: ignore[arg-type]
+    def _recipe(self, image_size: int, n_channels: int) -> ImagingRecipe:
+        scaling = self._drawing["scaling"]
+        if scaling == "auto":
+            scaling = "train" if n_channels > 1 else "window"
+        return ImagingRecipe(image_size, **{**self._drawing, "scaling": scaling})  # type: ignore[arg-type]
 
     def _renderer(self) -> Renderer:
-        recipe, bounds = self._recipe(self.image_size), None
+        recipe, bounds = self._recipe(self.image_size, self.n_channels), None
         if recipe.scaling == "train":
             bounds = fit_bounds(self.cases.windows, self.cases.rows["train"], recipe.image_size)
         return Renderer(recipe, self.window_size, bounds)
 
     def _plan(self, splits: list[str]) -> BuildPlan:
         n_windows = sum(len(self.cases.rows[name]) for name in splits)
-        recipe = self._recipe(self.image_size)
+        recipe = self._recipe(self.image_size, self.n_channels)
         request = BuildRequest(n_windows, self.n_channels, self.window_size, recipe, self.images)
         return make_plan(request, self.preset, self.pool, self.cache_dir)
 

@@ -37,6 +37,9 @@ class DualGAFClassifier(L.LightningModule):
         learning_rate: the highest rate of the schedule.
         weight_decay: of AdamW, on weights of matrices and kernels only.
         label_smoothing: share of the target spread over all classes, 0 <= share < 1.
+        mixup: alpha of mixup, 0 or more; 0 turns it off. Two windows of a batch are added with
+            shares l and 1 - l, l from Beta(alpha, alpha), and so are their losses (Zhang et al.,
+            "mixup: Beyond empirical risk minimization", 2018). It helps small training splits.
         class_names: names of the K classes; kept in the checkpoint.
 
     Raises:
@@ -56,18 +59,20 @@ class DualGAFClassifier(L.LightningModule):
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
         label_smoothing: float = 0.0,
+        mixup: float = 0.4,
         class_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if learning_rate <= 0 or weight_decay < 0 or not 0 <= label_smoothing < 1:
+        if learning_rate <= 0 or min(weight_decay, mixup) < 0 or not 0 <= label_smoothing < 1:
             raise ConfigError(
-                f"learning_rate={learning_rate}, weight_decay={weight_decay}, "
+                f"learning_rate={learning_rate}, weight_decay={weight_decay}, mixup={mixup}, "
                 f"label_smoothing={label_smoothing} is not allowed; allowed: above 0, 0 or more, "
-                "and 0 to below 1"
+                "0 or more, and 0 to below 1"
             )
         self.net = DualGAFNet(**net) if isinstance(net, Mapping) else net
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
+        self.mixup = mixup
         self.class_names = None if class_names is None else list(class_names)
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
         # Plain values only: the checkpoint then loads with weights_only=True and needs no network.
@@ -77,6 +82,7 @@ class DualGAFClassifier(L.LightningModule):
                 "learning_rate": learning_rate,
                 "weight_decay": weight_decay,
                 "label_smoothing": label_smoothing,
+                "mixup": mixup,
                 "class_names": self.class_names,
             },
             logger=False,
@@ -100,8 +106,17 @@ class DualGAFClassifier(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
         gasf, gadf, series, label = batch
-        logits = self(gasf, gadf, series)
-        loss: Tensor = self.loss(logits, label)
+        if self.mixup > 0:
+            share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
+            share = max(share, 1.0 - share)
+            other = torch.randperm(len(label), device=label.device)
+            gasf, gadf, series = (torch.lerp(x[other], x, share) for x in (gasf, gadf, series))
+            logits = self(gasf, gadf, series)
+            loss: Tensor = share * self.loss(logits, label)
+            loss = loss + (1.0 - share) * self.loss(logits, label[other])
+        else:
+            logits = self(gasf, gadf, series)
+            loss = self.loss(logits, label)
         self.train_acc(logits, label)
         self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(label))
         self.log("train/acc", self.train_acc, on_step=False, on_epoch=True)
