@@ -1,6 +1,7 @@
 """Fixtures that more than one test folder uses."""
 
 import gc
+import os
 import signal
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# As train.py does, before a test loads torch; see dualgaf/command_line.py.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A shell that runs the suite in the background ignores Ctrl-C, and so would every program that the
 # suite starts: those that are interrupted on purpose would never end.

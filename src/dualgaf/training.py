@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import pickle
+import sys
 import time
 from inspect import signature
 from pathlib import Path
@@ -135,7 +136,10 @@ def _load_model(path: Path) -> DualGAFClassifier:
 
 def _make_trainer(cfg: DictConfig, has_val: bool) -> L.Trainer:
     callbacks = list(instantiate(cfg.callbacks or {}).values())
-    options: dict[str, Any] = {}
+    # A bar that is redrawn fills a log file with thousands of lines.
+    options: dict[str, Any] = {
+        "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty()
+    }
     if not has_val:
         # Nothing to watch: the last epoch is the best that is known.
         callbacks = [c for c in callbacks if not isinstance(c, Checkpoint | EarlyStopping)]

@@ -1,6 +1,7 @@
 """`DualGAFClassifier` in a real Trainer: logs, schedule, checkpoint, prediction."""
 
 import math
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,9 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
+from sklearn.metrics import accuracy_score, f1_score
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
@@ -92,6 +95,39 @@ def test_test_metrics_equal_those_counted_by_hand(tmp_path: Path) -> None:
     assert logged["test/acc"] == pytest.approx(np.mean(guess == truth), abs=1e-6)
     assert logged["test/f1_macro"] == pytest.approx(np.mean(f1), abs=1e-6)
     assert logged["test/loss"] == pytest.approx(F.cross_entropy(logits, label).item(), abs=1e-5)
+
+
+def test_val_metrics_of_a_fit_agree_with_sklearn(tmp_path: Path) -> None:
+    uneven = [*batches(2, n=7), *batches(1, n=5), *batches(1, n=1)]
+    model, run = classifier(), trainer(tmp_path, max_epochs=2)
+    run.fit(model, loader(batches(3)), loader(uneven))
+    # the weights did not change after the last validation
+    logits, label = logits_and_labels(model, uneven)
+    truth, guess = label.numpy(), logits.argmax(dim=1).numpy()
+    logged = {name: float(value) for name, value in run.callback_metrics.items()}
+    assert logged["val/acc"] == pytest.approx(accuracy_score(truth, guess), abs=1e-6)
+    f1 = f1_score(truth, guess, average="macro")
+    assert logged["val/f1_macro"] == pytest.approx(f1, abs=1e-6)
+
+
+def test_a_tiny_batch_is_learnt_by_heart_in_a_trainer(tmp_path: Path) -> None:
+    model, (batch,) = classifier(mixup=0.0, learning_rate=5e-3), batches(1, n=6)
+    trainer(tmp_path, max_epochs=60).fit(model, loader([batch]), loader(batches(1)))
+    logits, label = logits_and_labels(model, [batch])
+    assert F.cross_entropy(logits, label) < 0.05
+
+
+def test_the_configuration_and_python_have_the_same_defaults() -> None:
+    conf = Path(__file__).resolve().parents[2] / "conf"
+    net = yaml.safe_load((conf / "model" / "dualgafnet.yaml").read_text())
+    whole = yaml.safe_load((conf / "train.yaml").read_text())["classifier"]
+    for made, written in ((DualGAFNet, net), (DualGAFClassifier, whole)):
+        defaults = {
+            name: parameter.default
+            for name, parameter in signature(made).parameters.items()
+            if parameter.default is not parameter.empty and name != "class_names"
+        }
+        assert {k: v for k, v in written.items() if not k.startswith("_")} == defaults
 
 
 def test_metrics_start_anew_each_time(tmp_path: Path) -> None:

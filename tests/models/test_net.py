@@ -22,8 +22,17 @@ def windows(n: int, n_channels: int, size: int, seed: int = 0) -> tuple[torch.Te
 
 
 @pytest.mark.parametrize(("size", "n_channels"), list(product([2, 3, 7, 26, 100], [1, 3])))
-def test_logits_for_every_size(size: int, n_channels: int) -> None:
-    logits = DualGAFNet(n_channels, 5)(*windows(2, n_channels, size))
+@pytest.mark.parametrize(
+    ("fusion", "attention", "use_statistics"),
+    list(product(["adaptive", "concat"], ["channel", "none"], [True, False])),
+)
+def test_logits_for_every_size_and_option(
+    size: int, n_channels: int, fusion: str, attention: str, use_statistics: bool
+) -> None:
+    options = {"fusion": fusion, "attention": attention, "use_statistics": use_statistics}
+    net = DualGAFNet(n_channels, 5, **options)  # type: ignore[arg-type]
+    gasf, gadf, series = windows(2, n_channels, size)
+    logits = net(gasf, gadf, series if use_statistics else None)
     assert logits.shape == (2, 5)
     assert torch.isfinite(logits).all()
 
