@@ -119,4 +119,4 @@ def test_a_fault_with_a_file_hits_once(suffer, tmp_path):
 
 def test_without_the_variable_nothing_is_suffered(monkeypatch):
     monkeypatch.delenv("DUALGAF_FAULT", raising=False)
-    module._suffer(0)
+    assert module._suffer(0) is None

@@ -188,13 +188,10 @@ class SeriesSet:
         """A set from arrays in memory.
 
         Args:
-            x: (N, C, T) NumPy array or torch tensor, or a list of (C, L_i) arrays. float32 stays
-                float32, everything else numeric becomes float64. Arrays of the right type are not
-                copied.
-            y: N integers or strings (list, array or tensor); None = no labels. Integers become
-                their text.
-            groups: N names or numbers of the units that must not be split; None = each series is
-                its own.
+            x: (N, C, T) array or tensor, or a list of (C, L_i) arrays. float32 stays, every other
+                number becomes float64. Arrays of the right type are not copied.
+            y: N integers (they become their text) or strings; None = no labels.
+            groups: N names of the units that must not be split; None = each series is its own.
             channel_names: C names; None = channel_0, channel_1, ...
             official: split that all of these series belong to, if they were split before.
             name: name of the arrays, for messages and origins.
