@@ -54,7 +54,7 @@ def job_of(
 ) -> FillJob:
     """A job that fills a new store in shared memory in chunks of 7 windows."""
     return FillJob(
-        writer=writer or open_writer(layout_of(windows, recipe), ["memfd"]),
+        writer=writer or open_writer(layout_of(windows, recipe), ["memfd"], workers=workers),
         windows=windows,
         recipe=recipe,
         bounds=bounds_of(windows, recipe),

@@ -72,6 +72,19 @@ def test_every_backend_gives_the_bytes_of_the_renderer(recipe):
         del store  # else the next one would be a hit
 
 
+def test_a_warm_pool_serves_many_builds_and_is_left_running():
+    with supervisor.ProcessPool(2, 60.0) as pool:
+        pool.start()
+        pids = pool.pids
+        for seed in range(3):
+            windows = windows_of(30, seed=seed)
+            made = plan_for(windows, backend="process")
+            store, report = build_store(windows, made, pool=pool)
+            np.testing.assert_array_equal(store.array, images_of(windows, RECIPE))
+            assert report.backend == "process"
+        assert pool.pids == pids
+
+
 def test_what_a_build_reports():
     windows = windows_of(60)
     rows = []

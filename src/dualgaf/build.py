@@ -25,6 +25,7 @@ from dualgaf.imaging.windows import Windows
 from dualgaf.machine import MemoryMeter
 from dualgaf.plan import BuildPlan
 from dualgaf.pool.ladder import FillJob, fill
+from dualgaf.pool.supervisor import ProcessPool
 from dualgaf.store.backing import open_writer
 from dualgaf.store.cache import StoreCache
 from dualgaf.store.fingerprint import fingerprint
@@ -73,6 +74,7 @@ def build_store(
     *,
     bounds: Array | None = None,
     progress: Callable[[int], None] | None = None,
+    pool: ProcessPool | None = None,
 ) -> tuple[Store, BuildReport]:
     """Draw all windows by ``plan`` into a sealed store.
 
@@ -81,6 +83,8 @@ def build_store(
         plan: from `dualgaf.plan.make_plan`; its request holds the recipe.
         bounds: (2, C) fitted low and high for ``scaling="train"``.
         progress: called with the number of windows that were just finished.
+        pool: warm workers, for many builds in a row; where it is left out, a build by processes
+            starts its own and ends them.
 
     Returns:
         The store, (N, *recipe.row_shape(C)), and what the build did.
@@ -102,14 +106,16 @@ def build_store(
     layout = StoreLayout(len(windows), recipe.row_shape(request.n_channels), recipe.storage)
 
     def draw(writer: StoreWriter) -> dict[str, Any]:
-        job = FillJob(writer, windows, recipe, bounds, plan.settings, plan.workers, plan.backend)
+        job = FillJob(
+            writer, windows, recipe, bounds, plan.settings, plan.workers, plan.backend, pool
+        )
         with MemoryMeter(writer.allocated_bytes) as meter:
             filled = fill(job, progress)
         measured = {"backend": filled.backend, "workers": filled.workers}
         return {**measured, "peak_bytes": meter.peak_bytes}
 
     if plan.cache_dir is None:
-        store, report = _in_first_place(PLACES[plan.place], layout, draw)
+        store, report = _in_first_place(PLACES[plan.place], layout, plan.workers, draw)
     else:
         store, report = _through_cache(StoreCache(plan.cache_dir), name, layout, draw)
     _alive[name] = store
@@ -117,10 +123,10 @@ def build_store(
 
 
 def _in_first_place(
-    places: tuple[str, ...], layout: StoreLayout, draw: Draw
+    places: tuple[str, ...], layout: StoreLayout, workers: int, draw: Draw
 ) -> tuple[Store, dict[str, Any]]:
     """Fill a store in the first place that takes it; one that becomes full leads to the next."""
-    with open_writer(layout, places) as writer:
+    with open_writer(layout, places, workers=workers) as writer:
         below = places[places.index(writer.place) + 1 :]
         try:
             report = {"cache": "off", **draw(writer)}
@@ -132,7 +138,7 @@ def _in_first_place(
     warnings.warn(
         f"the images go to {below[0]} instead of {writer.place}: {why}", LadderWarning, stacklevel=3
     )
-    return _in_first_place(below, layout, draw)
+    return _in_first_place(below, layout, workers, draw)
 
 
 def _through_cache(

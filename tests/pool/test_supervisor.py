@@ -51,7 +51,9 @@ def fill_by(pool, windows, recipe=RECIPE, progress=lambda rows: None):
         source = share_windows(windows, bounds)
         stack.callback(os.close, source)
         left = dict(enumerate(layout.chunks(7)))
-        pool.fill(job, (writer.descriptor, source), left, writer.check_headroom, progress)
+        pool.fill(
+            job, (source, *writer.segments.descriptors), left, writer.check_headroom, progress
+        )
         assert left == {}
         store = writer.seal()
     array = store.array.copy()

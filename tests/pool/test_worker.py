@@ -44,7 +44,7 @@ def test_a_talk_from_hello_to_the_end():
     assert hello == {"kind": "hello", "pid": program.process.pid, "torch": False}
     writer = open_writer(layout_of(windows, RECIPE), ["memfd"])
     source = share_windows(windows)
-    send(channel, job_message(windows), (writer.descriptor, source))
+    send(channel, job_message(windows), (source, *writer.segments.descriptors))
     os.close(source)  # the worker has its own
     assert ask(channel, 1, 7, 14) == {"kind": "done", "chunk": 1, "torch": False}
     assert ask(channel, 0, 0, 7) == {"kind": "done", "chunk": 0, "torch": False}
@@ -69,7 +69,7 @@ def test_the_end_of_the_socket_ends_a_worker_that_hangs_in_a_chunk(monkeypatch):
     receive(program.channel)
     with open_writer(layout_of(windows, RECIPE), ["memfd"]) as writer:
         source = share_windows(windows)
-        send(program.channel, job_message(windows), (writer.descriptor, source))
+        send(program.channel, job_message(windows), (source, *writer.segments.descriptors))
         os.close(source)
         send(program.channel, {"kind": "chunk", "chunk": 0, "first": 0, "last": 7})
     program.channel.close()

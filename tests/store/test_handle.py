@@ -18,21 +18,27 @@ from dualgaf.store.handle import open_handle
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.store import attach
 
-LAYOUT = StoreLayout(6, (4,), "uint8")
-ROWS = np.arange(24, dtype=np.uint8).reshape(6, 4)
+LAYOUT = StoreLayout(6, (5000,), "uint8")
+ROWS = np.random.default_rng(0).integers(0, 256, (6, 5000), dtype=np.uint8)
 
 
-@pytest.fixture
-def store():
-    with open_writer(LAYOUT, ["memfd"]) as writer:
+@pytest.fixture(params=[1, 3], ids=["one file", "three files"])
+def store(request, monkeypatch):
+    monkeypatch.setattr("dualgaf.store.segments.MIN_SEGMENT_BYTES", 4096)
+    with open_writer(LAYOUT, ["memfd"], workers=request.param) as writer:
         writer.write_rows(0, ROWS)
         store = writer.seal()
+    assert len(store.handle.files) == request.param
     yield store
     store.close()
 
 
 def forged(store, **fields):
-    return dataclasses.replace(store.handle, **fields)
+    """The store's handle with other fields; those of a file go into its last file."""
+    of_file = {key: fields.pop(key) for key in ("descriptor", "inode", "link") if key in fields}
+    files = store.handle.files
+    last = dataclasses.replace(files[-1], **of_file)
+    return dataclasses.replace(store.handle, files=(*files[:-1], last), **fields)
 
 
 def dead_pid():
@@ -42,12 +48,12 @@ def dead_pid():
 
 
 def test_a_good_handle_opens_a_file_that_cannot_be_written(store):
-    descriptor = open_handle(store.handle)
-    assert os.pread(descriptor, 24, 4096) == ROWS.tobytes()
+    segments = open_handle(store.handle)
+    assert segments.map()[4096:] == ROWS.tobytes()
     with pytest.raises(OSError, match="Bad file descriptor"):
-        os.pwrite(descriptor, b"x", 4096)
-    assert not os.get_inheritable(descriptor)
-    os.close(descriptor)
+        segments.write(b"x", 5000)
+    assert not any(map(os.get_inheritable, segments.descriptors))
+    segments.close()
 
 
 def test_a_handle_is_plain_data(store):
@@ -63,8 +69,8 @@ def test_a_handle_is_plain_data(store):
         ({"link": "/memfd:other (deleted)"}, "no longer holds the store"),
         ({"inode": 1}, "names another file than the store"),
         ({"nonce": bytes(16)}, "names another store"),
-        ({"layout": StoreLayout(24, (1,), "uint8")}, "names another store"),
-        ({"layout": StoreLayout(5, (4,), "uint8")}, "names another file than the store"),
+        ({"layout": StoreLayout(5000, (6,), "uint8")}, "names another store"),
+        ({"layout": StoreLayout(5, (5000,), "uint8")}, "names another file than the store"),
         ({"descriptor": 1 << 16}, "is gone or has closed it"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -96,15 +102,17 @@ def test_a_closed_store_is_refused(store):
 def test_a_descriptor_given_anew_is_refused(store):
     handle = store.handle
     store.close()
-    other = os.memfd_create("dualgaf-store")  # the same name and, most likely, number
-    os.dup2(other, handle.descriptor)
+    others = []
+    for file in handle.files:  # the same name and number
+        other = os.memfd_create("dualgaf-store")
+        os.dup2(other, file.descriptor)
+        others.extend({other, file.descriptor})
     try:
         with pytest.raises(HandleError, match="names another file than the store"):
             attach(handle)
     finally:
-        os.close(handle.descriptor)
-        if other != handle.descriptor:
-            os.close(other)
+        for descriptor in set(others):
+            os.close(descriptor)
 
 
 @pytest.mark.parametrize("kind", ["socket", "pipe", "file", "null"])
@@ -122,9 +130,12 @@ def test_a_strangers_descriptor_is_never_opened(store, kind, tmp_path, monkeypat
     descriptor = files[kind]
     link = leaks.open_files()[str(descriptor)]
     handle = forged(store, descriptor=descriptor, link=link, nonce=b"x" * 16)
+    real_open = os.open
 
-    def never(*arguments):
-        raise AssertionError(f"opened {arguments}")
+    def never(opened, *arguments):
+        if opened.name == str(descriptor):
+            raise AssertionError(f"opened {opened}")
+        return real_open(opened, *arguments)
 
     monkeypatch.setattr(os, "open", never)
     with pytest.raises(HandleError, match="no longer holds the store"):

@@ -8,6 +8,7 @@ import pytest
 import leaks
 from dualgaf.store.backing import anonymous_file
 from dualgaf.store.layout import StoreLayout
+from dualgaf.store.segments import Segments
 from dualgaf.store.store import Store
 
 
@@ -24,7 +25,7 @@ def test_a_disk_store_larger_than_the_memory_is_mapped_and_stays_private(tmp_pat
         os.close(descriptor)
         pytest.skip(f"this file system takes no file of {layout.total_bytes} bytes: {error}")
     os.pwrite(descriptor, layout.header(nonce), 0)
-    store = Store.from_descriptor(layout, "file", descriptor, nonce)
+    store = Store.from_segments(layout, "file", Segments((descriptor,), layout.total_bytes), nonce)
     store.array[-1, -1] = 7
     assert store.array[-1, -1] == 7
     assert os.pread(descriptor, 1, layout.total_bytes - 1) == b"\0"

@@ -16,6 +16,7 @@ import leaks
 from dualgaf.errors import HandleError
 from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import StoreLayout
+from dualgaf.store.segments import Segments
 from dualgaf.store.store import Store, attach
 
 LAYOUT = StoreLayout(50, (3, 7), "uint16")
@@ -214,6 +215,6 @@ def test_a_limit_on_private_memory_gives_a_read_only_array():
 def test_a_file_that_cannot_be_mapped_is_closed():
     descriptor = os.memfd_create("dualgaf-short")
     with pytest.raises((ValueError, OSError)):
-        Store.from_descriptor(LAYOUT, "memfd", descriptor, b"")
+        Store.from_segments(LAYOUT, "memfd", Segments((descriptor,), LAYOUT.total_bytes), b"")
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)

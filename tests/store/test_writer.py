@@ -66,7 +66,7 @@ def test_rows_of_another_kind_are_refused(place, first, rows):
 def test_an_unsealed_store_is_freed(place):
     with open_writer(LAYOUT, [place]) as writer:
         writer.write_rows(0, ROWS)
-    assert writer.descriptor is None
+    assert writer.segments is None
     assert not leaks.held_stores()
     writer.abort()  # twice is allowed
 
@@ -85,7 +85,7 @@ def test_abort_after_seal_leaves_the_store_alone(place):
 def test_a_sealed_memfd_refuses_every_change():
     with open_writer(LAYOUT, ["memfd"]) as writer:
         writer.write_rows(0, ROWS)
-        descriptor = os.dup(writer.descriptor)
+        descriptor = os.dup(writer.segments.descriptors[0])
         store = writer.seal()
     try:
         for change in (
@@ -160,7 +160,7 @@ def test_a_place_that_fills_up_is_named(monkeypatch, place, number):
 
     with open_writer(LAYOUT, [place]) as writer:
         monkeypatch.setattr(os, "pwrite", full)
-        with pytest.raises(StoreFullError, match=f"{place} is full after 420 B: ") as caught:
+        with pytest.raises(StoreFullError, match=f"{place} is full after 4.00 KiB: ") as caught:
             writer.write_rows(10, ROWS[10:])
         assert caught.value.errno == number
 

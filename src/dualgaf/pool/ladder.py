@@ -7,9 +7,11 @@ code and give the same bytes. Errors of the data, a chunk or the store end the b
 """
 
 import os
+import queue
+import threading
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,7 @@ from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.pool.chunk import ChunkFiller
+from dualgaf.pool.lanes import Lanes
 from dualgaf.pool.messages import Job, share_windows
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.pool.supervisor import Bounds, ProcessPool
@@ -58,6 +61,8 @@ class FillJob:
     """Processes or threads."""
     backend: str
     """The first rung to try: ``process``, ``thread``, ``serial``."""
+    pool: ProcessPool | None = None
+    """Warm workers to use and to leave; None starts some for this store alone."""
 
     @property
     def chunks(self) -> list[Bounds]:
@@ -93,7 +98,7 @@ def fill(job: FillJob, progress: Progress | None = None) -> FillReport:
     """
     if job.backend not in RUNGS:
         raise ConfigError(unknown_choice("parallel.backend", job.backend, RUNGS))
-    if job.backend == "process" and job.writer.descriptor is None:
+    if job.backend == "process" and job.writer.segments is None:
         raise ConfigError(
             "parallel.backend=process cannot fill private memory; type parallel.shm=true"
         )
@@ -121,6 +126,14 @@ class _RefusedError(Exception):
 
 
 def _fill_by_processes(job: FillJob, left: Left, progress: Progress) -> FillReport:
+    if job.pool is not None:
+        return _fill_by_pool(job, job.pool, left, progress)
+    with ProcessPool(job.workers, job.settings.chunk_timeout_s) as pool:
+        pool.start()  # they import while this process compiles and copies
+        return _fill_by_pool(job, pool, left, progress)
+
+
+def _fill_by_pool(job: FillJob, pool: ProcessPool, left: Left, progress: Progress) -> FillReport:
     _compile(job)
     try:
         source = share_windows(job.windows, job.bounds)
@@ -135,14 +148,13 @@ def _fill_by_processes(job: FillJob, left: Left, progress: Progress) -> FillRepo
         flat_shape=(job.windows.flat.shape[0], job.windows.flat.shape[1]),
         flat_dtype=job.windows.flat.dtype.str,
     )
-    assert job.writer.descriptor is not None
+    assert job.writer.segments is not None
+    descriptors, before = (source, *job.writer.segments.descriptors), pool.retries
     try:
-        with ProcessPool(job.workers, job.settings.chunk_timeout_s) as pool:
-            descriptors = (job.writer.descriptor, source)
-            pool.fill(described, descriptors, left, job.writer.check_headroom, progress)
-            return FillReport("process", job.workers, len(job.chunks), pool.retries)
+        pool.fill(described, descriptors, left, job.writer.check_headroom, progress)
     finally:
         os.close(source)
+    return FillReport("process", job.workers, len(job.chunks), pool.retries - before)
 
 
 def _compile(job: FillJob) -> None:
@@ -161,39 +173,50 @@ def _compile(job: FillJob) -> None:
 
 def _fill_by_threads(job: FillJob, left: Left, progress: Progress) -> FillReport:
     filler = ChunkFiller(job.renderer, job.windows, job.writer)
-    todo: Iterator[tuple[int, Bounds]] = iter(list(left.items()))
-    running: dict[Future[None], int] = {}
+    bounds, lanes = dict(left), Lanes(list(left), job.workers)
+    stop, finished = threading.Event(), queue.SimpleQueue[int | None]()
+
+    def work(lane: int) -> None:
+        try:
+            while not stop.is_set() and (chunk := lanes.take(lane)) is not None:
+                job.writer.check_headroom()
+                _fill_chunk(filler, chunk, bounds[chunk])
+                finished.put(chunk)
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            finished.put(None)
+
     with ThreadPoolExecutor(job.workers, thread_name_prefix="dualgaf") as threads:
         try:
-            for chunk, bounds in todo:
-                job.writer.check_headroom()
-                running[_submit(threads, filler, chunk, bounds)] = chunk
-                if len(running) > job.workers:
-                    _collect(running, left, progress)
+            futures = _start(threads, work, job.workers)
+            running = len(futures)
             while running:
-                _collect(running, left, progress)
-        except BaseException:
-            threads.shutdown(wait=True, cancel_futures=True)
-            raise
-    return FillReport("thread", job.workers, len(job.chunks), 0)
-
-
-def _submit(
-    threads: ThreadPoolExecutor, filler: ChunkFiller, chunk: int, bounds: Bounds
-) -> "Future[None]":
-    try:
-        return threads.submit(_fill_chunk, filler, chunk, bounds)
-    except RuntimeError as error:  # the system gives no thread
-        raise _RefusedError(str(error)) from error
-
-
-def _collect(running: "dict[Future[None], int]", left: Left, progress: Progress) -> None:
-    done, _ = wait(running, return_when=FIRST_COMPLETED)
-    for future in sorted(done, key=running.__getitem__):  # of several errors, the first chunk's
-        chunk = running.pop(future)
+                chunk = finished.get()
+                if chunk is None:
+                    running -= 1
+                    continue
+                first, last = left.pop(chunk)
+                progress(last - first)
+        finally:
+            stop.set()
+    for future in futures:
         future.result()
-        first, last = left.pop(chunk)
-        progress(last - first)
+    return FillReport("thread", len(futures), len(job.chunks), 0)
+
+
+def _start(
+    threads: ThreadPoolExecutor, work: Callable[[int], None], n_lanes: int
+) -> "list[Future[None]]":
+    """A thread for each lane; where the system gives fewer, they do the work of all."""
+    futures: list[Future[None]] = []
+    try:
+        futures.extend(threads.submit(work, lane) for lane in range(n_lanes))
+    except RuntimeError as error:
+        if not futures:
+            raise _RefusedError(str(error)) from error
+    return futures
 
 
 def _fill_here(job: FillJob, left: Left, progress: Progress) -> FillReport:

@@ -3,7 +3,7 @@
 One packet is one message (SOCK_SEQPACKET); open files travel beside it. Nothing is pickled.
 
     worker      hello {pid, torch}                      ready, and whether torch was loaded
-    supervisor  job {recipe, layout, ...}               + descriptors of the store and the input
+    supervisor  job {recipe, layout, ...}               + descriptors of the input and the store
     supervisor  chunk {chunk, first, last}
     worker      done {chunk, torch} | failed {chunk, error, text, trace}
     supervisor  end                                     the store is full: let go of it
@@ -28,6 +28,7 @@ from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.store.backing import anonymous_file
 from dualgaf.store.layout import StoreLayout
+from dualgaf.store.segments import MAX_SEGMENTS
 
 Array = npt.NDArray[Any]
 
@@ -46,7 +47,7 @@ def send(
 def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
     """The next message and its open files; None where the other side is gone."""
     try:
-        data, descriptors, _, _ = socket.recv_fds(channel, PACKET_BYTES, 4)
+        data, descriptors, _, _ = socket.recv_fds(channel, PACKET_BYTES, MAX_SEGMENTS + 1)
     except ConnectionResetError:
         return None, []
     return (json.loads(data) if data else None), descriptors

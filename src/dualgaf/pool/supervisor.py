@@ -2,8 +2,8 @@
 
 1. Each worker is an own program (`worker`) with a private socket pair, so the user's ``__main__``
    is never imported, nothing needs /dev/shm, and the death of one touches no other.
-2. A worker has one chunk at a time. When it dies or is silent for longer than the timeout, it is
-   replaced and its chunk goes to another.
+2. A worker has one chunk at a time, from a lane of its own (`lanes`). When it dies or is silent for
+   longer than the timeout, it is replaced and its chunk goes to another.
 3. A chunk that has cost two workers ends the build with `ChunkError`, which names the chunk, its
    windows, the signal and the last lines of the worker. It is never tried in this process.
 4. Workers that die before they say hello end the pool with `PoolError`; the ladder goes on.
@@ -16,7 +16,6 @@ import selectors
 import socket
 import subprocess
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -24,6 +23,7 @@ from typing import Any, Self
 
 from dualgaf import errors
 from dualgaf.errors import ChunkError, DualGAFError, PoolError
+from dualgaf.pool.lanes import Lanes
 from dualgaf.pool.launch import Program, ending, launch
 from dualgaf.pool.messages import Job, receive, send
 
@@ -41,6 +41,7 @@ Bounds = tuple[int, int]
 @dataclass(eq=False)
 class _Worker:
     program: Program
+    lane: int
     ready: bool = False
     job: int = 0
     chunk: int | None = None
@@ -62,9 +63,9 @@ class _Worker:
 @dataclass(eq=False)
 class _Fill:
     job: Job
-    descriptors: tuple[int, int]
+    descriptors: tuple[int, ...]
     left: dict[int, Bounds]
-    todo: deque[int]
+    todo: Lanes
     losses: dict[int, int] = field(default_factory=dict)
 
 
@@ -102,7 +103,7 @@ class ProcessPool:
     def fill(
         self,
         job: Job,
-        descriptors: tuple[int, int],
+        descriptors: tuple[int, ...],
         left: dict[int, Bounds],
         between: Callable[[], None],
         progress: Callable[[int], None],
@@ -111,7 +112,7 @@ class ProcessPool:
 
         Args:
             job: what to draw.
-            descriptors: the open files of the store and of the input.
+            descriptors: the open file of the input, then those of the store.
             left: (first, last) windows by chunk; a finished chunk is taken out.
             between: called before each chunk is handed out; may raise to end the build.
             progress: called with the number of windows of each finished chunk.
@@ -123,7 +124,7 @@ class ProcessPool:
         """
         self._job += 1
         self._losses_at_start = 0
-        fill = _Fill(job, descriptors, left, deque(left))
+        fill = _Fill(job, descriptors, left, Lanes(list(left), self._n_workers))
         try:
             for worker in [w for w in self._workers if w.program.process.poll() is not None]:
                 self._forget(worker)  # died while it had nothing to do
@@ -156,22 +157,24 @@ class ProcessPool:
 
     def _top_up(self, n_workers: int) -> None:
         while len(self._workers) < n_workers:
-            worker = _Worker(launch())
+            free = set(range(self._n_workers)) - {worker.lane for worker in self._workers}
+            worker = _Worker(launch(), min(free))
             self._workers.append(worker)
             self._selector.register(worker.channel, selectors.EVENT_READ, worker)
 
     def _hand_out(self, fill: _Fill, between: Callable[[], None]) -> None:
         for worker in self._workers:
-            if not fill.todo:
-                return
             if not worker.ready or worker.chunk is not None:
+                continue
+            worker.chunk = fill.todo.take(worker.lane)
+            if worker.chunk is None:
                 continue
             between()
             worker.limit_s = self._timeout_s
             if worker.job != self._job:
                 worker.job, worker.limit_s = self._job, self._timeout_s + STARTUP_TIMEOUT_S
                 self._tell(worker, fill.job.to_message(), fill.descriptors)
-            worker.chunk, worker.since = fill.todo.popleft(), time.monotonic()
+            worker.since = time.monotonic()
             first, last = fill.left[worker.chunk]
             self._tell(
                 worker, {"kind": "chunk", "chunk": worker.chunk, "first": first, "last": last}
@@ -231,7 +234,7 @@ class ProcessPool:
                     f"workers: {how}. To see it happen in this process, type "
                     "parallel.enabled=false; if memory is short (SIGKILL), type parallel.n_jobs=1"
                 )
-            fill.todo.appendleft(chunk)
+            fill.todo.put_back(chunk)
             self.retries += 1
         elif not worker.ready:
             self._losses_at_start += 1

@@ -21,7 +21,8 @@ from pathlib import Path
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.pool.chunk import ChunkFiller
 from dualgaf.pool.messages import TEXT_LIMIT, Job, map_windows, receive, send
-from dualgaf.store.writer import DescriptorWriter
+from dualgaf.store.segments import Segments
+from dualgaf.store.writer import SegmentWriter
 
 WATCH_S = 1.0
 """How often a worker looks whether its parent is still the same process."""
@@ -60,11 +61,12 @@ def _end_with(descriptor: int, parent: int) -> None:
     os._exit(0)
 
 
-def _filler(job: Job, store: int, source: int) -> ChunkFiller:
+def _filler(job: Job, source: int, *store: int) -> ChunkFiller:
     windows, bounds = map_windows(job, source)
     os.close(source)
     renderer = Renderer(job.recipe, job.window_size, bounds)
-    return ChunkFiller(renderer, windows, DescriptorWriter(job.layout, job.place, store, b""))
+    segments = Segments(store, job.layout.total_bytes)
+    return ChunkFiller(renderer, windows, SegmentWriter(job.layout, job.place, segments, b""))
 
 
 def _fill(filler: ChunkFiller, message: dict[str, int]) -> dict[str, object]:

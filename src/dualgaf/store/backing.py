@@ -20,7 +20,8 @@ from pathlib import Path
 from dualgaf.errors import ConfigError, LadderWarning, StoreFullError, unknown_choice
 from dualgaf.machine import disk_free, format_bytes, is_in_memory, memory_headroom
 from dualgaf.store.layout import StoreLayout
-from dualgaf.store.writer import DescriptorWriter, PrivateWriter, StoreWriter, memory_reserve
+from dualgaf.store.segments import segment_count
+from dualgaf.store.writer import PrivateWriter, SegmentWriter, StoreWriter, memory_reserve
 
 MEMFD_NAME = "dualgaf-store"
 
@@ -35,7 +36,7 @@ _ADVICE = {
 
 
 def open_writer(
-    layout: StoreLayout, places: Sequence[str], folder: Path | None = None
+    layout: StoreLayout, places: Sequence[str], folder: Path | None = None, workers: int = 1
 ) -> StoreWriter:
     """A writer for a new store in the first place that has room for it.
 
@@ -44,6 +45,7 @@ def open_writer(
         places: ``memfd``, ``file``, ``private``, in the order to try.
         folder: where anonymous files go; when left out the system's temporary folder, or
             /var/tmp where that one is kept in memory.
+        workers: how many will fill it; a large store gets a file for each.
 
     Returns:
         The writer; use it in a ``with`` block, which frees an unsealed store.
@@ -52,9 +54,10 @@ def open_writer(
         ConfigError: a place is not known.
         StoreFullError: no place has room; the text lists each with its reason.
     """
+    files = segment_count(layout.total_bytes, workers)
     openers: dict[str, Callable[[], StoreWriter]] = {
-        "memfd": lambda: _open_memfd(layout),
-        "file": lambda: _open_file(layout, folder or _disk_folder()),
+        "memfd": lambda: _open_memfd(layout, files),
+        "file": lambda: _open_file(layout, folder or _disk_folder(), files),
         "private": lambda: _open_private(layout),
     }
     for place in places:
@@ -82,21 +85,21 @@ def open_writer(
 _WORDS = {"memfd": "shared memory", "file": "an anonymous disk file", "private": "private memory"}
 
 
-def _open_memfd(layout: StoreLayout) -> StoreWriter:
+def _open_memfd(layout: StoreLayout, files: int) -> StoreWriter:
     _check_memory(layout)
     if not hasattr(os, "memfd_create"):
         raise StoreFullError(errno.ENOSYS, "this system has no memfd_create")
-    descriptor = os.memfd_create(MEMFD_NAME, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    return DescriptorWriter.begin(layout, "memfd", descriptor)
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    return SegmentWriter.begin(layout, "memfd", lambda: os.memfd_create(MEMFD_NAME, flags), files)
 
 
-def _open_file(layout: StoreLayout, folder: Path) -> StoreWriter:
+def _open_file(layout: StoreLayout, folder: Path, files: int) -> StoreWriter:
     free = disk_free(folder)
     if free < layout.total_bytes:
         raise StoreFullError(f"{folder} has {format_bytes(free)} free")
     if is_in_memory(folder):
         _check_memory(layout)
-    return DescriptorWriter.begin(layout, "file", anonymous_file(folder))
+    return SegmentWriter.begin(layout, "file", lambda: anonymous_file(folder), files)
 
 
 def _open_private(layout: StoreLayout) -> StoreWriter:

@@ -20,12 +20,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dualgaf.errors import CacheWarning, HandleError
 from dualgaf.store.layout import FORMAT_VERSION, HEADER_BYTES, StoreLayout
+from dualgaf.store.segments import Segments
 from dualgaf.store.store import Store
-from dualgaf.store.writer import DescriptorWriter
+from dualgaf.store.writer import SegmentWriter
 
 _CRC_BYTES = 64 << 20
 
@@ -83,31 +85,32 @@ class StoreCache:
             return None
 
     @contextmanager
-    def writing(self, name: str, layout: StoreLayout) -> Iterator[DescriptorWriter]:
+    def writing(self, name: str, layout: StoreLayout) -> Iterator[SegmentWriter]:
         """A writer for a new entry; `publish` must come inside the block, else it is removed."""
         part = self._path(name, "part")
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(part, flags, 0o600)
         try:
-            with DescriptorWriter.begin(layout, "cache", descriptor) as writer:
+            new_file = partial(os.open, part, flags, 0o600)
+            with SegmentWriter.begin(layout, "cache", new_file) as writer:
                 yield writer
         finally:
             part.unlink(missing_ok=True)
 
-    def publish(self, name: str, writer: DescriptorWriter) -> Store:
+    def publish(self, name: str, writer: SegmentWriter) -> Store:
         """Make a filled store the entry of this name."""
-        assert writer.descriptor is not None
+        assert writer.segments is not None
+        (descriptor,) = writer.segments.descriptors
         manifest = {
             "format": FORMAT_VERSION,
             "fingerprint": name,
             "layout": writer.layout.to_json(),
-            "crc32": _crc32(writer.descriptor),
+            "crc32": _crc32(descriptor),
         }
-        os.fsync(writer.descriptor)
+        os.fsync(descriptor)
         self._path(name, "part").rename(self._path(name, "store"))
         draft = self._path(name, "json.part")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        with os.fdopen(os.open(draft, flags, 0o600), "w") as file:
             json.dump(manifest, file)
             file.flush()
             os.fsync(file.fileno())
@@ -160,7 +163,8 @@ class StoreCache:
         except BaseException:
             os.close(descriptor)
             raise
-        return Store.from_descriptor(entry.layout, "cache", descriptor, nonce)
+        segments = Segments((descriptor,), entry.layout.total_bytes)
+        return Store.from_segments(entry.layout, "cache", segments, nonce)
 
     def _set_aside(self, name: str, error: Exception) -> None:
         warnings.warn(

@@ -15,6 +15,7 @@ from typing import Self
 
 from dualgaf.errors import HandleError
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
+from dualgaf.store.segments import Segments
 
 # a memfd, a file of O_TMPFILE, a file of mkstemp that was unlinked; an entry of the cache
 _OURS = re.compile(
@@ -22,6 +23,24 @@ _OURS = re.compile(
     r"|/(.*/)?[0-9a-f]{32}\.store( \(deleted\))?"
 )
 _ADVICE = "build the store again: call setup()"
+
+
+@dataclass(frozen=True)
+class HeldFile:
+    """An open file of the owner."""
+
+    descriptor: int
+    """Its number in that process."""
+    inode: int
+    """Its inode."""
+    link: str
+    """Where its link in /proc points."""
+
+    @classmethod
+    def of(cls, descriptor: int) -> Self:
+        """A file that this process holds open."""
+        link = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        return cls(descriptor, os.fstat(descriptor).st_ino, link)
 
 
 @dataclass(frozen=True)
@@ -36,12 +55,8 @@ class StoreHandle:
     """Inode of its process namespace."""
     started: str
     """Start time of that process, in clock ticks since boot."""
-    descriptor: int
-    """The number of the open file in that process."""
-    inode: int
-    """Inode of the file."""
-    link: str
-    """Where the link in /proc points."""
+    files: tuple[HeldFile, ...]
+    """The segments of the store."""
     nonce: bytes
     """Random bytes in the header."""
     layout: StoreLayout
@@ -50,60 +65,68 @@ class StoreHandle:
     """``memfd`` or ``file``."""
 
     @classmethod
-    def of(cls, descriptor: int, nonce: bytes, layout: StoreLayout, backing: str) -> Self:
-        """The handle of a file that this process holds open."""
+    def of(cls, segments: Segments, nonce: bytes, layout: StoreLayout, backing: str) -> Self:
+        """The handle of files that this process holds open."""
         return cls(
             boot=_boot(),
             pid=os.getpid(),
             pid_namespace=_namespace(),
             started=_started(os.getpid()),
-            descriptor=descriptor,
-            inode=os.fstat(descriptor).st_ino,
-            link=str(Path(f"/proc/self/fd/{descriptor}").readlink()),
+            files=tuple(HeldFile.of(descriptor) for descriptor in segments.descriptors),
             nonce=nonce,
             layout=layout,
             backing=backing,
         )
 
 
-def open_handle(handle: StoreHandle) -> int:
-    """A descriptor of the store that the handle names.
+def open_handle(handle: StoreHandle) -> Segments:
+    """The files of the store that the handle names, opened for reading.
 
     Raises:
         HandleError: the owner is gone, or what is there is another file.
     """
     if (handle.boot, handle.pid_namespace) != (_boot(), _namespace()):
         raise HandleError(f"the store belongs to another machine, boot or container; {_ADVICE}")
-    path = Path(f"/proc/{handle.pid}/fd/{handle.descriptor}")
+    opened: list[int] = []
+    try:
+        opened.extend(_open(handle, file) for file in handle.files)  # keeps those before an error
+        segments = Segments(tuple(opened), handle.layout.total_bytes)
+        _check_contents(handle, segments)
+    except BaseException:
+        for descriptor in opened:
+            os.close(descriptor)
+        raise
+    return segments
+
+
+def _open(handle: StoreHandle, file: HeldFile) -> int:
+    path = Path(f"/proc/{handle.pid}/fd/{file.descriptor}")
     try:
         started, link = _started(handle.pid), str(path.readlink())
     except OSError as error:
         raise HandleError(
             f"process {handle.pid}, which held the store, is gone or has closed it; {_ADVICE}"
         ) from error
-    if started != handle.started or link != handle.link or not _OURS.fullmatch(link):
+    if started != handle.started or link != file.link or not _OURS.fullmatch(link):
         raise HandleError(f"process {handle.pid} no longer holds the store; {_ADVICE}")
     try:
         # O_NONBLOCK: should the descriptor change right now, opening a pipe does not hang.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise HandleError(
             f"the store of process {handle.pid} cannot be opened: {error}; {_ADVICE}"
         ) from error
-    try:
-        _check_contents(handle, descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
-def _check_contents(handle: StoreHandle, descriptor: int) -> None:
-    found = os.fstat(descriptor)
-    if (found.st_ino, found.st_size) != (handle.inode, handle.layout.total_bytes):
-        raise HandleError(f"the handle names another file than the store; {_ADVICE}")
-    layout, nonce = StoreLayout.from_header(os.pread(descriptor, HEADER_BYTES, 0))
-    if (layout, nonce) != (handle.layout, handle.nonce):
+def _check_contents(handle: StoreHandle, segments: Segments) -> None:
+    for descriptor, file, size in zip(
+        segments.descriptors, handle.files, segments.sizes, strict=True
+    ):
+        found = os.fstat(descriptor)
+        if (found.st_ino, found.st_size) != (file.inode, size):
+            raise HandleError(f"the handle names another file than the store; {_ADVICE}")
+    head = os.pread(segments.descriptors[0], HEADER_BYTES, 0)
+    if StoreLayout.from_header(head) != (handle.layout, handle.nonce):
         raise HandleError(f"the handle names another store; {_ADVICE}")
 
 

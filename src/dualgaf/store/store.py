@@ -5,8 +5,6 @@ place lands in a page of that reader alone. What is pickled is a handle of some 
 unpickling maps the same memory again.
 """
 
-import mmap
-import os
 import weakref
 from typing import Any, Self
 
@@ -16,12 +14,9 @@ import numpy.typing as npt
 from dualgaf.errors import HandleError
 from dualgaf.store.handle import StoreHandle, open_handle
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
+from dualgaf.store.segments import Segments
 
 Array = npt.NDArray[Any]
-
-# Without it the kernel refuses to map a disk file larger than the memory as private and writable.
-# Python names it from 3.13 on; this is its value on Linux.
-_MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
 
 class Store:
@@ -36,24 +31,24 @@ class Store:
         self.array = array
         """(N, *row_shape); changing it in place changes this process' view only."""
         self._nonce = nonce
-        self._descriptor: int | None = None
+        self._segments: Segments | None = None
         self._closer: weakref.finalize[..., Any] | None = None
 
     @classmethod
-    def from_descriptor(
-        cls, layout: StoreLayout, backing: str, descriptor: int, nonce: bytes
+    def from_segments(
+        cls, layout: StoreLayout, backing: str, segments: Segments, nonce: bytes
     ) -> Self:
-        """Map an open file that holds a header and rows; the store owns the descriptor."""
+        """Map open files that hold a header and rows; the store owns them."""
         try:
-            mapped = _mapped(descriptor, layout.total_bytes)
+            mapped = segments.map()
         except BaseException:
-            os.close(descriptor)
+            segments.close()
             raise
         # frombuffer holds the map open for as long as any array of it lives.
         flat = np.frombuffer(mapped, dtype=layout.dtype, offset=HEADER_BYTES)
         store = cls(layout, backing, flat.reshape(layout.n_rows, *layout.row_shape), nonce)
-        store._descriptor = descriptor
-        store._closer = weakref.finalize(store, os.close, descriptor)
+        store._segments = segments
+        store._closer = weakref.finalize(store, segments.close)
         return store
 
     @classmethod
@@ -73,34 +68,24 @@ class Store:
         Raises:
             HandleError: the store is in private memory, or closed.
         """
-        if self._descriptor is None:
+        if self._segments is None:
             raise HandleError(
                 "a store in private memory cannot be sent to another process, as num_workers > 0 "
                 "with spawn or forkserver needs; type parallel.shm=true, or num_workers=0"
                 if self.backing == "private"
                 else "the store is closed"
             )
-        return StoreHandle.of(self._descriptor, self._nonce, self.layout, self.backing)
+        return StoreHandle.of(self._segments, self._nonce, self.layout, self.backing)
 
     def close(self) -> None:
         """Give the descriptor back; memory is freed when the last array is gone. May come twice."""
         if self._closer is not None:
             self._closer()
-        self._descriptor = None
+        self._segments = None
         self.array = np.empty((0, *self.layout.row_shape), dtype=self.layout.dtype)
 
     def __reduce__(self) -> tuple[Any, tuple[StoreHandle]]:
         return attach, (self.handle,)
-
-
-def _mapped(descriptor: int, total_bytes: int) -> mmap.mmap:
-    flags = mmap.MAP_PRIVATE | _MAP_NORESERVE
-    try:
-        prot = mmap.PROT_READ | mmap.PROT_WRITE
-        return mmap.mmap(descriptor, total_bytes, flags=flags, prot=prot)
-    except OSError:
-        # RLIMIT_DATA bounds private writable mappings only; a read-only array is better than none.
-        return mmap.mmap(descriptor, total_bytes, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
 
 
 def attach(handle: StoreHandle) -> Store:
@@ -109,5 +94,5 @@ def attach(handle: StoreHandle) -> Store:
     Raises:
         HandleError: the owner is gone, or what is there is another file.
     """
-    descriptor = open_handle(handle)
-    return Store.from_descriptor(handle.layout, handle.backing, descriptor, handle.nonce)
+    segments = open_handle(handle)
+    return Store.from_segments(handle.layout, handle.backing, segments, handle.nonce)

@@ -1,6 +1,6 @@
 """Filling a store: `write_rows` copies finished rows to where they belong; `seal` ends it.
 
-A descriptor is filled by ``pwrite`` from a block that is still in the processor's cache, not by
+Files are filled by ``pwrite`` from a block that is still in the processor's cache, not by
 writing into a mapping. So a full disk or a full tmpfs is an error and never a SIGBUS; no writable
 mapping exists, so the store can be sealed; and workers take no page faults. There is no reservation
 either: reserving tmpfs beyond a cgroup's limit makes the kernel kill the process instead of
@@ -9,10 +9,9 @@ refusing. `check_headroom` is called between chunks and stops while there is sti
 
 import contextlib
 import errno
-import fcntl
-import os
 import secrets
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,7 +20,8 @@ import numpy.typing as npt
 
 from dualgaf.errors import StoreFullError
 from dualgaf.machine import format_bytes, memory_headroom
-from dualgaf.store.layout import HEADER_BYTES, StoreLayout
+from dualgaf.store.layout import StoreLayout
+from dualgaf.store.segments import Segments
 from dualgaf.store.store import Store
 
 Array = npt.NDArray[Any]
@@ -60,8 +60,8 @@ class StoreWriter(ABC):
     """Rows, shape, type."""
     place: str
     """``memfd``, ``file`` or ``private``."""
-    descriptor: int | None
-    """The open file that holds the rows; None for private memory."""
+    segments: Segments | None
+    """The open files that hold the rows; None for private memory."""
 
     @abstractmethod
     def write_rows(self, first: int, rows: Array) -> None:
@@ -106,27 +106,34 @@ class StoreWriter(ABC):
 # ruff: noqa: D102
 
 
-class DescriptorWriter(StoreWriter):
-    """Rows in a memfd or an anonymous file."""
+class SegmentWriter(StoreWriter):
+    """Rows in memfds, anonymous files or a file of the cache."""
 
     def __init__(
-        self, layout: StoreLayout, place: str, descriptor: int, nonce: bytes, reserve: int = 0
+        self, layout: StoreLayout, place: str, segments: Segments, nonce: bytes, reserve: int = 0
     ) -> None:
         self.layout = layout
         self.place = place
-        self.descriptor: int | None = descriptor
+        self.segments: Segments | None = segments
         self._nonce = nonce
         self._reserve = reserve
         self._checked_at = 0
 
     @classmethod
-    def begin(cls, layout: StoreLayout, place: str, descriptor: int) -> Self:
-        """A writer over a new empty file, which it owns from now on."""
+    def begin(
+        cls, layout: StoreLayout, place: str, new_file: Callable[[], int], count: int = 1
+    ) -> Self:
+        """A writer over ``count`` new empty files, which it owns from now on.
+
+        Raises:
+            OSError: the system refuses a file.
+            StoreFullError: there is no room for the header.
+        """
         nonce = secrets.token_bytes(16)
+        segments = Segments.create(new_file, layout.total_bytes, count)
         # Half of the reserve that was there at the start may go to the workers that fill the store.
-        writer = cls(layout, place, descriptor, nonce, memory_reserve() // 2)
+        writer = cls(layout, place, segments, nonce, memory_reserve() // 2)
         try:
-            os.ftruncate(descriptor, layout.total_bytes)  # sparse: takes no memory yet
             writer._write(layout.header(nonce), 0)
         except BaseException:
             writer.abort()
@@ -138,9 +145,9 @@ class DescriptorWriter(StoreWriter):
         self._write(rows.reshape(-1).view(np.uint8).data, self.layout.offset(first))
 
     def allocated_bytes(self) -> int:
-        if self.place != "memfd" or self.descriptor is None:
+        if self.place != "memfd" or self.segments is None:
             return 0
-        return os.fstat(self.descriptor).st_blocks * 512
+        return self.segments.allocated_bytes()
 
     def check_headroom(self) -> None:
         taken = self.allocated_bytes()
@@ -158,34 +165,29 @@ class DescriptorWriter(StoreWriter):
             )
 
     def seal(self) -> Store:
-        if self.descriptor is None:
+        if self.segments is None:
             raise ValueError("the store was sealed or freed before")
         if self.place == "memfd":
-            seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-            fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
-        descriptor, self.descriptor = self.descriptor, None
-        return Store.from_descriptor(self.layout, self.place, descriptor, self._nonce)
+            self.segments.seal()
+        segments, self.segments = self.segments, None
+        return Store.from_segments(self.layout, self.place, segments, self._nonce)
 
     def abort(self) -> None:
-        if self.descriptor is not None:
-            os.close(self.descriptor)
-            self.descriptor = None
+        if self.segments is not None:
+            self.segments.close()
+            self.segments = None
 
     def _write(self, data: bytes | memoryview, offset: int) -> None:
-        assert self.descriptor is not None
-        view = memoryview(data)
-        while len(view):
-            try:
-                written = os.pwrite(self.descriptor, view, offset)
-            except OSError as error:
-                if error.errno in _FULL:
-                    raise StoreFullError(
-                        error.errno,
-                        f"{self.place} is full after "
-                        f"{format_bytes(max(0, offset - HEADER_BYTES))}: {error.strerror}",
-                    ) from error
-                raise
-            view, offset = view[written:], offset + written
+        assert self.segments is not None
+        try:
+            self.segments.write(data, offset)
+        except OSError as error:
+            if error.errno in _FULL:
+                taken = format_bytes(self.segments.allocated_bytes())
+                raise StoreFullError(
+                    error.errno, f"{self.place} is full after {taken}: {error.strerror}"
+                ) from error
+            raise
 
 
 class PrivateWriter(StoreWriter):
@@ -194,7 +196,7 @@ class PrivateWriter(StoreWriter):
     def __init__(self, layout: StoreLayout) -> None:
         self.layout = layout
         self.place = "private"
-        self.descriptor = None
+        self.segments = None
         self._rows: Array | None = None
         with contextlib.suppress(MemoryError):
             self._rows = np.empty((layout.n_rows, *layout.row_shape), dtype=layout.dtype)
