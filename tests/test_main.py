@@ -88,7 +88,7 @@ def test_cache_commands(tmp_path, capsys):
         file.seek(5000)
         file.write(bytes(64))
     assert main(["cache", "verify", where]) == 1
-    assert "damaged: CRC" in capsys.readouterr().out
+    assert "damaged: checksum" in capsys.readouterr().out
     assert main(["cache", "clear", where]) == 0
     assert list(tmp_path.iterdir()) == []
     assert main(["cache", "list"]) == 2

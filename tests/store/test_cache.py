@@ -4,10 +4,10 @@ import stat
 import subprocess
 import sys
 import time
-import zlib
 
 import numpy as np
 import pytest
+import xxhash
 
 from dualgaf.errors import CacheWarning, StoreFullError
 from dualgaf.store.cache import StoreCache
@@ -92,12 +92,12 @@ def test_damage_is_seen_set_aside_and_built_anew(damage, tmp_path):
 def test_verify_reads_every_byte(tmp_path):
     cache = published(tmp_path)
     (entry,) = cache.entries()
-    assert entry.crc32 == zlib.crc32(ROWS.tobytes())
+    assert entry.checksum == xxhash.xxh3_64_hexdigest(ROWS.tobytes())
     assert cache.damage(entry) is None
     with (tmp_path / f"{NAME}.store").open("r+b") as file:
         file.seek(HEADER_BYTES + 7)
         file.write(b"\xff")
-    assert cache.damage(entry).startswith("CRC ")
+    assert cache.damage(entry).startswith("checksum ")
 
 
 def test_clear_removes_its_own_files_only(tmp_path):

@@ -16,8 +16,8 @@ from dualgaf.store.writer import PrivateWriter, StoreWriter
 
 Array = npt.NDArray[Any]
 
-BLOCK_BYTES = 512 << 10
-"""Size of a block: within the second-level cache of current processors (1 to 2 MiB)."""
+BLOCK_BYTES = 1 << 20
+"""Size of a block: what a core has as second-level cache on current processors (1 to 2 MiB)."""
 
 
 class ChunkFiller:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self, get_args
 from dualgaf.errors import ConfigError, unknown_choice
 
 Backend = Literal["auto", "process", "thread", "serial"]
+ChunkSize = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class PoolSettings:
     """True: shared memory that other processes can map; False: private memory, threads only."""
     n_jobs: int = -1
     """Workers; -1 = all CPUs of this process. Never more than there are CPUs."""
-    chunk_size: int = 100
-    """Windows a task; never replaced by another number."""
+    chunk_size: ChunkSize = "auto"
+    """Windows a task; a number is never replaced by another, ``auto`` is measured by the plan."""
     chunk_timeout_s: float = 60.0
     """A worker that takes longer for one chunk is ended, and the chunk given to another."""
 
@@ -38,7 +39,8 @@ class PoolSettings:
         if self.backend not in get_args(Backend):
             raise ConfigError(unknown_choice("parallel.backend", self.backend, get_args(Backend)))
         _check_whole("n_jobs", self.n_jobs, "-1 (all CPUs) or 1 and more", "-1", minus_one=True)
-        _check_whole("chunk_size", self.chunk_size, "1 and more", "100")
+        if self.chunk_size != "auto":
+            _check_whole("chunk_size", self.chunk_size, "1 and more, or auto", "auto")
         for option in ("enabled", "shm"):
             if not isinstance(getattr(self, option), bool):
                 raise ConfigError(

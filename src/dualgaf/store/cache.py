@@ -1,7 +1,7 @@
 """`StoreCache`: stores as files in a folder, named by their fingerprint, for later runs.
 
     FINGERPRINT.store   header and rows, as any store
-    FINGERPRINT.json    manifest: version, layout, bytes, CRC-32 of the rows; written last
+    FINGERPRINT.json    manifest: version, layout, bytes, checksum (XXH3) of the rows; written last
     FINGERPRINT.lock    held (flock) by the process that builds; freed by the kernel when it ends
 
 1. A store is written as ``.part``, synced, and renamed; then the manifest is. Whatever is killed in
@@ -16,20 +16,19 @@ import json
 import mmap
 import os
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import xxhash
+
 from dualgaf.errors import CacheWarning, HandleError
 from dualgaf.store.layout import FORMAT_VERSION, HEADER_BYTES, StoreLayout
 from dualgaf.store.segments import Segments
 from dualgaf.store.store import Store
 from dualgaf.store.writer import SegmentWriter
-
-_CRC_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ class CacheEntry:
     """Its name."""
     layout: StoreLayout
     """Rows, shape, type."""
-    crc32: int
-    """Of all rows."""
+    checksum: str
+    """XXH3 of 64 bits of all rows, in hexadecimal."""
 
 
 class StoreCache:
@@ -104,7 +103,7 @@ class StoreCache:
             "format": FORMAT_VERSION,
             "fingerprint": name,
             "layout": writer.layout.to_json(),
-            "crc32": _crc32(descriptor),
+            "checksum": _checksum(descriptor),
         }
         os.fsync(descriptor)
         self._path(name, "part").rename(self._path(name, "store"))
@@ -132,10 +131,10 @@ class StoreCache:
         try:
             self._map(entry).close()
             with self._path(entry.fingerprint, "store").open("rb") as file:
-                crc32 = _crc32(file.fileno())
+                found = _checksum(file.fileno())
         except (OSError, ValueError) as error:
             return str(error)
-        return None if crc32 == entry.crc32 else f"CRC {crc32:08x}, written {entry.crc32:08x}"
+        return None if found == entry.checksum else f"checksum {found}, written {entry.checksum}"
 
     def clear(self) -> int:
         """Remove all entries and leftovers of this version; returns the bytes of the stores."""
@@ -153,7 +152,9 @@ class StoreCache:
         manifest = json.loads(self._path(name, "json").read_text())
         if (manifest["format"], manifest["fingerprint"]) != (FORMAT_VERSION, name):
             raise HandleError("the manifest belongs to another store or version")
-        return CacheEntry(name, StoreLayout.from_json(manifest["layout"]), int(manifest["crc32"]))
+        return CacheEntry(
+            name, StoreLayout.from_json(manifest["layout"]), str(manifest["checksum"])
+        )
 
     def _map(self, entry: CacheEntry) -> Store:
         path = self._path(entry.fingerprint, "store")
@@ -187,10 +188,7 @@ def _checked_nonce(entry: CacheEntry, descriptor: int) -> bytes:
     return nonce
 
 
-def _crc32(descriptor: int) -> int:
-    """CRC-32 of the rows of an open store."""
-    crc = 0
+def _checksum(descriptor: int) -> str:
+    """XXH3 of the rows of an open store."""
     with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapped, memoryview(mapped) as view:
-        for start in range(HEADER_BYTES, len(view), _CRC_BYTES):
-            crc = zlib.crc32(view[start : start + _CRC_BYTES], crc)
-    return crc
+        return xxhash.xxh3_64_hexdigest(view[HEADER_BYTES:])

@@ -4,13 +4,13 @@ Values, window starts, recipe, fitted bounds and the version of the format enter
 times, chunk size, workers and the place of the store do not: they change no byte of the images.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 FORMAT_VERSION = 1
 """Raised when the same input would give other bytes, or the same bytes in another order."""
@@ -26,14 +26,15 @@ def fingerprint(arrays: Mapping[str, Array | None], settings: Mapping[str, Any])
         settings: plain JSON values by name.
 
     Returns:
-        BLAKE2b of 16 bytes in hexadecimal.
+        XXH3 of 128 bits in hexadecimal: 30 GB/s, so that a hit costs what reading the input costs.
+        It tells contents apart, it does not withstand somebody who forges them on purpose.
 
     Example:
         >>> a = fingerprint({"x": np.zeros(3)}, {"image_size": 8})
         >>> a == fingerprint({"x": np.zeros(3)}, {"image_size": 9})
         False
     """
-    digest = hashlib.blake2b(digest_size=16)
+    digest = xxhash.xxh3_128()
     digest.update(json.dumps([FORMAT_VERSION, dict(settings)], sort_keys=True).encode())
     for name in sorted(arrays):
         array = arrays[name]
