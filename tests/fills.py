@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
-from dualgaf.imaging.scaling import fit_bounds
 from dualgaf.imaging.windows import Windows
 from dualgaf.pool.ladder import FillJob
 from dualgaf.pool.settings import PoolSettings

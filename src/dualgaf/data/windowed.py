@@ -83,7 +83,7 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
 
 
 def _starts(parts: list[tuple[SeriesSet, int]], steps: int, stride: int) -> tuple[Array, Array]:
-    return window_starts([part.lengths[k] for part, k in parts], steps, stride)
+    return window_starts([part.values[k].shape[1] for part, k in parts], steps, stride)
 
 
 def _rows(name: str, split_of_window: Array, part: SeriesSet, steps: int) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import ConfigError, SeriesError, unknown_choice
-from dualgaf.imaging import reference
+from dualgaf.imaging.fastest import kernel
 from dualgaf.imaging.paa import paa_edges
 from dualgaf.imaging.packing import LEVELS
 from dualgaf.imaging.recipe import ImagingRecipe, Layout, Storage
@@ -27,11 +27,6 @@ Array = npt.NDArray[Any]
 
 HALF_SCRATCH_BYTES = 1 << 20
 """float16 is rendered through float32 in blocks of about this size, which stay in the cache."""
-
-try:
-    from dualgaf.imaging import kernel
-except ImportError:  # numba trails new Pythons by months; the images are the same, only slower
-    kernel = reference  # type: ignore[misc]
 
 _REASONS = {
     kernel.NOT_FINITE: "holds a NaN or an infinity; type data.nan=interpolate or clean the series",

@@ -77,6 +77,20 @@ def _extremes(means: Array) -> tuple[float, float]:
 
 
 @njit(nogil=True, cache=True)
+def widen(flat: Array, starts: Array, steps: int, edges: Array, bounds: Array) -> int:
+    """Widen ``bounds`` (2, C) to hold every window after PAA; the first bad channel, or -1."""
+    means = np.empty(edges.shape[0] - 1, np.float64)
+    for start in starts:
+        for c in range(flat.shape[0]):
+            if not _means(flat[c, start : start + steps], edges, means):
+                return c
+            low, high = _extremes(means)
+            bounds[0, c] = min(bounds[0, c], low)
+            bounds[1, c] = max(bounds[1, c], high)
+    return -1
+
+
+@njit(nogil=True, cache=True)
 def _angles(
     series: Array, edges: Array, bounds: Array, how: Array, cosine: Array, sine: Array
 ) -> int:

@@ -17,6 +17,18 @@ Array = npt.NDArray[Any]
 OK, NOT_FINITE, OUT_OF_RANGE = 0, 1, 2
 
 
+def widen(flat: Array, starts: Array, steps: int, edges: Array, bounds: Array) -> int:
+    """Widen ``bounds`` (2, C) to hold every window after PAA; the first bad channel, or -1."""
+    for start in starts:
+        means = segment_means(flat[:, start : start + steps], edges)
+        finite = np.isfinite(means).all(axis=1)
+        if not finite.all():
+            return int(np.argmin(finite))
+        np.minimum(bounds[0], means.min(axis=1), out=bounds[0])
+        np.maximum(bounds[1], means.max(axis=1), out=bounds[1])
+    return -1
+
+
 def polar(
     flat: Array, starts: Array, steps: int, edges: Array, bounds: Array, how: Array, out: Array
 ) -> tuple[int, int, int]:

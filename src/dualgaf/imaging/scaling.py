@@ -1,4 +1,4 @@
-"""Scaling into ``feature_range``, and its fit on the training split.
+"""Scaling into ``feature_range``; `bounds` fits it on the training split.
 
 The arithmetic is that of scikit-learn's ``MinMaxScaler``, which pyts calls: with low and high,
 
@@ -15,17 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dualgaf.errors import SeriesError
-from dualgaf.imaging.paa import paa
-from dualgaf.imaging.windows import Windows
-
 Array = npt.NDArray[Any]
 
 CONSTANT_BELOW = 10 * float(np.finfo(np.float64).eps)
 """A range under this is a constant series (scikit-learn's rule)."""
-
-FIT_WINDOWS = 4096
-"""Windows read at a time while fitting: bounds the scratch, changes no result."""
 
 
 def scale(means: Array, low: Array, high: Array, feature_range: tuple[float, float]) -> Array:
@@ -48,42 +41,3 @@ def scale(means: Array, low: Array, high: Array, feature_range: tuple[float, flo
     span = np.where(span < CONSTANT_BELOW, 1.0, span)
     gain = (feature_range[1] - feature_range[0]) / span
     return np.asarray(np.clip(means * gain + (feature_range[0] - low * gain), -1.0, 1.0))
-
-
-def fit_bounds(windows: Windows, rows: Array, image_size: int) -> Array:
-    """Low and high of each channel over these windows, after PAA: what ``scaling="train"`` needs.
-
-    Args:
-        windows: all windows.
-        rows: (M,) int64, the windows of the training split.
-        image_size: S.
-
-    Returns:
-        (2, C) float64: row 0 the lows, row 1 the highs.
-
-    Raises:
-        SeriesError: there is no training window, or a value is not finite.
-
-    Example:
-        >>> windows = Windows(np.array([[0.0, 1.0, 2.0, 9.0]]), np.array([0, 2]), window_size=2)
-        >>> fit_bounds(windows, np.array([0]), image_size=2).tolist()
-        [[0.0], [1.0]]
-    """
-    if len(rows) == 0:
-        raise SeriesError(
-            "scaling=train needs training windows and there are none; type scaling=window"
-        )
-    lows: list[Array] = []
-    highs: list[Array] = []
-    for start in range(0, len(rows), FIT_WINDOWS):
-        means = paa(windows.take(rows[start : start + FIT_WINDOWS]), image_size)
-        lows.append(means.min(axis=(0, 2)))
-        highs.append(means.max(axis=(0, 2)))
-    bounds = np.stack([np.min(lows, axis=0), np.max(highs, axis=0)])
-    if not np.isfinite(bounds).all():
-        channel = int(np.argwhere(~np.isfinite(bounds))[0, 1])
-        raise SeriesError(
-            f"scaling=train: channel {channel} of the training split holds a NaN or an infinity; "
-            "type data.nan=interpolate or clean the series"
-        )
-    return bounds

@@ -23,6 +23,7 @@ import numpy as np
 
 from dualgaf.errors import ConfigError, SourceError
 from dualgaf.series.arrays import Array
+from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy, repair_nan
 from dualgaf.series.series import SeriesSet, join_sets
@@ -110,6 +111,18 @@ class ArchiveSource:
             part = SeriesSet.from_arrays(x, y, official=mark, name=file)
             parts.append(repair_nan(part, self.nan))
         return join_sets(parts, self.name)
+
+    def contents(self) -> str | None:
+        """Hash of both files and the settings; None where they have to be downloaded."""
+        _aeon()
+        folder = self._folder()
+        if folder is None:
+            return None
+        found = Contents(self, leave_out=("name", "root", "download"))
+        for half in _MARKS:
+            path = _file(folder, self.name, half)
+            found.add_file(path.name, path)
+        return found.hexdigest()
 
     def _folder(self) -> Path | None:
         """Where both files are; None = they have to be downloaded."""

@@ -36,6 +36,7 @@ import numpy as np
 
 from dualgaf.errors import ConfigError
 from dualgaf.series.arrays import Array
+from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy
 from dualgaf.series.series import Origin, SeriesSet
@@ -125,6 +126,10 @@ class SimulatedSource:
         check_nan_policy(self.nan)
         check_ragged_rule(self.ragged)
         object.__setattr__(self, "split", SplitSettings.of(self.split))
+
+    def contents(self) -> str:
+        """Hash of the settings, on which every byte depends."""
+        return Contents(self).hexdigest()
 
     def load(self) -> SeriesSet:
         """The simulated days, float32, one series each.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dualgaf.errors import ConfigError, SeriesError
+from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy, repair_nan
 from dualgaf.series.series import SeriesSet, join_sets
@@ -105,6 +106,17 @@ class ArraySource:
             parts.append(repair_nan(part, self.nan))
         self._check_shapes(parts)
         return join_sets(parts, "arrays")
+
+    def contents(self) -> str:
+        """Hash of the arrays and settings: equal, equal windows."""
+        found = Contents(self, leave_out=("train", "val", "test", "predict"))
+        for name in ("train", "val", "test"):
+            if (pair := getattr(self, name)) is not None:
+                found.add_series(f"{name} x", pair[0])
+                found.add_labels(f"{name} y", pair[1])
+        if self.predict is not None:
+            found.add_series("predict x", self.predict)
+        return found.hexdigest()
 
     def _check_shapes(self, parts: list[SeriesSet]) -> None:
         first = parts[0]

@@ -32,6 +32,7 @@ from dualgaf.series.columns import (
     parse_gap,
     same_channels,
 )
+from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy, repair_nan
 from dualgaf.series.series import SPLITS, Origin, SeriesSet, join_sets
@@ -123,6 +124,15 @@ class TableSource:
         check_ragged_rule(self.ragged)
         check_window(self.window_size, self.stride)
         object.__setattr__(self, "split", SplitSettings.of(self.split))
+
+    def contents(self) -> str:
+        """Hash of the files, their names in the folder, and the settings."""
+        root = Path(self.root).expanduser()
+        found = Contents(self, leave_out=("root",))
+        for path in list_files(root, self.pattern):
+            folder = root if root.is_dir() else root.parent
+            found.add_file(path.relative_to(folder).as_posix(), path)
+        return found.hexdigest()
 
     def load(self) -> SeriesSet:
         r"""All files as one set, one series a piece between two cuts.

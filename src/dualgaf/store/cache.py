@@ -2,6 +2,7 @@
 
     FINGERPRINT.store   header and rows, as any store
     FINGERPRINT.json    manifest: version, layout, bytes, checksum (XXH3) of the rows; written last
+    KEY.windows         the windows of a source, see `dualgaf.data.windows_cache`
     FINGERPRINT.lock    held (flock) by the process that builds; freed by the kernel when it ends
 
 1. A store is written as ``.part``, synced, and renamed; then the manifest is. Whatever is killed in
@@ -137,11 +138,11 @@ class StoreCache:
         return None if found == entry.checksum else f"checksum {found}, written {entry.checksum}"
 
     def clear(self) -> int:
-        """Remove all entries and leftovers of this version; returns the bytes of the stores."""
+        """Remove everything that this package put here; returns the bytes that it took."""
         freed = 0
-        for suffix in ("store", "json", "lock", "part", "json.part", "bad"):
+        for suffix in ("store", "json", "lock", "part", "json.part", "bad", "windows", "windows.*"):
             for path in self.folder.glob(f"{'[0-9a-f]' * 32}.{suffix}"):
-                freed += path.stat().st_size if suffix in ("store", "part", "bad") else 0
+                freed += path.stat().st_size
                 path.unlink()
         return freed
 

@@ -1,0 +1,129 @@
+"""The windows of a source in the cache folder, so that a later run neither reads nor cuts them.
+
+    KEY.windows      magic, checksum, length of the JSON | JSON | arrays, each on a multiple of 64
+
+KEY is a hash of the contents of the source, of how it is cut and split, and of the version of this
+package; it takes as long as reading the input once (30 GB/s). The file is mapped, not read. One
+that is damaged is warned about and written anew. Nothing is unpickled.
+"""
+
+import json
+import mmap
+import os
+import secrets
+import struct
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.data.windowed import WindowedSplits, read_windows
+from dualgaf.errors import CacheWarning
+from dualgaf.imaging.windows import Windows
+from dualgaf.series.source import Source
+
+Array = npt.NDArray[Any]
+
+_PREFIX = struct.Struct("<8s16sQ")
+_MAGIC = b"dgwindw1"
+_ALIGN = 64
+
+
+def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSplits:
+    """The windows of a source, from the cache where they are there.
+
+    Args:
+        source: what comes in. Without a method ``contents`` it is read each time.
+        seed: of the split.
+        folder: the cache; None reads each time.
+
+    Raises:
+        SourceError, SeriesError, SplitError: as `read_windows`.
+    """
+    contents = getattr(source, "contents", None)
+    inside = contents() if folder is not None and contents is not None else None
+    if folder is None or inside is None:
+        return read_windows(source, seed)
+    key = xxhash.xxh3_128_hexdigest(json.dumps([inside, seed, version("dualgaf")]).encode())
+    path = folder.expanduser() / f"{key}.windows"
+    if path.exists():
+        try:
+            return _load(path)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            warnings.warn(f"{path} is damaged ({error}); it is written anew", CacheWarning, 2)
+    cases = read_windows(source, seed)
+    _save(path, cases)
+    return cases
+
+
+def _save(path: Path, cases: WindowedSplits) -> None:
+    arrays: dict[str, Array] = {
+        "flat": cases.windows.flat,
+        "starts": cases.windows.starts,
+        "labels": cases.labels,
+        "mean": cases.scaler.mean,
+        "deviation": cases.scaler.deviation,
+        **{f"rows/{name}": rows for name, rows in cases.rows.items()},
+    }
+    head = {
+        "window_size": cases.windows.window_size,
+        "class_names": cases.class_names,
+        "channel_names": cases.channel_names,
+        "groups": cases.groups,
+        "start_times": cases.start_times,
+        "arrays": [(name, array.dtype.str, array.shape) for name, array in arrays.items()],
+    }
+    text = json.dumps(head).encode()
+    digest = xxhash.xxh3_128(text)
+    for array in arrays.values():
+        digest.update(np.ascontiguousarray(array).data)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
+            file.write(_PREFIX.pack(_MAGIC, digest.digest(), len(text)) + text)
+            for array in arrays.values():
+                file.write(bytes(-file.tell() % _ALIGN))
+                file.write(np.ascontiguousarray(array).data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _load(path: Path) -> WindowedSplits:
+    with path.open("rb") as file:
+        # A private map: what is changed in place is changed in this process alone.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    magic, digest, length = _PREFIX.unpack_from(mapped)
+    if magic != _MAGIC:
+        raise ValueError("not a file of windows of this version")
+    text = mapped[_PREFIX.size : _PREFIX.size + length]
+    head = json.loads(text)
+    found, at, arrays = xxhash.xxh3_128(text), _PREFIX.size + length, {}
+    for name, dtype, shape in head["arrays"]:
+        at += -at % _ALIGN
+        count = int(np.prod(shape))
+        arrays[name] = np.frombuffer(mapped, dtype, count, at).reshape(shape)
+        at += arrays[name].nbytes
+        found.update(arrays[name].data)
+    if found.digest() != digest or at != len(mapped):
+        raise ValueError("its bytes are not those that were written")
+    rows = {name[5:]: array for name, array in arrays.items() if name.startswith("rows/")}
+    return WindowedSplits(
+        windows=Windows(arrays["flat"], arrays["starts"], int(head["window_size"])),
+        rows=rows,
+        labels=arrays["labels"],
+        class_names=tuple(head["class_names"]),
+        channel_names=tuple(head["channel_names"]),
+        groups=tuple(head["groups"]),
+        start_times=tuple(head["start_times"]),
+        scaler=SeriesScaler(arrays["mean"], arrays["deviation"]),
+    )

@@ -1,0 +1,48 @@
+"""The fit of ``scaling="train"``: low and high of each channel over the training windows."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dualgaf.errors import SeriesError
+from dualgaf.imaging.fastest import kernel
+from dualgaf.imaging.paa import paa_edges
+from dualgaf.imaging.windows import Windows
+
+Array = npt.NDArray[Any]
+
+
+def fit_bounds(windows: Windows, rows: Array, image_size: int) -> Array:
+    """Low and high of each channel over these windows, after PAA.
+
+    Args:
+        windows: all windows.
+        rows: (M,) int64, the windows of the training split.
+        image_size: S.
+
+    Returns:
+        (2, C) float64: row 0 the lows, row 1 the highs.
+
+    Raises:
+        SeriesError: there is no training window, or a value is not finite.
+
+    Example:
+        >>> windows = Windows(np.array([[0.0, 1.0, 2.0, 9.0]]), np.array([0, 2]), window_size=2)
+        >>> fit_bounds(windows, np.array([0]), image_size=2).tolist()
+        [[0.0], [1.0]]
+    """
+    if len(rows) == 0:
+        raise SeriesError(
+            "scaling=train needs training windows and there are none; type scaling=window"
+        )
+    bounds = np.empty((2, windows.n_channels), np.float64)
+    bounds[0], bounds[1] = np.inf, -np.inf
+    edges = paa_edges(windows.window_size, image_size)
+    channel = kernel.widen(windows.flat, windows.starts[rows], windows.window_size, edges, bounds)
+    if channel >= 0:
+        raise SeriesError(
+            f"scaling=train: channel {channel} of the training split holds a NaN or an infinity; "
+            "type data.nan=interpolate or clean the series"
+        )
+    return bounds

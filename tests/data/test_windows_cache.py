@@ -1,0 +1,121 @@
+"""Windows from the cache: equal to those read, found by content, and never trusted blindly."""
+
+import dataclasses
+import stat
+
+import numpy as np
+import pytest
+
+from dualgaf.data import windows_cache
+from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.data.windowed import read_windows
+from dualgaf.data.windows_cache import cached_windows
+from dualgaf.errors import CacheWarning
+from dualgaf.series.series import SeriesSet
+from dualgaf.series.simulate import SimulatedSource
+from dualgaf.series.splits import SplitSettings
+from dualgaf.store.cache import StoreCache
+
+SOURCE = SimulatedSource(40, window_size=24)
+
+
+def plain(value):
+    """Everything in the windows of a source as values that == compares."""
+    if dataclasses.is_dataclass(value):
+        return {
+            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return str(value.dtype), value.shape, value.tobytes(), value.flags.writeable
+    return value
+
+
+@pytest.fixture
+def unread(monkeypatch):
+    """From now on nothing may be read."""
+
+    def refuse(*_):
+        raise AssertionError("the source was read")
+
+    return lambda: monkeypatch.setattr(windows_cache, "read_windows", refuse)
+
+
+def files(folder):
+    return list(folder.glob("*.windows"))
+
+
+def test_a_second_run_maps_what_the_first_one_read(tmp_path, unread):
+    first = cached_windows(SOURCE, 0, tmp_path)
+    assert plain(first) == plain(read_windows(SOURCE, 0))
+    unread()
+    second = cached_windows(SOURCE, 0, tmp_path)
+    assert plain(second) == plain(first)
+    second.windows.flat[:] = 0  # a private map: this changes no file
+    assert plain(cached_windows(SOURCE, 0, tmp_path)) == plain(first)
+
+
+def test_another_seed_split_or_version_is_another_entry(tmp_path, monkeypatch):
+    cached_windows(SOURCE, 0, tmp_path)
+    cached_windows(SOURCE, 1, tmp_path)
+    fewer = dataclasses.replace(SOURCE, split=SplitSettings("group", val_fraction=0.1))
+    cached_windows(fewer, 0, tmp_path)
+    monkeypatch.setattr(windows_cache, "version", lambda _: "0.0.0")
+    cached_windows(SOURCE, 0, tmp_path)
+    assert len(files(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("where", ["magic", "JSON", "array", "end", "length"])
+def test_a_damaged_file_is_warned_about_and_written_anew(where, tmp_path):
+    first = cached_windows(SOURCE, 0, tmp_path)
+    (path,) = files(tmp_path)
+    good = path.read_bytes()
+    bad = bytearray(good)
+    if where == "length":
+        bad = bad[: len(bad) // 2]
+    else:
+        bad[{"magic": 0, "JSON": 60, "array": len(bad) // 2, "end": -1}[where]] ^= 1
+    path.write_bytes(bad)
+    with pytest.warns(CacheWarning, match="is damaged"):
+        again = cached_windows(SOURCE, 0, tmp_path)
+    assert plain(again) == plain(first)
+    assert path.read_bytes() == good
+
+
+def test_files_are_the_owners_alone_and_clear_removes_them(tmp_path):
+    folder = tmp_path / "new"
+    cached_windows(SOURCE, 0, folder)
+    (path,) = files(folder)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert list(folder.iterdir()) == [path]
+    assert StoreCache(folder).clear() > 0
+    assert list(folder.iterdir()) == []
+
+
+def test_a_source_of_ones_own_is_read_each_time(tmp_path):
+    class Own:
+        window_size, stride, ragged, split = 24, None, "error", SplitSettings("group")
+
+        def load(self) -> SeriesSet:
+            return SOURCE.load()
+
+    assert len(cached_windows(Own(), 0, tmp_path).windows) == 40
+    assert files(tmp_path) == []
+
+
+def test_the_datamodule_sets_up_from_the_cache_without_reading_or_drawing(tmp_path, unread):
+    def module():
+        return DualGAFDataModule(SOURCE, image_size=8, scaling="train", cache_dir=tmp_path)
+
+    first = module()
+    first.setup("fit")
+    wanted = first.dataset("train")[0]
+    first.close()
+    unread()
+    second = module()
+    second.setup("fit")
+    assert second.build_reports[0].cache == "hit"
+    for ours, theirs in zip(second.dataset("train")[0], wanted, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())

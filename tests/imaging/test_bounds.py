@@ -1,0 +1,48 @@
+"""The fit of scaling=train: the extremes of the training windows after PAA, and of no others."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pyts.approximation import PiecewiseAggregateApproximation
+
+from dualgaf.errors import SeriesError
+from dualgaf.imaging import kernel, reference
+from dualgaf.imaging.bounds import fit_bounds
+from dualgaf.imaging.windows import Windows
+
+
+def test_bounds_are_fitted_on_the_rows_given_only_and_after_paa():
+    flat = np.array([[0.0, 2.0, 10.0, 10.0, 999.0, -999.0]])
+    windows = Windows(flat, np.array([0, 2, 4]), window_size=2)
+    assert fit_bounds(windows, np.array([0, 1]), image_size=2).tolist() == [[0.0], [10.0]]
+    windows = Windows(flat, np.array([0, 2]), window_size=4)
+    assert fit_bounds(windows, np.array([0]), image_size=2).tolist() == [[1.0], [10.0]]
+
+
+@pytest.mark.parametrize("module", [kernel, reference], ids=["numba", "NumPy"])
+@given(data=st.data())
+def test_bounds_are_the_extremes_of_pyts_paa(module, data):
+    steps = data.draw(st.integers(2, 12))
+    size = data.draw(st.integers(2, steps))
+    x = data.draw(arrays(np.float64, (5, 3, steps), elements=st.floats(-1e6, 1e6)))
+    rows = np.array(data.draw(st.lists(st.integers(0, 4), min_size=1)))
+    windows = Windows(np.concatenate(x, axis=1), np.arange(5) * steps, steps)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dualgaf.imaging.bounds.kernel", module)
+        bounds = fit_bounds(windows, rows, size)
+    paa = PiecewiseAggregateApproximation(None, output_size=size, overlapping=False)
+    means = np.stack([paa.transform(x[row]) for row in rows])
+    wanted = np.stack([means.min(axis=(0, 2)), means.max(axis=(0, 2))])
+    np.testing.assert_allclose(bounds, wanted, rtol=1e-12, atol=1e-9)
+
+
+def test_no_training_window_and_not_finite(monkeypatch):
+    windows = Windows(np.array([[0.0, np.nan]]), np.array([0]), window_size=2)
+    with pytest.raises(SeriesError, match="needs training windows"):
+        fit_bounds(windows, np.array([], dtype=int), image_size=2)
+    for module in (kernel, reference):
+        monkeypatch.setattr("dualgaf.imaging.bounds.kernel", module)
+        with pytest.raises(SeriesError, match="channel 0 of the training split holds a NaN"):
+            fit_bounds(windows, np.array([0]), image_size=2)
