@@ -16,14 +16,14 @@ import psutil
 import pytest
 
 import leaks
-from dualgaf import build, plan
+from dualgaf import build
 from dualgaf.build import build_store
 from dualgaf.errors import ChunkError, LadderWarning, SeriesError, StoreFullError
 from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.machine import Headroom
 from dualgaf.plan import BuildRequest, make_plan
-from dualgaf.pool import supervisor
+from dualgaf.pool import crew, supervisor
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.store import backing, writer
 from fills import bounds_of, images_of, windows_of
@@ -34,7 +34,7 @@ MIB = 2**20
 
 @pytest.fixture(autouse=True)
 def _leaves_nothing(monkeypatch) -> Iterator[None]:
-    monkeypatch.setattr(plan, "cpu_count", lambda: 2)
+    monkeypatch.setattr(crew, "cpu_count", lambda: 2)
     yield from leaks.leaves_nothing()
 
 

@@ -3,10 +3,9 @@
 import os
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dualgaf import machine
@@ -14,7 +13,6 @@ from dualgaf.errors import ConfigError
 from dualgaf.machine import (
     Headroom,
     Machine,
-    MemoryMeter,
     cpu_count,
     disk_free,
     format_bytes,
@@ -238,7 +236,8 @@ def test_memory_folders_are_told_from_disks(tmp_path: Path) -> None:
 
 
 def test_machine_prints_what_it_offers() -> None:
-    rows = str(Machine.read()).splitlines()
+    found = Machine.read()
+    rows = str(found).splitlines()
     assert [row.split()[0] for row in rows] == [
         "CPUs",
         "memory",
@@ -248,55 +247,62 @@ def test_machine_prints_what_it_offers() -> None:
         "kernel",
         "Python",
     ]
-    assert "missing" in str(Machine(1, GIB, Headroom(GIB, "MemAvailable"), None, "", "", "", ""))
+    other = replace(found, cpus=2, cpus_present=8, shm_free=None, gives_back=True)
+    assert "2 for this process, of 8 in the machine" in str(other)
+    assert "missing" in str(other)
+    assert "given back to the host" in str(other)
+    assert "given back" not in str(replace(other, gives_back=False))
 
 
-def test_unreadable_huge_page_setting_is_unknown(tmp_path: Path) -> None:
-    file = tmp_path / "enabled"
-    assert machine._chosen(file) == "unknown"
-    file.write_text("always [madvise] never")
-    assert machine._chosen(file) == "madvise"
+def test_what_a_machine_has_is_at_least_what_may_be_used() -> None:
+    found = Machine.read()
+    assert 1 <= found.cpus <= found.cpus_allowed <= found.cpus_present
+    assert 0 < found.memory_available <= found.memory_total
+    assert found.memlock is None or found.memlock >= 0
 
 
-SIZE = 64 * MIB
+@pytest.mark.parametrize(
+    ("general", "size", "own", "expected"),
+    [
+        ("always [madvise] never", None, None, "madvise"),
+        ("always within_size advise [never]", "2097152", "always [inherit] never", "never"),
+        ("always within_size advise [never]", "2097152", "inherit [within_size]", "within_size"),
+        ("[deny] never", "2097152", "inherit [within_size]", "deny"),
+        ("[force] never", "2097152", "inherit [never]", "force"),
+        ("always [advise]", "2097152", None, "advise"),
+        (None, None, None, "unknown"),
+        ("junk", "junk", None, "unknown"),
+    ],
+)
+def test_huge_pages_follow_the_choice_of_their_size_and_what_it_inherits(
+    tmp_path: Path, general: str | None, size: str | None, own: str | None, expected: str
+) -> None:
+    files = {"shmem_enabled": general, "hpage_pmd_size": size}
+    for name, text in {**files, "hugepages-2048kB/shmem_enabled": own}.items():
+        if text is not None:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text)
+    assert machine._huge_pages(tmp_path, "shmem_enabled") == expected
 
 
-def test_meter_sees_memory_of_this_process() -> None:
-    with MemoryMeter(lambda: 0) as meter:
-        block = np.ones(SIZE, dtype=np.uint8)
-        time.sleep(0.3)
-        del block
-    assert 0.9 * SIZE < meter.peak_bytes < 1.5 * SIZE
+@pytest.mark.parametrize(
+    ("device", "features", "expected"),
+    [
+        ("0x0005", "0110010100", True),
+        ("0x0005", "1111101111", False),  # a balloon that does not report
+        ("0x0001", "1111111111", False),  # a network card
+        ("junk", "1111111111", False),
+        ("0x0005", "", False),
+    ],
+)
+def test_a_balloon_that_reports_free_pages_is_seen(
+    fake: FakeMachine, device: str, features: str, expected: bool
+) -> None:
+    fake.write("sys/bus/virtio/devices/virtio0/device", "0x0002\n")
+    fake.write("sys/bus/virtio/devices/virtio3/device", f"{device}\n")
+    fake.write("sys/bus/virtio/devices/virtio3/features", f"{features}\n")
+    assert machine._reports_free_pages(fake.root) is expected
 
 
-def test_meter_sees_memory_of_a_child() -> None:
-    code = (
-        "import sys, numpy as np\n"
-        f"block = np.ones({SIZE}, dtype=np.uint8)\n"
-        "print('up', flush=True)\nsys.stdin.read()\n"
-    )
-    with MemoryMeter(lambda: 0) as meter:
-        child = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert child.stdout is not None
-        child.stdout.readline()
-        time.sleep(0.3)
-        child.communicate()
-    # The child's interpreter and NumPy are its own memory too.
-    assert 0.9 * SIZE < meter.peak_bytes < SIZE + 64 * MIB
-
-
-def test_meter_adds_the_store_and_keeps_the_peak() -> None:
-    sizes = iter([10 * MIB, 900 * MIB, 10 * MIB])
-    meter = MemoryMeter(lambda: next(sizes, 0))
-    with meter:
-        time.sleep(0.4)
-    assert 850 * MIB < meter.peak_bytes < 1000 * MIB
-
-
-def test_meter_ends_its_thread_when_the_block_raises() -> None:
-    meter = MemoryMeter(lambda: 0)
-    with pytest.raises(KeyError), meter:
-        raise KeyError("x")
-    assert not meter._thread.is_alive()
+def test_a_machine_without_virtio_reports_nothing(tmp_path: Path) -> None:
+    assert machine._reports_free_pages(tmp_path) is False

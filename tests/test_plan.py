@@ -1,46 +1,76 @@
-"""Every decision of the plan, with its reason, on a machine whose memory and CPUs are made up."""
+"""Every decision of the plan, with its reason, on a machine that is made up."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dualgaf import plan as module
+from dualgaf import hardware
 from dualgaf.errors import BudgetError, ConfigError
 from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.machine import Headroom
-from dualgaf.plan import PROCESS_FROM_BYTES, BuildRequest, make_plan
+from dualgaf.models.extractors import RESOLUTION
+from dualgaf.plan import BuildRequest, decision, make_plan, rungs
+from dualgaf.plan.request import NET_SIDE
+from dualgaf.pool import crew
+from dualgaf.pool.crew import PROCESS_FROM_BYTES, WORKER_BYTES
+from dualgaf.pool.pace import Drawing
 from dualgaf.pool.settings import PoolSettings
 
 MIB = 2**20
+GIB = 2**30
 PRESET = HardwarePreset("mine", "64MiB", store_fraction=0.5)  # 32 MiB for images
+LARGE = HardwarePreset("large", "64GiB")
 RECIPE = ImagingRecipe(64)  # with 4 channels: 2 * 4 * 64 * 64 = 32 KiB a window
+FITS_DUAL = 32 * 32  # windows of 32 MiB in all
+FITS_PACKED = 2 * FITS_DUAL
+INSTEAD = "a larger hardware preset, a smaller image_size"
 
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
-    """8 CPUs, and a lot of memory until a test takes it."""
+    """8 CPUs, nothing in use, a lot of memory and disk, until a test takes some."""
 
-    def leave(n, limited_by="MemAvailable", cpus=8):
-        monkeypatch.setattr(module, "memory_headroom", lambda: Headroom(n, limited_by))
-        monkeypatch.setattr(module, "cpu_count", lambda: cpus)
+    def have(headroom=1 << 40, limited_by="MemAvailable", *, used=0, disk=1 << 50, in_memory=()):
+        monkeypatch.setattr(hardware, "memory_headroom", lambda: Headroom(headroom, limited_by))
+        monkeypatch.setattr(hardware, "memory_used", lambda: used)
+        monkeypatch.setattr(rungs, "disk_free", lambda folder: disk)
+        monkeypatch.setattr(rungs, "is_in_memory", lambda folder: folder in in_memory)
 
-    leave(1 << 40)
-    return leave
+    monkeypatch.setattr(crew, "cpu_count", lambda: 8)
+    monkeypatch.setattr(rungs, "_disk_folder", lambda: Path("/disk"))
+    have()
+    return have
 
 
-def request(n_windows=320, **fields):
+def request(n_windows=320, recipe=RECIPE, **fields):
     """Ten MiB of images."""
-    return BuildRequest(n_windows, 4, 96, RECIPE, **fields)
+    return BuildRequest(n_windows, 4, 96, recipe, **fields)
 
 
 def plan_of(n_windows=320, images="precompute", preset=PRESET, cache_dir=None, **settings):
-    return make_plan(request(n_windows, images=images), preset, PoolSettings(**settings), cache_dir)
+    asked = request(n_windows, images=images)
+    return make_plan(asked, preset, PoolSettings(**{"chunk_size": 100, **settings}), cache_dir)
 
 
 def test_sizes_by_hand():
     assert request().store_bytes == 10 * MIB
     assert request(1).store_bytes == 32 << 10
+    assert request(batch_size=16).batch_bytes == 16 * 2 * 4 * 64 * 64 * 4
+
+
+def test_what_training_takes_by_hand():
+    assert request().training_bytes == 0
+    batch = 16 * 2 * 4 * 4  # bytes of a batch, a pixel
+    expected = 128 * MIB + 4 * batch * 64 * 64 + 36 * batch * 48 * 48
+    assert request(batch_size=16).training_bytes == expected
+    small = replace(request(batch_size=16), recipe=ImagingRecipe(24))
+    assert small.training_bytes == 128 * MIB + 40 * batch * 24 * 24
+
+
+def test_the_side_that_the_network_works_on_is_the_one_of_the_network():
+    assert NET_SIDE == RESOLUTION
 
 
 def test_an_unknown_wish_for_images_is_refused():
@@ -50,6 +80,9 @@ def test_an_unknown_wish_for_images_is_refused():
         "images='precomputed' is not known; allowed: precompute, on_device, auto; type "
         "images=precompute"
     )
+
+
+# -- the ladder ----------------------------------------------------------------------------------
 
 
 def test_shared_memory_where_it_fits():
@@ -71,92 +104,288 @@ def test_private_memory_without_shm():
     )
 
 
+@pytest.mark.parametrize(
+    ("images", "n_windows", "taken"),
+    [
+        ("precompute", FITS_DUAL, ("memfd", "dual")),
+        ("precompute", FITS_DUAL + 1, ("memfd", "packed")),
+        ("precompute", FITS_PACKED, ("memfd", "packed")),
+        ("precompute", FITS_PACKED + 1, ("file", "packed")),
+        ("auto", FITS_DUAL, ("memfd", "dual")),
+        ("auto", FITS_DUAL + 1, ("memfd", "packed")),
+        ("auto", FITS_PACKED, ("memfd", "packed")),
+        ("auto", FITS_PACKED + 1, ("none", "dual")),
+        ("on_device", 1, ("none", "dual")),
+        ("on_device", 10**9, ("none", "dual")),
+    ],
+)
+def test_the_ladder_turns_at_the_byte(images, n_windows, taken):
+    plan = plan_of(n_windows, images=images)
+    assert (plan.place, plan.request.recipe.layout) == taken
+    assert plan.request.recipe == replace(RECIPE, layout=taken[1])
+    assert plan.request.n_windows == n_windows
+
+
 @pytest.mark.parametrize("shm", [True, False])
-def test_a_disk_file_where_the_store_is_larger_than_the_budget(shm):
-    plan = plan_of(32 * 32 + 1, shm=shm)
-    assert plan.place == "file"
-    assert plan.reasons[0] == (
-        "the store of 32.03 MiB does not fit the budget; a smaller image_size, layout=packed or "
-        "images=on_device would keep it in memory"
+def test_packed_in_memory_where_dual_does_not_fit(shm):
+    plan = plan_of(FITS_DUAL + 1, shm=shm)
+    assert plan.place == ("memfd" if shm else "private")
+    assert plan.request.store_bytes == (FITS_DUAL + 1) * 16 * 1024
+    assert plan.reasons[:2] == (
+        "dual in memory needs 32.03 MiB, the budget is 32.00 MiB",
+        "so the layout is packed, half the bytes and lossless; to choose otherwise type "
+        f"images=on_device, cache.dir=FOLDER (dual on disk), {INSTEAD}",
     )
 
 
-def test_the_budget_is_reached_to_the_byte():
-    assert plan_of(32 * 32).place == "memfd"
+@pytest.mark.parametrize("shm", [True, False])
+def test_a_disk_file_where_packed_does_not_fit(shm):
+    plan = plan_of(FITS_PACKED + 1, shm=shm, backend="thread")
+    assert (plan.place, plan.request.recipe.layout) == ("file", "packed")
+    assert plan.reasons == (
+        "dual in memory needs 64.03 MiB, the budget is 32.00 MiB",
+        "packed in memory needs 32.02 MiB, the budget is 32.00 MiB",
+        "so packed images, half the bytes and lossless, go to a disk file; to choose otherwise "
+        f"type images=on_device, cache.dir=FOLDER (dual on disk), {INSTEAD}",
+    )
 
 
-def test_the_machine_may_leave_less_than_the_preset(machine):
-    machine(9 * MIB, "cgroup sys/fs/cgroup/job")
-    plan = plan_of()
-    assert plan.budget_bytes == 9 * MIB
+def test_packed_is_tried_once_where_it_is_asked_for():
+    asked = request(FITS_PACKED + 1, replace(RECIPE, layout="packed"))
+    plan = make_plan(asked, PRESET, PoolSettings(chunk_size=1, backend="thread"))
     assert plan.place == "file"
-    assert plan.reasons[0] == (
-        "the machine leaves 9.00 MiB (cgroup sys/fs/cgroup/job), less than the preset's 32.00 MiB"
+    assert [reason for reason in plan.reasons if "needs" in reason] == [
+        "packed in memory needs 32.02 MiB, the budget is 32.00 MiB"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("disk", "in_memory", "why"),
+    [
+        (32 * MIB, (), "/disk has 32.00 MiB free"),
+        (1 << 50, (Path("/disk"),), "/disk is kept in memory, and the budget is 32.00 MiB"),
+    ],
+)
+def test_on_the_device_where_no_disk_has_room(machine, disk, in_memory, why):
+    machine(disk=disk, in_memory=in_memory)
+    plan = plan_of(FITS_PACKED + 1)
+    assert (plan.place, plan.backend, plan.workers, plan.chunk_rows) == ("none", "none", 0, 0)
+    assert plan.reasons[2].startswith("packed in an anonymous disk file needs 32.02 MiB")
+    assert plan.reasons[2].endswith(why)
+    assert plan.reasons[3] == (
+        "so the images are drawn per batch on the device; to choose otherwise type "
+        f"cache.dir=FOLDER on a disk with room, {INSTEAD}"
+    )
+    # the disk is asked for what packed images take, not dual ones
+    machine(disk=(FITS_PACKED + 1) * 16 * 1024)
+    assert plan_of(FITS_PACKED + 1).place == "file"
+
+
+def test_auto_never_takes_the_disk():
+    plan = plan_of(FITS_PACKED + 1, images="auto")
+    assert (plan.place, plan.workers) == ("none", 0)
+    assert plan.reasons == (
+        "dual in memory needs 64.03 MiB, the budget is 32.00 MiB",
+        "packed in memory needs 32.02 MiB, the budget is 32.00 MiB",
+        "so the images are drawn per batch on the device; to choose otherwise type "
+        f"images=precompute (then on disk), cache.dir=FOLDER on a disk with room, {INSTEAD}",
     )
 
 
 def test_on_device_keeps_no_store():
     plan = plan_of(10**9, images="on_device")
-    assert (plan.place, plan.backend, plan.workers) == ("none", "none", 0)
     assert plan.reasons == ("images=on_device keeps no store",)
 
 
-def test_auto_keeps_a_store_that_fits_and_none_else():
-    assert plan_of(32 * 32, images="auto").place == "memfd"
-    plan = plan_of(32 * 32 + 1, images="auto")
-    assert (plan.place, plan.workers) == ("none", 0)
-    assert plan.reasons == ("images=auto: the store of 32.03 MiB does not fit the budget",)
+def test_smaller_pixels_are_advised_where_they_are_large():
+    asked = request(FITS_DUAL, ImagingRecipe(64, storage="uint16"))
+    plan = make_plan(asked, PRESET, PoolSettings(chunk_size=100))
+    assert plan.request.recipe == ImagingRecipe(64, storage="uint16", layout="packed")
+    assert plan.reasons[1].endswith(f"storage=uint8, {INSTEAD}")
+    plan = make_plan(asked, HardwarePreset("auto"), PoolSettings(chunk_size=100))
+    assert plan.place == "memfd"
 
 
-def test_a_chunk_larger_than_the_budget_is_refused(machine):
-    machine(3 * MIB)
-    with pytest.raises(BudgetError) as caught:
-        plan_of(chunk_size=100)
-    assert str(caught.value) == (
-        "hardware=mine leaves 3.00 MiB for images, but one chunk of chunk_size=100 windows takes "
-        "3.12 MiB; type a smaller parallel.chunk_size, a larger hardware preset, or "
-        "images=on_device"
+def test_no_larger_preset_is_advised_to_auto(machine):
+    machine(64 * MIB)
+    plan = plan_of(FITS_DUAL + 1, preset=HardwarePreset("auto"))
+    assert "hardware preset" not in str(plan)
+
+
+@pytest.mark.parametrize(
+    ("machine_has", "n_windows", "taken"),
+    [
+        ({}, 10**6, ("cache", "dual")),
+        ({"disk": 64 * MIB}, FITS_PACKED, ("cache", "dual")),
+        ({"disk": 64 * MIB}, FITS_PACKED + 1, ("cache", "packed")),
+        ({"disk": 1}, 320, ("memfd", "dual")),
+        ({"disk": 1}, 10**6, ("none", "dual")),
+    ],
+)
+def test_the_cache_is_disk_and_comes_first(machine, tmp_path, machine_has, n_windows, taken):
+    machine(**machine_has)
+    plan = plan_of(n_windows, cache_dir=tmp_path)
+    assert (plan.place, plan.request.recipe.layout) == taken
+    assert plan.cache_dir == (tmp_path if taken[0] == "cache" else None)
+    told = "cache.dir: later runs map the same file" in plan.reasons
+    assert told == (taken[0] == "cache")
+
+
+def test_a_cache_that_has_no_room_says_so(machine, tmp_path):
+    machine(disk=MIB)
+    folder = tmp_path / "not" / "there" / "yet"
+    plan = plan_of(cache_dir=folder)
+    assert plan.reasons[:2] == (
+        f"dual in cache.dir={folder} needs 10.00 MiB, {tmp_path} has 1.00 MiB free",
+        f"packed in cache.dir={folder} needs 5.00 MiB, {tmp_path} has 1.00 MiB free",
     )
-    assert isinstance(caught.value, MemoryError)
-    assert plan_of(chunk_size=96).place == "file"
-    assert plan_of(chunk_size=100, images="on_device").place == "none"
+    assert not folder.exists()
 
 
-def test_a_chunk_is_never_larger_than_the_store():
-    plan = plan_of(10, chunk_size=10**9)
-    assert plan.chunk_rows == 10
-    assert (plan.place, plan.workers) == ("memfd", 1)
+def test_a_cache_in_memory_counts_as_memory(machine, tmp_path):
+    machine(in_memory=(tmp_path,))
+    assert plan_of(FITS_DUAL, cache_dir=tmp_path).request.recipe.layout == "dual"
+    plan = plan_of(FITS_DUAL + 1, cache_dir=tmp_path)
+    assert (plan.place, plan.request.recipe.layout) == ("cache", "packed")
+    assert plan.reasons[0] == (
+        f"dual in cache.dir={tmp_path} needs 32.03 MiB; {tmp_path} is kept in memory, and the "
+        "budget is 32.00 MiB"
+    )
 
 
-def test_the_cache_takes_the_place_of_a_store(tmp_path):
-    plan = plan_of(cache_dir=tmp_path)
-    assert (plan.place, plan.cache_dir) == ("cache", tmp_path)
-    assert plan.reasons[0] == f"cache.dir={tmp_path}: later runs map the same file"
+@pytest.mark.parametrize(
+    ("n_windows", "taken"),
+    [
+        (FITS_DUAL, ("cache", "dual")),
+        (FITS_PACKED, ("cache", "packed")),
+        (FITS_PACKED + 1, ("none", "dual")),
+    ],
+)
+def test_auto_caches_only_what_memory_can_hold(tmp_path, n_windows, taken):
+    plan = plan_of(n_windows, images="auto", cache_dir=tmp_path)
+    assert (plan.place, plan.request.recipe.layout) == taken
+
+
+def test_on_device_uses_no_cache(tmp_path):
     plan = plan_of(images="on_device", cache_dir=tmp_path)
     assert (plan.place, plan.cache_dir) == ("none", None)
 
 
-LARGE = HardwarePreset("large", "64GiB")
-N_LARGE = PROCESS_FROM_BYTES // (32 << 10)
+def test_a_store_that_is_there_needs_no_room():
+    asked_for = []
+
+    def is_built(recipe):
+        asked_for.append(recipe.layout)
+        return recipe.layout == "dual"
+
+    settings = PoolSettings(chunk_size=100)
+    plan = make_plan(request(FITS_DUAL + 1), PRESET, settings, is_built=is_built)
+    assert (plan.place, plan.request.recipe.layout) == ("memfd", "dual")
+    assert plan.reasons[:2] == (
+        "dual in memory needs 32.03 MiB, the budget is 32.00 MiB; but it is there already and is "
+        "shared",
+        "parallel.shm=true: one copy that other processes can map",
+    )
+    make_plan(request(FITS_DUAL), PRESET, settings, is_built=is_built)
+    assert asked_for == ["dual"]  # not where there is room
+
+
+# -- the budget ----------------------------------------------------------------------------------
+
+
+def test_what_is_in_use_lowers_the_budget(machine):
+    machine(used=44 * MIB)
+    plan = plan_of()
+    assert plan.budget_bytes == 10 * MIB
+    assert plan.request.recipe.layout == "dual"
+    machine(used=45 * MIB)
+    assert plan_of().request.recipe.layout == "packed"
+
+
+def test_the_machine_may_leave_less_than_the_preset(machine):
+    machine(18 * MIB, "cgroup sys/fs/cgroup/job")
+    plan = plan_of()
+    assert plan.budget_bytes == 9 * MIB
+    assert plan.reasons[:2] == (
+        "the machine leaves 18.00 MiB (cgroup sys/fs/cgroup/job), less than hardware=mine allows",
+        "dual in memory needs 10.00 MiB, the budget is 9.00 MiB",
+    )
+
+
+def test_processes_and_their_input_lower_the_budget_and_threads_do_not():
+    asked = request(FITS_DUAL, input_bytes=7 * MIB)
+    preset = HardwarePreset("mine", "512MiB")
+    settings = {"chunk_size": 100, "n_jobs": 2}
+    plan = make_plan(asked, preset, PoolSettings(backend="process", **settings))
+    assert plan.budget_bytes == (512 * MIB - 2 * WORKER_BYTES - 7 * MIB + 1) // 2
+    plan = make_plan(asked, preset, PoolSettings(backend="thread", **settings))
+    assert plan.budget_bytes == 256 * MIB
+
+
+def test_each_rung_counts_its_own_workers():
+    # dual is large enough for processes, whose memory it then lacks; packed is for threads
+    n_windows = PROCESS_FROM_BYTES // (32 << 10)
+    preset = HardwarePreset("mine", "520MiB")
+    plan = plan_of(n_windows, preset=preset, n_jobs=2)
+    assert (plan.request.recipe.layout, plan.backend) == ("packed", "thread")
+    assert plan.reasons[0] == "dual in memory needs 256.00 MiB, the budget is 180.00 MiB"
+    assert plan.budget_bytes == 260 * MIB
+
+
+def test_training_takes_half_or_what_it_is_known_to_need():
+    asked = request(batch_size=16)
+    settings = PoolSettings(chunk_size=100)
+    assert make_plan(asked, LARGE, settings).budget_bytes == 32 * GIB
+    plan = make_plan(asked, HardwarePreset("mine", "256MiB"), settings)
+    assert plan.budget_bytes == 256 * MIB - asked.training_bytes
+    assert not any("smaller batch_size" in reason for reason in plan.reasons)
+
+
+def test_training_that_does_not_fit_is_told():
+    asked = request(batch_size=256)
+    plan = make_plan(asked, HardwarePreset("mine", "512MiB"), PoolSettings(chunk_size=100))
+    assert plan.budget_bytes == 0
+    assert plan.place == "file"
+    assert plan.reasons[-1] == (
+        "training in batches of 256 windows takes about 904.00 MiB on a CPU (measured with "
+        "DualGAFNet), more than there is; type a smaller batch_size"
+    )
+
+
+@pytest.mark.parametrize("images", ["precompute", "auto", "on_device"])
+def test_a_batch_that_does_not_fit_is_refused(machine, images):
+    asked = request(batch_size=16, images=images)
+    machine(used=62 * MIB)
+    assert make_plan(asked, PRESET, PoolSettings(chunk_size=100)).place in ("file", "none")
+    machine(used=62 * MIB + 1)
+    with pytest.raises(BudgetError) as caught:
+        make_plan(asked, PRESET, PoolSettings(chunk_size=100))
+    assert str(caught.value) == (
+        "hardware=mine leaves 2.00 MiB (64.00 MiB - 62.00 MiB in use), and even images=on_device "
+        f"needs 2.00 MiB for a batch of 16 windows; type {INSTEAD}, a smaller batch_size"
+    )
+    assert isinstance(caught.value, MemoryError)
+
+
+def test_without_a_training_one_window_must_fit(machine):
+    machine(used=64 * MIB - 2 * 4 * 64 * 64 * 4)
+    assert plan_of(images="on_device").place == "none"
+    machine(used=64 * MIB)
+    with pytest.raises(BudgetError, match="for a batch of 1 windows"):
+        plan_of(images="on_device")
+
+
+# -- who, and in what portions -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("n_windows", "settings", "expected"),
     [
-        (N_LARGE, {}, ("process", 8)),
-        (N_LARGE - 1, {}, ("thread", 8)),
-        (N_LARGE, {"n_jobs": 1}, ("thread", 1)),
-        (N_LARGE, {"shm": False}, ("thread", 8)),
-        (N_LARGE, {"chunk_size": 10**6}, ("thread", 1)),
+        (PROCESS_FROM_BYTES // (32 << 10), {}, ("process", 8)),
+        (PROCESS_FROM_BYTES // (32 << 10), {"shm": False}, ("thread", 8)),
         (320, {"backend": "process"}, ("process", 4)),
-        (320, {"backend": "process", "chunk_size": 10}, ("process", 8)),
-        (320, {"backend": "process", "n_jobs": 3}, ("process", 3)),
-        (320, {"backend": "thread", "n_jobs": 2}, ("thread", 2)),
-        (N_LARGE, {"backend": "serial"}, ("serial", 1)),
-        (N_LARGE, {"enabled": False}, ("serial", 1)),
-        (N_LARGE, {"enabled": False, "backend": "process"}, ("serial", 1)),
-        (101, {"chunk_size": 100}, ("thread", 2)),
-        (100, {"chunk_size": 100}, ("thread", 1)),
+        (320, {"enabled": False}, ("serial", 1)),
+        (101, {}, ("thread", 2)),
     ],
 )
 def test_who_draws(n_windows, settings, expected):
@@ -164,28 +393,96 @@ def test_who_draws(n_windows, settings, expected):
     assert (plan.backend, plan.workers) == expected
 
 
-def test_never_more_workers_than_cpus(machine):
-    machine(1 << 40, cpus=2)
-    plan = plan_of(n_jobs=16)
-    assert plan.workers == 2
-    assert "n_jobs=16 was asked; this process may use 2 CPUs" in plan.reasons
-    assert not any("was asked" in reason for reason in plan_of(n_jobs=2).reasons)
-
-
-def test_without_the_pool_everything_is_here():
-    assert "parallel.enabled=false: everything in this process" in plan_of(enabled=False).reasons
-
-
 def test_processes_cannot_fill_private_memory():
     with pytest.raises(ConfigError) as caught:
-        plan_of(shm=False, backend="process")
+        plan_of(shm=False, backend="process", preset=LARGE)
     assert str(caught.value) == (
         "parallel.backend=process cannot fill private memory (parallel.shm=false); type "
         "parallel.shm=true or parallel.backend=thread"
     )
     # on a disk they can, and without the pool nobody asks
-    assert plan_of(32 * 32 + 1, shm=False, backend="process").backend == "process"
+    assert plan_of(FITS_PACKED + 1, shm=False, backend="process").backend == "process"
     assert plan_of(shm=False, backend="process", enabled=False).backend == "serial"
+
+
+def test_a_chunk_is_never_larger_than_the_store():
+    plan = plan_of(10, chunk_size=10**9)
+    assert (plan.chunk_rows, plan.settings.chunk_size) == (10, 10**9)
+    assert (plan.place, plan.workers) == ("memfd", 1)
+
+
+@pytest.fixture
+def paces(monkeypatch):
+    """What was measured; a window takes 0.25 ms."""
+    measured = []
+
+    def measure(drawing):
+        measured.append(drawing)
+        return 0.00025
+
+    monkeypatch.setattr(decision, "measure_pace", measure)
+    return measured
+
+
+def test_a_number_of_windows_is_neither_measured_nor_replaced(paces):
+    plan = plan_of(chunk_size=3)
+    assert (plan.settings.chunk_size, plan.chunk_rows) == (3, 3)
+    assert paces == []
+
+
+def test_a_measured_chunk_reaches_the_pool(paces):
+    plan = plan_of(10_000, preset=LARGE, chunk_size="auto", n_jobs=2, chunk_timeout_s=7)
+    assert plan.settings == PoolSettings(n_jobs=2, chunk_size=120, chunk_timeout_s=7)
+    assert plan.chunk_rows == 120
+    assert plan.reasons[-1] == (
+        "chunk_size=auto: 120 windows, a task of about 30 ms (0.25 ms a window, measured now)"
+    )
+    assert "chunk_size=120 -> 84 chunks" in str(plan)
+
+
+def test_small_stores_are_cut_for_all_workers(paces):
+    plan = plan_of(320, preset=LARGE, chunk_size="auto")
+    assert (plan.workers, plan.chunk_rows) == (8, 5)
+    plan = plan_of(1, preset=LARGE, chunk_size="auto")
+    assert (plan.workers, plan.chunk_rows) == (1, 1)
+    assert plan.reasons[-1].startswith("chunk_size=auto: 1 window, a task of about 0.25 ms")
+
+
+def test_tasks_are_small_beside_the_free_memory(paces, machine):
+    machine(1 << 40)
+    free = HardwarePreset("mine", "64MiB")
+    # 64 MiB / 64 / 2 workers / 32 KiB a window
+    plan = plan_of(320, preset=free, chunk_size="auto", n_jobs=2)
+    assert plan.chunk_rows == 16
+
+
+@pytest.mark.parametrize(
+    ("settings", "read_only", "private"),
+    [
+        ({"backend": "process"}, True, False),
+        ({"backend": "thread"}, False, False),
+        ({"shm": False}, False, True),
+        ({"enabled": False}, False, False),
+    ],
+)
+def test_what_is_measured_is_what_will_be_drawn(paces, settings, read_only, private):
+    asked = request(input_dtype="float32")
+    make_plan(asked, LARGE, PoolSettings(chunk_size="auto", **settings))
+    assert paces == [Drawing(RECIPE, 4, 96, "float32", read_only, private)]
+
+
+def test_packed_images_are_measured_as_packed(paces):
+    plan_of(FITS_DUAL + 1, chunk_size="auto")
+    assert [drawing.recipe.layout for drawing in paces] == ["packed"]
+
+
+def test_nothing_is_measured_where_nothing_is_built(paces):
+    plan = plan_of(images="on_device", chunk_size="auto")
+    assert (plan.settings.chunk_size, plan.chunk_rows) == ("auto", 0)
+    assert paces == []
+
+
+# -- print ---------------------------------------------------------------------------------------
 
 
 def test_the_printed_plan():
@@ -194,7 +491,8 @@ def test_the_printed_plan():
         "  images   320 windows of 96 steps, 4 channels -> GASF and GADF of 64 x 64, uint8 dual, "
         "scaling=window",
         "  store    10.00 MiB in shared memory (memfd)",
-        "  budget   32.00 MiB for images (hardware=mine)",
+        "  budget   32.00 MiB for images (hardware=mine), 32.00 MiB for training,",
+        "           of 64.00 MiB - 0 B in use",
         "  workers  2 (thread), chunk_size=100 -> 4 chunks",
         "  why      parallel.shm=true: one copy that other processes can map",
     ]
@@ -203,7 +501,8 @@ def test_the_printed_plan():
 def test_the_printed_plan_of_no_store_names_no_workers():
     assert str(plan_of(images="on_device")).splitlines()[2:] == [
         "  store    none: the images are drawn per batch on the device",
-        "  budget   32.00 MiB for images (hardware=mine)",
+        "  budget   32.00 MiB for images (hardware=mine), 32.00 MiB for training,",
+        "           of 64.00 MiB - 0 B in use",
         "  why      images=on_device keeps no store",
     ]
 
@@ -212,7 +511,8 @@ def test_the_printed_plan_of_no_store_names_no_workers():
     ("settings", "text"),
     [
         ({"shm": False}, "10.00 MiB in private memory of this process"),
-        ({"n_windows": 1025}, "32.03 MiB in an anonymous disk file"),
+        ({"n_windows": FITS_PACKED + 1}, "32.02 MiB in an anonymous disk file"),
+        ({"n_windows": FITS_PACKED + 1}, "uint8 packed, scaling=window"),
         ({"cache_dir": Path("/x")}, "10.00 MiB in the cache"),
         ({"n_windows": 1}, "chunk_size=100 -> 1 chunk\n"),
     ],
@@ -222,7 +522,8 @@ def test_the_printed_plan_names_the_place(settings, text):
 
 
 def test_a_plan_allocates_nothing():
-    plan = make_plan(BuildRequest(10**9, 100, 512, ImagingRecipe(512)), LARGE, PoolSettings())
-    assert plan.place == "file"
+    asked = BuildRequest(10**9, 100, 512, ImagingRecipe(512))
+    plan = make_plan(asked, LARGE, PoolSettings(chunk_size=100))
+    assert plan.place == "none"
     assert "PiB" not in str(plan)
-    assert "TiB in an anonymous disk file" in str(plan)
+    assert "dual in memory needs 47683.72 TiB" in str(plan)

@@ -118,6 +118,42 @@ def test_a_sweep_over_the_model_finds_the_store_of_the_job_before(tmp_path):
     assert [row["build/cache"] for row in rows] == ["off", "hit"]
 
 
+def test_build_draws_all_splits_and_neither_loads_nor_writes_a_model(tmp_path):
+    output = run(*SMALL, "task=build", cwd=tmp_path)
+    found = metrics(tmp_path)
+    assert output.count("build plan") == 2  # train and val, then test: as a training asks for them
+    assert found["build/windows"] == 60
+    assert found["build/bytes"] == 60 * 2 * 16 * 16 * 12
+    assert found["build/cache"] == "off"
+    assert found["build/seconds"] > 0
+    assert {key.partition("/")[0] for key in found} == {"build"}
+    (path,) = tmp_path.glob("**/metrics.json")
+    assert {file.name for file in path.parent.iterdir()} <= {"metrics.json", "train.log", ".hydra"}
+
+
+def test_build_prepares_the_cache_for_a_second_build_and_for_a_training(tmp_path):
+    cache = f"cache.dir={tmp_path / 'cache'}"
+    states = []
+    for number, task in enumerate(("build", "build", "fit")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        run(*SMALL, cache, f"task={task}", "trainer.max_epochs=1", cwd=folder)
+        states.append(metrics(folder)["build/cache"])
+    assert states == ["miss", "hit", "hit"]
+
+
+def test_a_sweep_of_builds_trains_nothing_and_ends_with_a_picture(tmp_path):
+    output = run("-m", *SMALL, "task=build", "parallel.chunk_size=5,20,60", cwd=tmp_path)
+    (path,) = tmp_path.glob("**/sweep.csv")
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["build/chunk_size"] for row in rows] == ["5", "20", "60"]
+    assert [row["build/cache"] for row in rows] == ["off"] * 3
+    assert "fit/seconds" not in rows[0]
+    assert output.count("<- lowest build/seconds") == 1
+    assert path.with_name("sweep.png").stat().st_size > 5000
+
+
 def test_training_goes_on_from_a_checkpoint(fitted, tmp_path):
     run_dir, _ = fitted
     checkpoint = f"ckpt_path={run_dir}/checkpoints/best.ckpt"
@@ -137,8 +173,10 @@ def test_images_setting(images, tmp_path):
     [
         ("hardware=64gb", "16gb"),
         ("images=lazy", "images='lazy' is not known; allowed: precompute, on_device, auto"),
-        ("task=train", "task='train' is not known; allowed: fit, test, predict"),
+        ("task=train", "task='train' is not known; allowed: fit, test, predict, build"),
         ("task=test", "type ckpt_path=RUN/checkpoints/best.ckpt"),
+        ("task=build images=on_device", "task=build has nothing to build with images=on_device"),
+        ("task=build ckpt_path=x.ckpt", "task=build uses no model; leave ckpt_path out"),
         ("parallel.chunk_size=0", "chunk_size=0"),
         ("parallel.n_jobs=0", "n_jobs=0"),
         ("parallel.backend=dask", "process"),
@@ -155,7 +193,7 @@ def test_images_setting(images, tmp_path):
 )
 def test_a_wrong_value_fails_at_the_start_and_names_the_allowed_ones(override, text, tmp_path):
     small = () if override.startswith("data=") else SMALL[:2]
-    output = run(*small, override, cwd=tmp_path, status=1)
+    output = run(*small, *override.split(), cwd=tmp_path, status=1)
     assert text in output
     assert "build plan" not in output
     assert "Traceback" not in output

@@ -13,7 +13,8 @@ EXAMPLES = """examples:
   python -m dualgaf plan hardware=8gb data=simulated data.n_windows=4000
   python -m dualgaf cache list cache.dir=FOLDER
   python -m dualgaf preview data.name=JapaneseVowels --window 3 --output window.png
-  python -m dualgaf bench --n-windows 4000
+  python -m dualgaf bench --n-windows 1000
+  python -m dualgaf bench sweep --output FILE.json
   python -m dualgaf train data=simulated trainer.max_epochs=5
 """
 
@@ -45,18 +46,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", help="configuration as for train.py: key=value")
     parser.add_argument("--window", type=int, default=0, help="preview: number of the window")
     parser.add_argument("--channels", default="", help="preview: names, comma separated")
-    parser.add_argument("--n-windows", type=int, default=1000, help="bench: windows to draw")
+    parser.add_argument("--n-windows", type=int, default=4000, help="bench: windows to draw")
     parser.add_argument("--n-channels", type=int, default=20, help="bench: channels of a window")
     parser.add_argument("--window-size", type=int, default=96, help="bench: steps of a window")
     parser.add_argument("--repeats", type=int, default=5, help="bench: repeats that count")
-    parser.add_argument("--output", type=Path, default=Path("preview.png"), help="preview: file")
+    parser.add_argument(
+        "--earlier-repeats", type=int, help="bench: the same for the earlier system; 0 = without"
+    )
+    parser.add_argument("--memory", default="4GiB", help="bench scaling: largest store")
+    parser.add_argument("--check", type=Path, help="bench: table of ratios to compare with")
+    parser.add_argument("--update", type=Path, help="bench: table of ratios to write")
+    parser.add_argument(
+        "--output", type=Path, help="preview: PNG file (preview.png); bench: JSON file (none)"
+    )
     return parser
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from dualgaf.machine import Machine
+    from dualgaf.doctor import Facts, report
 
-    print(Machine.read())
+    print(report(Facts.read()))
     return 0
 
 
@@ -100,17 +109,37 @@ def _preview(options: argparse.Namespace) -> int:
 
     channels = [name for name in options.channels.split(",") if name]
     data = make_data(load_config(options.overrides))
-    title = save_preview(data, options.output, window=options.window, channels=channels)
-    print(f"{options.output}: {title}")
+    path = options.output or Path("preview.png")
+    title = save_preview(data, path, window=options.window, channels=channels)
+    print(f"{path}: {title}")
     return 0
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from dualgaf.bench import BenchSize, run_bench
+    from dualgaf.bench import BenchSize, dropped_ratios, kept_ratios, run_bench, update_ratios
 
-    size = BenchSize(options.n_windows, options.n_channels, options.window_size, options.repeats)
-    print(run_bench(size, progress=lambda line: print(line, file=sys.stderr)))
-    return 0
+    suite = " ".join(options.overrides) or "build"
+    size = BenchSize(
+        options.n_windows,
+        options.n_channels,
+        options.window_size,
+        options.repeats,
+        options.earlier_repeats,
+        options.memory,
+    )
+    if options.output and options.output.suffix != ".json":
+        raise ConfigError(f"--output {options.output} is not JSON; type --output {suite}.json")
+    kept = kept_ratios(options.check, suite, size) if options.check else {}
+    result = run_bench(suite, size, progress=lambda line: print(line, file=sys.stderr))
+    print(result)
+    if options.output:
+        result.save(options.output)
+    if options.update:
+        update_ratios(options.update, result)
+    dropped = dropped_ratios(kept, result)
+    for line in dropped:
+        print(f"dropped: {line}", file=sys.stderr)
+    return 1 if dropped else 0
 
 
 def _train(arguments: list[str]) -> int:
@@ -123,11 +152,11 @@ def _train(arguments: list[str]) -> int:
 
 COMMANDS = {"doctor": _doctor, "plan": _plan, "cache": _cache, "preview": _preview, "bench": _bench}
 HELP = (
-    "doctor: what this machine offers;",
+    "doctor: what this machine offers, and what would make it faster;",
     "plan: what a build would take and where it would go;",
     "cache list, verify or clear: the stores in cache.dir=FOLDER;",
     "preview: a picture of a window with its GASF and GADF;",
-    "bench: what the build reaches here, beside a plain copy and pyts;",
+    "bench build, cold, memory, scaling or sweep: what the build reaches here, beside its limits;",
     "train: train.py for an installed wheel",
 )
 

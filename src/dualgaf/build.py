@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from dualgaf.errors import LadderWarning, StoreFullError
 from dualgaf.imaging.windows import Windows
-from dualgaf.machine import MemoryMeter
+from dualgaf.memory_use import MemoryMeter
 from dualgaf.plan import BuildPlan
 from dualgaf.pool.ladder import FillJob, fill
 from dualgaf.pool.supervisor import ProcessPool

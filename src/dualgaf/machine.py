@@ -1,7 +1,7 @@
 """What this machine can give: memory headroom, CPUs, disk, shared memory, huge pages.
 
 Every figure is read when it is asked for, never remembered: another process may take the memory in
-the next second. psutil is used here and nowhere else.
+the next second. psutil is used here and in `memory_use` only.
 
 Headroom is the least of
 
@@ -12,25 +12,21 @@ Headroom is the least of
 """
 
 import contextlib
+import math
 import os
 import platform
 import re
 import resource
-import threading
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psutil
 
+from dualgaf import cgroups
 from dualgaf.errors import ConfigError
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_NO_LIMIT = 1 << 60  # cgroup v1 writes "no limit" as about 2^63
-SAMPLE_S = 0.02
 
 
 def parse_bytes(text: str | int) -> int:
@@ -92,7 +88,8 @@ def memory_headroom(root: Path = Path("/")) -> Headroom:
         >>> memory_headroom().bytes > 0
         True
     """
-    found = [Headroom(_mem_available(root), "MemAvailable"), *_cgroup_headrooms(root)]
+    found = [Headroom(_mem_available(root), "MemAvailable")]
+    found.extend(Headroom(left, f"cgroup {name}") for name, left in cgroups.memory_left(root))
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     if soft != resource.RLIM_INFINITY:
         found.append(Headroom(soft - psutil.Process().memory_info().vms, "RLIMIT_AS"))
@@ -102,13 +99,12 @@ def memory_headroom(root: Path = Path("/")) -> Headroom:
 
 def cpu_count(root: Path = Path("/")) -> int:
     """CPUs that this process may use: affinity, and the quota of its cgroups, at least 1."""
+    return max(1, math.ceil(min([_cpus_allowed(), *cgroups.cpu_quotas(root)])))
+
+
+def _cpus_allowed() -> int:
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    cpus = float(affinity or os.cpu_count() or 1)
-    for folder in _cgroup_folders(root, "cpu"):
-        quota, period = _cpu_quota(folder)
-        if quota > 0:
-            cpus = min(cpus, quota / period)
-    return max(1, int(-(-cpus // 1)))
+    return affinity or os.cpu_count() or 1
 
 
 def shm_free() -> int | None:
@@ -144,17 +140,27 @@ class Machine:
     """What this machine offers at the moment of `read`; ``print`` shows it."""
 
     cpus: int
-    """CPUs this process may use."""
+    """CPUs this process may use, by affinity and quota."""
+    cpus_allowed: int
+    """CPUs of its affinity; more than ``cpus`` where a cgroup has a quota."""
+    cpus_present: int
+    """CPUs in the machine."""
     memory_total: int
     """Bytes of RAM in the machine."""
+    memory_available: int
+    """Bytes the kernel could still give; more than the headroom where a limit is set."""
     headroom: Headroom
     """What may still be taken."""
+    memlock: int | None
+    """Bytes that may be locked in RAM (RLIMIT_MEMLOCK); None without a limit."""
     shm_free: int | None
     """Free bytes of /dev/shm; None where it is missing."""
     thp: str
     """Transparent huge pages of private memory: always, madvise, never, or unknown."""
     shmem_thp: str
-    """The same for shared memory."""
+    """The same for shared memory; also within_size, advise, deny, force."""
+    gives_back: bool
+    """A virtual machine that gives free memory back to its host (free page reporting)."""
     kernel: str
     """Kernel version."""
     python: str
@@ -163,23 +169,31 @@ class Machine:
     @classmethod
     def read(cls) -> Self:
         """Read everything now."""
-        pages = Path("/sys/kernel/mm/transparent_hugepage")
+        root = Path("/")
+        pages = root / "sys/kernel/mm/transparent_hugepage"
+        locked, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
         return cls(
             cpus=cpu_count(),
+            cpus_allowed=_cpus_allowed(),
+            cpus_present=os.cpu_count() or 1,
             memory_total=psutil.virtual_memory().total,
+            memory_available=_mem_available(root),
             headroom=memory_headroom(),
+            memlock=None if locked == resource.RLIM_INFINITY else locked,
             shm_free=shm_free(),
-            thp=_chosen(pages / "enabled"),
-            shmem_thp=_chosen(pages / "shmem_enabled"),
+            thp=_huge_pages(pages, "enabled"),
+            shmem_thp=_huge_pages(pages, "shmem_enabled"),
+            gives_back=_reports_free_pages(root),
             kernel=platform.release(),
             python=platform.python_version(),
         )
 
     def __str__(self) -> str:
         free = "missing" if self.shm_free is None else f"{format_bytes(self.shm_free)} free"
+        host = ", given back to the host while it is free" if self.gives_back else ""
         rows = (
-            ("CPUs", f"{self.cpus} for this process"),
-            ("memory", f"{format_bytes(self.memory_total)} in the machine"),
+            ("CPUs", f"{self.cpus} for this process, of {self.cpus_present} in the machine"),
+            ("memory", f"{format_bytes(self.memory_total)} in the machine{host}"),
             ("headroom", f"{format_bytes(self.headroom.bytes)} ({self.headroom.limited_by})"),
             ("/dev/shm", f"{free} (used by loader workers only, not by the store)"),
             ("huge pages", f"private {self.thp}, shared {self.shmem_thp}"),
@@ -187,78 +201,6 @@ class Machine:
             ("Python", self.python),
         )
         return "\n".join(f"{name:11} {value}" for name, value in rows)
-
-
-class MemoryMeter:
-    """Peak of extra memory while its block runs: private memory of the process tree and a store.
-
-    A thread samples every 20 ms the private resident memory (Pss_Anon of smaps_rollup) of this
-    process and its descendants, and adds the bytes that ``store_bytes`` reports. Shared-memory
-    pages are thereby counted once, however many processes map them. Where a sample is slow (many
-    processes, much memory), the pause grows to five times its cost.
-
-    Args:
-        store_bytes: bytes that the store has taken so far.
-
-    Example:
-        >>> with MemoryMeter(lambda: 1000) as meter:
-        ...     pass
-        >>> meter.peak_bytes >= 1000
-        True
-    """
-
-    def __init__(self, store_bytes: Callable[[], int]) -> None:
-        self.peak_bytes = 0
-        self._store_bytes = store_bytes
-        self._start = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dualgaf-memory", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._start = _private_bytes_of_tree()
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._sample()
-
-    def _run(self) -> None:
-        pause_s = SAMPLE_S
-        while not self._stop.wait(pause_s):
-            # processor time, not wall time: a busy machine must not make the meter miss the peak
-            began_s = time.thread_time()
-            self._sample()
-            pause_s = max(SAMPLE_S, 5 * (time.thread_time() - began_s))
-
-    def _sample(self) -> None:
-        # Memory that others in this process give back meanwhile must not hide the store.
-        private = max(0, _private_bytes_of_tree() - self._start)
-        self.peak_bytes = max(self.peak_bytes, private + self._store_bytes())
-
-
-def _private_bytes_of_tree() -> int:
-    me = psutil.Process()
-    total = 0
-    for process in [me, *me.children(recursive=True)]:
-        with contextlib.suppress(psutil.Error, OSError):
-            total += _private_bytes(process)
-    return total
-
-
-def _private_bytes(process: psutil.Process) -> int:
-    try:
-        text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-    except FileNotFoundError:  # not Linux, or a process that has just ended
-        return int(process.memory_full_info().uss)
-    found = re.search(r"^Pss_Anon:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
 
 
 def _mem_available(root: Path) -> int:
@@ -270,76 +212,26 @@ def _mem_available(root: Path) -> int:
     return int(found[1]) * 1024 if found else int(psutil.virtual_memory().available)
 
 
-def _cgroup_folders(root: Path, controller: str) -> Iterator[Path]:
-    """The cgroup of this process and every one above it, v2 and v1."""
+def _huge_pages(folder: Path, name: str) -> str:
+    """What holds for the large page size: its own choice, or the general one that it inherits."""
+    general = _chosen(folder / name)
     try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    top = root / "sys/fs/cgroup"
-    for line in lines:
-        number, controllers, path = line.split(":", 2)
-        if number == "0" and not controllers:
-            base = top
-        elif controller in controllers.split(","):
-            base = top / controller if (top / controller).is_dir() else top / controllers
-        else:
-            continue
-        own = base / path.lstrip("/")
-        # In a container the path may be the host's, and only its root is mounted here.
-        folder = own if own.is_dir() else base
-        while True:
-            yield folder
-            if folder == base or base not in folder.parents:
-                break
-            folder = folder.parent
+        size = int((folder / "hpage_pmd_size").read_text())
+    except (OSError, ValueError):
+        return general
+    own = _chosen(folder / f"hugepages-{size // 1024}kB" / name)
+    overruled = own in ("inherit", "unknown") or general in ("deny", "force")
+    return general if overruled else own
 
 
-def _cgroup_headrooms(root: Path) -> Iterator[Headroom]:
-    for folder in _cgroup_folders(root, "memory"):
-        limits = [
-            _number(folder / name)
-            for name in ("memory.max", "memory.high", "memory.limit_in_bytes")
-        ]
-        limit = min((n for n in limits if n is not None), default=None)
-        usage = _number(folder / "memory.current")
-        if usage is None:
-            usage = _number(folder / "memory.usage_in_bytes")
-        if limit is None or limit >= _NO_LIMIT or usage is None:
-            continue
-        spare = limit - usage + _inactive_file(folder)
-        yield Headroom(spare, f"cgroup {folder.relative_to(root)}")
-
-
-def _inactive_file(folder: Path) -> int:
-    try:
-        text = (folder / "memory.stat").read_text()
-    except OSError:
-        return 0
-    # v1 has both; the plain line leaves out the child groups, which the usage counts.
-    found = re.search(r"^total_inactive_file (\d+)", text, re.MULTILINE) or re.search(
-        r"^inactive_file (\d+)", text, re.MULTILINE
-    )
-    return int(found[1]) if found else 0
-
-
-def _cpu_quota(folder: Path) -> tuple[float, float]:
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (folder / "cpu.max").read_text().split()
-        return (0.0, 1.0) if quota == "max" else (float(quota), float(period))
-    quota_us = _number(folder / "cpu.cfs_quota_us")
-    period_us = _number(folder / "cpu.cfs_period_us")
-    if quota_us is None or not period_us:
-        return 0.0, 1.0
-    return float(quota_us), float(period_us)
-
-
-def _number(path: Path) -> int | None:
-    try:
-        text = path.read_text().strip()
-        return int(text)
-    except (OSError, ValueError):  # "max" is no limit
-        return None
+def _reports_free_pages(root: Path) -> bool:
+    """Whether a virtio balloon (device 5) has agreed on free page reporting (feature 5)."""
+    for device in (root / "sys/bus/virtio/devices").glob("*"):
+        with contextlib.suppress(OSError, ValueError):
+            number = int((device / "device").read_text(), 16)
+            if number == 5 and (device / "features").read_text()[5:6] == "1":
+                return True
+    return False
 
 
 def _chosen(path: Path) -> str:

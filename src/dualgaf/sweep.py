@@ -1,4 +1,8 @@
-"""The table at the end of a sweep: one row a job, its overrides and its metrics."""
+"""The end of a sweep: one table of all jobs, and one picture.
+
+``sweep.csv`` has a row a job: its overrides and its metrics. The table on the screen has what tells
+jobs apart, and marks the best; `dualgaf.sweep_picture` says what that is, and draws ``sweep.png``.
+"""
 
 import csv
 import json
@@ -9,6 +13,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from dualgaf.sweep_picture import BUILD, Row, best_job, compared, differs, draw_sweep
+
 log = logging.getLogger(__name__)
 
 SHOWN = ("val/acc", "test/acc", "test/f1_macro", "build/seconds", "build/backend", "build/cache")
@@ -16,7 +22,7 @@ SHOWN = ("val/acc", "test/acc", "test/f1_macro", "build/seconds", "build/backend
 
 
 class SweepTable(Callback):
-    """Hydra callback: writes ``sweep.csv`` into the multirun folder and prints it."""
+    """Hydra callback: writes ``sweep.csv`` and ``sweep.png`` into the multirun folder, prints."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Collect ``metrics.json`` of every job."""
@@ -31,11 +37,14 @@ class SweepTable(Callback):
             table.writerows(rows)
         shown = [key for key in columns if key in SHOWN or ("/" not in key and _varies(rows, key))]
         log.info("sweep of %d jobs: %s\n%s", len(rows), folder / "sweep.csv", _text(rows, shown))
+        if best_job(rows) is not None:
+            draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
+            log.info("picture: %s", folder / "sweep.png")
 
 
-def _varies(rows: list[dict[str, Any]], key: str) -> bool:
+def _varies(rows: list[Row], key: str) -> bool:
     """Whether a column tells jobs apart; an override that all share need not be printed."""
-    return len({str(row.get(key)) for row in rows}) > 1 or len(rows) == 1
+    return differs(rows, key) or len(rows) == 1
 
 
 def _number(hydra_folder: Path) -> tuple[int, str]:
@@ -43,9 +52,9 @@ def _number(hydra_folder: Path) -> tuple[int, str]:
     return (int(name), "") if name.isdigit() else (1 << 30, name)
 
 
-def _row(hydra_folder: Path) -> dict[str, Any]:
+def _row(hydra_folder: Path) -> Row:
     job = hydra_folder.parent
-    row: dict[str, Any] = {"job": job.name}
+    row: Row = {"job": job.name}
     for override in OmegaConf.load(hydra_folder / "overrides.yaml"):
         key, _, value = str(override).partition("=")
         row[key] = value
@@ -55,14 +64,17 @@ def _row(hydra_folder: Path) -> dict[str, Any]:
     return row
 
 
-def _text(rows: list[dict[str, Any]], columns: list[str]) -> str:
+def _text(rows: list[Row], columns: list[str]) -> str:
     def cell(value: Any) -> str:
         return f"{value:.4f}" if isinstance(value, float) else str(value)
 
     lines = [columns, *([cell(row.get(key, "")) for key in columns] for row in rows)]
     widths = [max(len(line[k]) for line in lines) for k in range(len(columns))]
+    best, key = best_job(rows), compared(rows)
+    mark = f"<- {'lowest' if key == BUILD else 'highest'} {key}"
+    notes = ["", *(mark if row is best and len(rows) > 1 else "" for row in rows)]
     padded = (
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
-        for line in lines
+        "  ".join([*(text.ljust(width) for text, width in zip(line, widths, strict=True)), note])
+        for line, note in zip(lines, notes, strict=True)
     )
     return "\n".join(f"  {line}".rstrip() for line in padded)

@@ -5,6 +5,9 @@
 3. After a fit the best checkpoint, not the last, is validated and tested.
 4. The run directory gets ``metrics.json``, the checkpoints, and the loggers' files.
 
+``task=build`` stops after the images: no model, no trainer. With ``cache.dir`` it prepares a later
+training, which finds them there; in a sweep over ``parallel.*`` it measures the build alone.
+
 In a sweep the store of one job is kept for the next, unless ``parallel`` is what is swept: then the
 build is what is measured.
 """
@@ -39,7 +42,7 @@ from dualgaf.predictions import write_predictions
 from dualgaf.quiet import quiet
 from dualgaf.store.store import Store
 
-TASKS = ("fit", "test", "predict")
+TASKS = ("fit", "test", "predict", "build")
 
 # A checkpoint is read without running code of its own. Lightning takes the option from 2.6 on;
 # before that, torch's default is as safe for checkpoints without objects, and ours have none.
@@ -59,8 +62,8 @@ def train(cfg: DictConfig) -> float | None:
         cfg: the composed configuration.
 
     Returns:
-        val/acc of the best checkpoint, or test/acc where there is no validation split; None for
-        ``task=predict``. A sweep compares it.
+        val/acc of the best checkpoint, or test/acc where there is no validation split;
+        build/seconds for ``task=build``; None for ``task=predict``. A sweep compares it.
 
     Raises:
         SystemExit: one of the package's own errors, with its text and no stack; set
@@ -83,23 +86,12 @@ def main() -> None:
 
 
 def _run(cfg: DictConfig) -> float | None:
-    if cfg.task not in TASKS:
-        raise ConfigError(unknown_choice("task", cfg.task, TASKS))
-    if cfg.task != "fit" and cfg.ckpt_path is None:
-        raise ConfigError(
-            f"task={cfg.task} needs a trained model; type ckpt_path=RUN/checkpoints/best.ckpt"
-        )
-    if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
-        raise ConfigError(
-            f"ckpt_path={cfg.ckpt_path} is not a file; type ckpt_path=RUN/checkpoints/best.ckpt"
-        )
+    _check_task(cfg)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = make_data(cfg)
-    model = _make_model(cfg, data)
-    trainer = _make_trainer(cfg, has_val="val" in data.cases.rows)
     log.info("run directory: %s", cfg.paths.run_dir)
     try:
-        metrics = _task(cfg, trainer, model, data)
+        metrics = _build(data) if cfg.task == "build" else _with_model(cfg, data)
     finally:
         _keep_for_next_job(data)
     folder = Path(cfg.paths.run_dir)
@@ -108,8 +100,42 @@ def _run(cfg: DictConfig) -> float | None:
     log.info(
         "metrics:\n%s", "\n".join(f"  {key:18} {_shown(value)}" for key, value in metrics.items())
     )
+    if cfg.task == "build":
+        return float(metrics["build/seconds"])
     score = metrics.get("val/acc", metrics.get("test/acc"))
     return None if score is None else float(score)
+
+
+def _check_task(cfg: DictConfig) -> None:
+    if cfg.task not in TASKS:
+        raise ConfigError(unknown_choice("task", cfg.task, TASKS))
+    if cfg.task == "build" and cfg.images == "on_device":
+        raise ConfigError(
+            "task=build has nothing to build with images=on_device; type images=precompute"
+        )
+    if cfg.task == "build" and cfg.ckpt_path is not None:
+        raise ConfigError("task=build uses no model; leave ckpt_path out")
+    if cfg.task in ("test", "predict") and cfg.ckpt_path is None:
+        raise ConfigError(
+            f"task={cfg.task} needs a trained model; type ckpt_path=RUN/checkpoints/best.ckpt"
+        )
+    if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
+        raise ConfigError(
+            f"ckpt_path={cfg.ckpt_path} is not a file; type ckpt_path=RUN/checkpoints/best.ckpt"
+        )
+
+
+def _build(data: DualGAFDataModule) -> dict[str, Any]:
+    # Stage by stage, as a training asks for them, so that it finds the same stores in the cache.
+    for stage in ("fit", "test", "predict"):
+        data.setup(stage)
+    return _build_metrics(data)
+
+
+def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
+    model = _make_model(cfg, data)
+    trainer = _make_trainer(cfg, has_val="val" in data.cases.rows)
+    return _task(cfg, trainer, model, data)
 
 
 def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
@@ -196,12 +222,15 @@ def _build_metrics(data: DualGAFDataModule) -> dict[str, Any]:
         named = {"backing": "none", "backend": "none", "cache": "off"}
         found = {**nothing, **named, "chunk_size": data.pool.chunk_size}
     else:
+        caches = [report.cache for report in reports]
         found = {
             **vars(reports[0]),
             "seconds": sum(report.seconds for report in reports),
             "windows": sum(report.windows for report in reports),
             "bytes": sum(report.bytes for report in reports),
             "peak_bytes": max(report.peak_bytes for report in reports),
+            # "hit" is said only where nothing was built
+            "cache": next(state for state in ("miss", "off", "hit") if state in caches),
         }
     return {f"build/{key}": value for key, value in found.items()}
 

@@ -327,7 +327,7 @@ X, Y = arrays()
         (
             {"hardware": HardwarePreset("tiny", "10KiB")},
             BudgetError,
-            "hardware=tiny leaves 5.00 KiB for images, but one chunk of chunk_size=12 windows",
+            "hardware=tiny leaves 0 B (10.00 KiB - ",
         ),
     ],
     ids=str,

@@ -19,11 +19,13 @@ from dualgaf.pool.settings import PoolSettings
         ({"n_jobs": 1.5}, "parallel.n_jobs=1.5 is not allowed"),
         (
             {"chunk_size": 0},
-            "parallel.chunk_size=0 is not allowed; allowed: whole numbers, 1 and more; type "
-            "parallel.chunk_size=100",
+            "parallel.chunk_size=0 is not allowed; allowed: whole numbers, 1 and more, or auto; "
+            "type parallel.chunk_size=auto",
         ),
         ({"chunk_size": -1}, "parallel.chunk_size=-1 is not allowed"),
         ({"chunk_size": "many"}, "parallel.chunk_size='many' is not allowed"),
+        ({"chunk_size": "100"}, "parallel.chunk_size='100' is not allowed"),
+        ({"chunk_size": True}, "parallel.chunk_size=True is not allowed"),
         (
             {"backend": "proces"},
             "parallel.backend='proces' is not known; allowed: auto, process, thread, serial; type "
@@ -51,6 +53,18 @@ def test_settings_come_from_a_mapping_of_some_fields():
     settings = PoolSettings.from_mapping({"n_jobs": 3, "shm": False})
     assert settings == PoolSettings(n_jobs=3, shm=False)
     assert PoolSettings.from_mapping(settings.to_json()) == settings
+
+
+def test_a_chunk_size_is_a_number_or_measured_by_the_plan():
+    assert PoolSettings(chunk_size=7).chunk_rows == 7
+    settings = PoolSettings.from_mapping({"chunk_size": "auto"})
+    assert settings == PoolSettings()
+    with pytest.raises(ConfigError) as caught:
+        _ = settings.chunk_rows
+    assert str(caught.value) == (
+        "parallel.chunk_size=auto is measured by dualgaf.plan.make_plan; use the settings of its "
+        "plan, or type parallel.chunk_size=100"
+    )
 
 
 def test_an_unknown_key_is_refused_and_the_known_ones_are_named():

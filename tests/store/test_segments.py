@@ -51,6 +51,12 @@ def test_the_seams_lie_on_whole_pages():
     files.close()
 
 
+def test_the_seams_of_a_large_store_lie_on_whole_huge_pages():
+    files = Segments((0, 1, 2), 100 << 20)
+    assert files.starts == (0, 32 << 20, 66 << 20)
+    assert files.sizes == (32 << 20, 34 << 20, 34 << 20)
+
+
 @given(st.data())
 def test_whatever_is_written_reads_back_across_the_seams(data):
     pages, count = data.draw(st.integers(4, 9)), data.draw(st.integers(1, 4))

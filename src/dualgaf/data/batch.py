@@ -2,14 +2,15 @@
 
 A loader ships the smallest thing: stored pixels (`StoredBatch`), or cosine and sine of each series
 (`PolarBatch`, for ``images=on_device``). `to_images` turns either into a `Batch` of float32 images
-on whatever device the tensors are.
+on whatever device the tensors are: by one kernel on the CPU, by torch operations elsewhere.
 """
 
 from typing import NamedTuple
 
 from torch import Tensor
 
-from dualgaf.data.on_device import decode, draw
+from dualgaf.data import on_cpu, on_device
+from dualgaf.data.buffers import ImageBuffers
 
 
 class Batch(NamedTuple):
@@ -50,18 +51,29 @@ class PolarBatch(NamedTuple):
 AnyBatch = Batch | StoredBatch | PolarBatch
 
 
-def to_images(batch: AnyBatch) -> Batch:
+def to_images(batch: AnyBatch, buffers: ImageBuffers) -> Batch:
     """The batch with float32 images; a `Batch` passes through unchanged.
+
+    Args:
+        batch: what a loader ships.
+        buffers: where images on the CPU are put.
 
     Example:
         >>> import torch
         >>> fields = torch.full((1, 2, 3, 4, 4), 255, dtype=torch.uint8)
-        >>> batch = to_images(StoredBatch(fields, torch.zeros(1, 3, 9), torch.zeros(1).long()))
+        >>> stored = StoredBatch(fields, torch.zeros(1, 3, 9), torch.zeros(1).long())
+        >>> batch = to_images(stored, ImageBuffers())
         >>> batch.gasf.shape, batch.gasf.max().item()
         (torch.Size([1, 3, 4, 4]), 1.0)
     """
     if isinstance(batch, StoredBatch):
-        return Batch(*decode(batch.fields), batch.series, batch.label)
-    if isinstance(batch, PolarBatch):
-        return Batch(*draw(batch.angles), batch.series, batch.label)
-    return batch
+        pixels = batch.fields
+        on_host = pixels.device.type == "cpu"
+        images = on_cpu.read_all(pixels, buffers) if on_host else on_device.decode(pixels)
+    elif isinstance(batch, PolarBatch):
+        angles = batch.angles
+        on_host = angles.device.type == "cpu"
+        images = on_cpu.draw(angles, buffers) if on_host else on_device.draw(angles)
+    else:
+        return batch
+    return Batch(*images, batch.series, batch.label)

@@ -1,10 +1,12 @@
 """`DualGAFDataModule`: a source in, batches of dual GAF images out, for any LightningModule.
 
-1. The first hook that needs them reads the source and cuts the windows (`windowed`).
+1. The first hook that needs them reads the source and cuts the windows (`windowed`), or finds them
+   in the cache (`windows_cache`).
 2. `prepare_data` and `setup` build the images that the stage needs and that are not there yet:
    plan, print it, `dualgaf.build.build_store`. Both may be called any number of times.
-3. Loaders ship stored pixels; `on_after_batch_transfer` makes float32 images of them on the
-   device. Without a Trainer the loaders give float32 images themselves.
+3. Under a Trainer that has the model on an accelerator, loaders ship stored pixels, and
+   `on_after_batch_transfer` makes float32 images of them there. Else the loaders give float32
+   images themselves, in memory that is used again when a batch is gone.
 4. The images stay until `close` or an exception: fit, validate and test share them.
 """
 
@@ -22,15 +24,18 @@ from tqdm import tqdm
 
 from dualgaf.build import BuildReport, build_store
 from dualgaf.data.batch import AnyBatch, Batch, to_images
-from dualgaf.data.dataset import DualGAFDataset, collate, collate_images
-from dualgaf.data.on_device import draw
+from dualgaf.data.buffers import ImageBuffers
+from dualgaf.data.dataset import DualGAFDataset
+from dualgaf.data.loader import ImageLoader, collate
+from dualgaf.data.on_cpu import draw
 from dualgaf.data.series_scaler import SeriesScaler
-from dualgaf.data.windowed import WindowedSplits, read_windows
+from dualgaf.data.windowed import WindowedSplits
+from dualgaf.data.windows_cache import cached_windows
 from dualgaf.errors import ConfigError, SplitError
 from dualgaf.hardware import HardwarePreset
+from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
-from dualgaf.imaging.scaling import fit_bounds
 from dualgaf.imaging.windows import Windows
 from dualgaf.plan import BuildPlan, BuildRequest, Images, make_plan
 from dualgaf.pool.settings import PoolSettings
@@ -125,6 +130,7 @@ class DualGAFDataModule(L.LightningDataModule):
         self.build_reports: list[BuildReport] = []
         self._cases: WindowedSplits | None = None
         self._datasets: dict[str, DualGAFDataset] = {}
+        self._buffers = ImageBuffers()
         # Plain values only, so that a checkpoint loads with weights_only=True.
         self.save_hyperparameters(
             {
@@ -173,7 +179,7 @@ class DualGAFDataModule(L.LightningDataModule):
     def cases(self) -> WindowedSplits:
         """The windows, read at first use; no image is built for it."""
         if self._cases is None:
-            self._cases = read_windows(self.source, self.seed)
+            self._cases = cached_windows(self.source, self.seed, self.cache_dir)
         return self._cases
 
     @property
@@ -248,7 +254,7 @@ class DualGAFDataModule(L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: AnyBatch, dataloader_idx: int) -> Batch:
         """Float32 images, made on the device; a batch that has them passes unchanged."""
-        return to_images(batch)
+        return to_images(batch, self._buffers)
 
     def on_exception(self, exception: BaseException) -> None:
         """Give the memory back: after an exception Lightning calls no teardown."""
@@ -257,6 +263,7 @@ class DualGAFDataModule(L.LightningDataModule):
     def close(self) -> None:
         """Let go of all images; the next ``setup`` builds them anew. May be called twice."""
         self._datasets.clear()
+        self._buffers.clear()
 
     # -- build ---------------------------------------------------------------------------------
 
@@ -293,7 +300,8 @@ class DualGAFDataModule(L.LightningDataModule):
 
     def draw(self, rows: Array) -> tuple[torch.Tensor, torch.Tensor]:
         """GASF and GADF (B, C, S, S) float32 of rows of ``cases.windows``; nothing is built."""
-        return draw(torch.from_numpy(self._renderer().polar(self.cases.windows, rows)))
+        angles = self._renderer().polar(self.cases.windows, rows)
+        return draw(torch.from_numpy(angles), self._buffers)
 
     def _missing(self, stage: str | None) -> list[str]:
         wanted = list(STAGES[stage])
@@ -314,9 +322,17 @@ class DualGAFDataModule(L.LightningDataModule):
         return Renderer(recipe, self.window_size, bounds)
 
     def _plan(self, splits: list[str]) -> BuildPlan:
-        n_windows = sum(len(self.cases.rows[name]) for name in splits)
-        recipe = self._recipe(self.image_size, self.n_channels)
-        request = BuildRequest(n_windows, self.n_channels, self.window_size, recipe, self.images)
+        windows = self.cases.windows
+        request = BuildRequest(
+            n_windows=sum(len(self.cases.rows[name]) for name in splits),
+            n_channels=self.n_channels,
+            window_size=self.window_size,
+            recipe=self._recipe(self.image_size, self.n_channels),
+            images=self.images,
+            batch_size=self.batch_size,
+            input_bytes=windows.flat.nbytes + windows.starts.nbytes,
+            input_dtype=windows.flat.dtype.name,
+        )
         return make_plan(request, self.preset, self.pool, self.cache_dir)
 
     def _ensure(self, stage: str | None) -> None:
@@ -343,16 +359,20 @@ class DualGAFDataModule(L.LightningDataModule):
             )
 
     def _loader(self, split: str, shuffle: bool = False) -> DataLoader[Batch]:
-        return DataLoader(
-            self.dataset(split),
+        device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
+        dataset = self.dataset(split)
+        kind: type[DataLoader[Batch]] = DataLoader
+        if device == "cpu":
+            dataset, kind = dataset.with_images_in(self._buffers), ImageLoader
+        return kind(
+            dataset,
             batch_size=self.batch_size,
             shuffle=shuffle,
             generator=torch.Generator().manual_seed(self.seed) if shuffle else None,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            # Under a Trainer the smaller stored pixels travel, and become images on the device.
-            collate_fn=collate_images if self.trainer is None else collate,
+            pin_memory=device == "cuda",
+            collate_fn=collate,
         )
 
 

@@ -1,19 +1,25 @@
 """`DualGAFDataset`: the windows of one split, gathered a batch at a time.
 
-`__getitems__` takes a whole batch out of the store in one gather (55 000 windows a second where a
-loop over samples reaches 1 300), so a loader needs `collate` and no worker processes.
+`__getitems__` makes a whole batch at once, so a loader has nothing left to stack and needs no
+worker processes. Where the model is on the CPU the batch leaves with its float32 images, which one
+pass writes into recycled memory. Elsewhere, and out of a loader worker, it leaves as the smallest
+thing that can be shipped.
 """
 
-from typing import Any, cast
+import copy
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, to_images
+from dualgaf.data.buffers import ImageBuffers
+from dualgaf.data.on_cpu import read_rows
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.imaging.gaf import Renderer
+from dualgaf.imaging.gather import gather_series
 from dualgaf.imaging.windows import Windows
 from dualgaf.store.store import Store
 
@@ -44,6 +50,13 @@ class DualGAFDataset(Dataset[Batch]):
         self.labels = labels
         self.scaler = scaler
         self.images = images
+        self.buffers: ImageBuffers | None = None
+
+    def with_images_in(self, buffers: ImageBuffers) -> Self:
+        """The same windows, whose batches are made with float32 images in these buffers."""
+        dataset = copy.copy(self)
+        dataset.buffers = buffers
+        return dataset
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -52,26 +65,26 @@ class DualGAFDataset(Dataset[Batch]):
         """One window, decoded: gasf and gadf (C, S, S), series (C, T), label ()."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is outside {len(self)} windows")
-        return Batch(*(tensor[0] for tensor in to_images(self.__getitems__([index]))))
+        batch = to_images(self.__getitems__([index]), self.buffers or ImageBuffers())
+        return Batch(*(tensor[0] for tensor in batch))
 
-    def __getitems__(self, indices: list[int]) -> StoredBatch | PolarBatch:
-        """A whole batch, as small as it can be shipped."""
+    def __getitems__(self, indices: list[int]) -> AnyBatch:
+        """A whole batch: with images where there are buffers for them, else what they are made of.
+
+        A loader worker makes no images: they would be copied into shared memory once more.
+        """
         chosen = np.asarray(indices, dtype=np.int64)
         rows = self.rows[chosen]
-        series = torch.from_numpy(self.scaler.transform(self.windows.take(rows)))
+        mean, deviation = self.scaler.mean, self.scaler.deviation
+        series = torch.from_numpy(gather_series(self.windows, rows, mean, deviation))
         label = torch.from_numpy(self.labels[chosen])
+        buffers = self.buffers if get_worker_info() is None else None
         if isinstance(self.images, Renderer):
             angles = torch.from_numpy(self.images.polar(self.windows, rows))
-            return PolarBatch(angles, series, label)
+            polar = PolarBatch(angles, series, label)
+            return polar if buffers is None else to_images(polar, buffers)
         store, store_rows = self.images
-        return StoredBatch(torch.from_numpy(store.array[store_rows[chosen]]), series, label)
-
-
-def collate(batch: Any) -> AnyBatch:
-    """Pass on what `__getitems__` gathered: there is nothing left to stack."""
-    return cast(AnyBatch, batch)
-
-
-def collate_images(batch: Any) -> Batch:
-    """As `collate`, with float32 images: for loops without a Trainer."""
-    return to_images(batch)
+        picked = store_rows[chosen]
+        if buffers is None:
+            return StoredBatch(torch.from_numpy(store.array[picked]), series, label)
+        return Batch(*read_rows(store.array, picked, buffers), series, label)

@@ -26,8 +26,8 @@ from dualgaf.store.writer import StoreWriter
 
 TASK_S = 0.03
 """Duration of a task: handing one out takes 0.1 to 0.2 ms with processes, less with threads."""
-TASKS_A_WORKER = 4
-"""At least so many, so that the last task of one worker does not leave the others idle for long."""
+TASKS_A_WORKER = 8
+"""At least so many: a worker that waits for the last task of another loses an eighth at most."""
 SHARE_OF_MEMORY = 64
 """The tasks under way fill at most a 64th of the free memory: it is read again between tasks."""
 SAMPLE_BYTES = 8 << 20

@@ -54,6 +54,20 @@ class PoolSettings:
                 "type parallel.chunk_timeout_s=60"
             )
 
+    @property
+    def chunk_rows(self) -> int:
+        """``chunk_size`` as a number.
+
+        Raises:
+            ConfigError: it is ``auto`` still; the settings of a plan have a number.
+        """
+        if self.chunk_size == "auto":
+            raise ConfigError(
+                "parallel.chunk_size=auto is measured by dualgaf.plan.make_plan; use the settings "
+                "of its plan, or type parallel.chunk_size=100"
+            )
+        return self.chunk_size
+
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
         """Settings from a mapping with some of the field names.

@@ -1,0 +1,130 @@
+"""Write docs/performance.md: `python benchmarks/report.py`.
+
+It comes from the committed `benchmarks/results` and from nowhere else: a test compares the page
+with what this file makes of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dualgaf.bench import BenchSize, Result
+from dualgaf.bench.results import Row, cell, machine_lines
+from dualgaf.bench.suites import SUITES
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "performance.md"
+
+SHARED = "processes, shared memory"
+WARM = "processes (warm), shared memory"
+PRIVATE = "threads, private memory"
+NEAR = 1 / 1.10  # within 10 %
+AUTO = "best fixed time / auto time"
+
+# What was to be reached: in words, suite, ratio of that suite, least value.
+REACH = (
+    ("shared memory, warm processes: times the earlier system", "build", f"{WARM}, x earlier", 50),
+    ("private memory, threads: times the earlier system", "build", f"{PRIVATE}, x earlier", 150),
+    ("shared memory, warm processes: times plain pyts", "build", f"{WARM}, x pyts", 50),
+    ("private memory, threads: times plain pyts", "build", f"{PRIVATE}, x pyts", 80),
+    ("shared memory, filled by write(): of memset", "build", f"{WARM}, of memset", 1.5),
+    ("new process: times the warm earlier system", "cold", f"new process: {SHARED}, x earlier", 15),
+    ("dual images, of the peak of memory", "memory", f"dual: {SHARED}, images / peak", NEAR),
+    ("packed images, of the peak of memory", "memory", f"packed: {SHARED}, images / peak", NEAR),
+    (
+        "peak of the earlier system, in sizes of the images",
+        "memory",
+        f"dual: {SHARED}, earlier peak / images",
+        10,
+    ),
+    ("shared memory: auto, of the best fixed setting", "sweep", f"shared: {AUTO}", NEAR),
+    ("private memory: auto, of the best fixed setting", "sweep", f"private: {AUTO}", NEAR),
+)
+
+HEAD = """# Performance
+
+Made by `python benchmarks/report.py` from `benchmarks/results/*.json`; no number here is typed by
+hand. All sides of a table ran in turn in one process, repeat after repeat, after private memory as
+large as theirs was touched and freed; the first repeat is not counted, medians are shown. GB are
+10^9 bytes of images. Read ratios, not seconds: they carry over to other machines.
+
+*Earlier system* is a baseline in `src/dualgaf/bench/baselines.py`, written from the guide of the
+earlier training script. *Plain pyts* draws a tenth of the windows in blocks in one process. *Of
+memset* is the speed of the whole build over that of a bare `memset` into fresh memory of the same
+kind by as many workers.
+"""
+
+
+def page(results: Mapping[str, Result]) -> str:
+    """The text of docs/performance.md."""
+    reached = [_reach_row(results, *goal) for goal in REACH if goal[1] in results]
+    parts = [HEAD]
+    if reached:
+        parts.append(f"## What was to be reached\n\n{markdown_table(reached)}\n")
+    parts += [_section(result) for result in results.values()]
+    return "\n".join(parts)
+
+
+def _reach_row(
+    results: Mapping[str, Result], what: str, suite: str, ratio: str, least: float
+) -> Row:
+    measured = results[suite].reading.ratios.get(ratio)
+    verdict = "not measured" if measured is None else "yes" if measured >= least else "no"
+    return {"what": what, "reach": f">= {cell(least)}", "measured": measured, "reached": verdict}
+
+
+def _section(result: Result) -> str:
+    about = SUITES[result.suite].__doc__ or ""
+    lines = [
+        f"## {result.suite}",
+        "",
+        about.splitlines()[0],
+        "",
+        "```text",
+        f"$ {command(result)}",
+        f"{result.date}",
+        machine_lines(result.machine),
+        "```",
+        "",
+        f"{BenchSize(**result.size)}.",
+        "",
+        markdown_table(result.reading.rows),
+        "",
+        *(f"- {note}" for note in result.reading.notes),
+    ]
+    if (RESULTS / f"{result.suite}.png").exists():
+        lines += ["", f"![{result.suite}](../benchmarks/results/{result.suite}.png)"]
+    return "\n".join(lines) + "\n"
+
+
+def command(result: Result) -> str:
+    """What was typed: the options that differ from the defaults."""
+    defaults = BenchSize()
+    options = [
+        f" --{name.replace('_', '-')} {value}"
+        for name, value in result.size.items()
+        if value != getattr(defaults, name)
+    ]
+    return f"python -m dualgaf bench {result.suite}{''.join(options)}"
+
+
+def markdown_table(rows: Sequence[Row]) -> str:
+    """The rows as a table of Markdown, text left and numbers right."""
+    columns = list(rows[0])
+    numbers = [any(isinstance(row[column], float | int) for row in rows) for column in columns]
+    lines = [
+        columns,
+        ["---:" if is_number else "---" for is_number in numbers],
+        *([cell(row[column]) for column in columns] for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def load_results() -> dict[str, Result]:
+    """The committed results, in the order of the suites."""
+    paths = {suite: RESULTS / f"{suite}.json" for suite in SUITES}
+    return {suite: Result.load(path) for suite, path in paths.items() if path.exists()}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(load_results()))

@@ -1,0 +1,123 @@
+"""A result: rows to print, ratios to guard, and the machine that they were measured on.
+
+Seconds say little without the machine, so it is kept beside them; ratios of sides that ran in turn
+in one process carry over to other machines of the kind, so they are what is guarded.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Self
+
+from dualgaf.bench.runner import BenchSize, Reading
+from dualgaf.machine import Machine, format_bytes
+
+Row = Mapping[str, Any]
+
+PACKAGES = ("dualgaf", "numpy", "numba", "torch", "pyts")
+
+
+def machine() -> dict[str, Any]:
+    """This machine, its settings and the versions of what takes part, as plain values."""
+    return {**asdict(Machine.read()), "versions": {name: _version(name) for name in PACKAGES}}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one suite measured."""
+
+    suite: str
+    """Name of the suite."""
+    size: Mapping[str, Any]
+    """The fields of `BenchSize`."""
+    reading: Reading
+    """Rows, ratios and notes."""
+    seconds: Mapping[str, Sequence[float]]
+    """All times by side; the first one of each is not counted."""
+    machine: Mapping[str, Any] = field(default_factory=machine)
+    """Machine, settings and versions."""
+    date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="minutes"))
+    """When, in UTC."""
+
+    def __str__(self) -> str:
+        about = (machine_lines(self.machine), str(BenchSize(**self.size)))
+        return "\n\n".join([*about, text_table(self.reading.rows), "\n".join(self.reading.notes)])
+
+    def save(self, path: Path) -> None:
+        """Write JSON, and beside it the plot where the suite has one."""
+        from dualgaf.bench.plots import draw
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        figure = draw(self)
+        if figure is not None:
+            figure.savefig(path.with_suffix(".png"), dpi=90)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The inverse of `save`."""
+        fields = json.loads(path.read_text())
+        return cls(**{**fields, "reading": Reading(**fields["reading"])})
+
+
+def machine_lines(told: Mapping[str, Any]) -> str:
+    """What `machine` told, for people.
+
+    Example:
+        >>> print(machine_lines(machine()).splitlines()[0].split()[0])
+        CPUs
+    """
+    versions = ", ".join(f"{name} {number}" for name, number in told["versions"].items() if number)
+    rows = {
+        "CPUs": f"{told['cpus']} for this process, {told['cpus_present']} in the machine",
+        "memory": f"{format_bytes(told['memory_total'])}, {format_bytes(told['headroom']['bytes'])}"
+        f" may be taken ({told['headroom']['limited_by']})",
+        "huge pages": f"private {told['thp']}, shared {told['shmem_thp']}",
+        "versions": f"Linux {told['kernel']}, Python {told['python']}, {versions}",
+    }
+    return "\n".join(f"{name:11} {value}" for name, value in rows.items())
+
+
+def text_table(rows: Sequence[Row]) -> str:
+    """The rows as aligned text.
+
+    Example:
+        >>> print(text_table([{"side": "a", "seconds": 1.5}, {"side": "bc", "seconds": None}]))
+        side  seconds
+        a         1.5
+        bc          -
+    """
+    lines = [list(rows[0]), *([cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    first = [widths[0], *(-width for width in widths[1:])]
+    return "\n".join(
+        "  ".join(
+            text.ljust(width) if width > 0 else text.rjust(-width)
+            for text, width in zip(line, first, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def cell(value: Any) -> str:
+    """A value as the tables show it: numbers with three or four digits, nothing as a dash.
+
+    Example:
+        >>> [cell(value) for value in (0.012345, 51234.5, 12, "auto", None)]
+        ['0.01235', '51234', '12', 'auto', '-']
+    """
+    if value is None:
+        return "-"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"

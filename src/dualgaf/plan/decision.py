@@ -1,0 +1,182 @@
+"""`make_plan`: the decisions; `BuildPlan`: their result, and how it is printed."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dualgaf.errors import BudgetError, ConfigError
+from dualgaf.hardware import Budget, HardwarePreset, MemoryLeft
+from dualgaf.machine import format_bytes
+from dualgaf.plan.request import BuildRequest
+from dualgaf.plan.rungs import IsBuilt, Rung, first_with_room, more_room, reasons_of
+from dualgaf.pool.pace import Drawing, auto_chunk_rows, measure_pace
+from dualgaf.pool.settings import PoolSettings
+
+_PLACES = {
+    "memfd": "shared memory (memfd)",
+    "file": "an anonymous disk file",
+    "private": "private memory of this process",
+    "cache": "the cache",
+    "none": "none: the images are drawn per batch on the device",
+}
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """The decisions; ``print(plan)`` shows them with their reasons."""
+
+    request: BuildRequest
+    """What is built; its recipe has the layout that was decided for."""
+    settings: PoolSettings
+    """What the user asked of the pool, ``chunk_size=auto`` replaced by what was measured."""
+    budget: Budget
+    """What of the preset's memory is there for the images."""
+    place: str
+    """``memfd``, ``private``, ``file``, ``cache`` or ``none``."""
+    backend: str
+    """``process``, ``thread``, ``serial`` or ``none``."""
+    workers: int
+    """Pool workers; 0 where nothing is built."""
+    chunk_rows: int
+    """Windows filled by one task; 0 where nothing is built."""
+    reasons: tuple[str, ...]
+    """Why it was decided so, a sentence each."""
+    cache_dir: Path | None = None
+    """Folder of the cache, where the place is ``cache``."""
+
+    @property
+    def budget_bytes(self) -> int:
+        """What the images may take in memory."""
+        return self.budget.images_bytes
+
+    def __str__(self) -> str:
+        request, recipe = self.request, self.request.recipe
+        size = recipe.image_size
+        lines = [
+            "build plan",
+            f"  images   {request.n_windows} windows of {request.window_size} steps, "
+            f"{request.n_channels} channels -> GASF and GADF of {size} x {size}, "
+            f"{recipe.storage} {recipe.layout}, scaling={recipe.scaling}",
+            f"  store    {_where(self)}",
+            f"  budget   {self.budget}".replace("\n", f"\n{'':11}"),
+        ]
+        if self.place != "none":
+            chunks = -(-request.n_windows // self.chunk_rows)
+            lines.append(
+                f"  workers  {self.workers} ({self.backend}), chunk_size={self.settings.chunk_size}"
+                f" -> {chunks} chunk{'s' if chunks > 1 else ''}"
+            )
+        return "\n".join([*lines, *(f"  why      {reason}" for reason in self.reasons)])
+
+
+def _where(plan: BuildPlan) -> str:
+    if plan.place == "none":
+        return _PLACES["none"]
+    return f"{format_bytes(plan.request.store_bytes)} in {_PLACES[plan.place]}"
+
+
+def make_plan(
+    request: BuildRequest,
+    preset: HardwarePreset,
+    settings: PoolSettings,
+    cache_dir: Path | None = None,
+    is_built: IsBuilt = lambda recipe: False,
+) -> BuildPlan:
+    """Decide where and how to build.
+
+    Args:
+        request: what is to be built.
+        preset: whose budget it is.
+        settings: what the user asked of the pool.
+        cache_dir: where stores are kept for later runs; None keeps none.
+        is_built: whether a store of this recipe is there already, alive in this process or in the
+            cache; it is shared, and needs no room. Asked only where there is none.
+
+    Raises:
+        BudgetError: the preset leaves not even room for one batch, so no rung can work.
+        ConfigError: processes are asked to fill private memory, which they cannot reach.
+
+    Example:
+        >>> from dualgaf.imaging.recipe import ImagingRecipe
+        >>> request = BuildRequest(100, 3, 48, ImagingRecipe(48))
+        >>> settings = PoolSettings(n_jobs=1, chunk_size=50)
+        >>> plan = make_plan(request, HardwarePreset.named("8gb"), settings)
+        >>> plan.place, plan.workers, plan.request.store_bytes
+        ('memfd', 1, 1382400)
+    """
+    left = preset.memory_left()
+    _check_batch(request, left)
+    reasons = []
+    if left.is_short:
+        reasons.append(
+            f"the machine leaves {format_bytes(left.headroom_bytes)} ({left.limited_by}), less "
+            f"than hardware={preset.name} allows"
+        )
+    rung, refusals = first_with_room(request, settings, left, cache_dir, is_built)
+    reasons.extend([*refusals, *reasons_of(rung, request), *rung.crew.reasons])
+    if rung.budget.is_short_of_training:
+        reasons.append(
+            f"training in batches of {request.batch_size} windows takes about "
+            f"{format_bytes(request.training_bytes)} on a CPU (measured with DualGAFNet), more "
+            "than there is; type a smaller batch_size"
+        )
+    if rung.place == "private" and rung.crew.processes:
+        raise ConfigError(
+            "parallel.backend=process cannot fill private memory (parallel.shm=false); type "
+            "parallel.shm=true or parallel.backend=thread"
+        )
+    settings, chunk_rows, why = _with_chunks(rung, settings)
+    return BuildPlan(
+        request=rung.request,
+        settings=settings,
+        budget=rung.budget,
+        place=rung.place,
+        backend=rung.crew.backend,
+        workers=rung.crew.workers,
+        chunk_rows=chunk_rows,
+        reasons=(*reasons, *why),
+        cache_dir=cache_dir if rung.place == "cache" else None,
+    )
+
+
+def _check_batch(request: BuildRequest, left: MemoryLeft) -> None:
+    """Even drawing on the device needs a batch of images."""
+    batch = replace(request, batch_size=max(1, request.batch_size))
+    if left.bytes >= batch.batch_bytes:
+        return
+    more = more_room(request, left.preset)
+    raise BudgetError(
+        f"hardware={left.preset.name} leaves {format_bytes(left.bytes)} ({left}), and even "
+        f"images=on_device needs {format_bytes(batch.batch_bytes)} for a batch of "
+        f"{batch.batch_size} windows; type {more}, a smaller batch_size"
+    )
+
+
+def _with_chunks(rung: Rung, settings: PoolSettings) -> tuple[PoolSettings, int, list[str]]:
+    """The settings with a number as chunk size, windows a task, and how they were found."""
+    request = rung.request
+    if rung.place == "none":
+        return settings, 0, []
+    if settings.chunk_size != "auto":
+        return settings, min(settings.chunk_size, request.n_windows), []
+    window_s = measure_pace(
+        Drawing(
+            request.recipe,
+            request.n_channels,
+            request.window_size,
+            request.input_dtype,
+            read_only=rung.crew.processes > 0,
+            private=rung.place == "private",
+        )
+    )
+    rows = auto_chunk_rows(
+        window_s,
+        request.n_windows,
+        rung.crew.workers,
+        request.recipe.row_bytes(request.n_channels),
+        rung.budget.left.bytes,
+    )
+    why = (
+        f"chunk_size=auto: {rows} window{'s' if rows > 1 else ''}, a task of about "
+        f"{rows * window_s * 1000:.3g} ms ({window_s * 1000:.2g} ms a window, measured now)"
+    )
+    return replace(settings, chunk_size=rows), rows, [why]

@@ -1,0 +1,192 @@
+"""A preset is a promise: real builds and trainings in little memory, measured from outside.
+
+Each run is a program of its own: it builds and trains one epoch under a preset. Its whole process
+tree is sampled from here: what each process takes (PSS, pages that several share counted in parts),
+and shared memory that is held open and not mapped. Where this machine lets us make a memory cgroup,
+the same runs go through in one of that size, where too much is the death of the run.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dualgaf.machine import parse_bytes
+
+LIMIT = "1200MiB"
+FITS_PACKED = 222
+"""Windows of 12 channels and 192 steps, float32, of which 178 are built: 601 MiB, packed 300."""
+FITS_NOWHERE = 300
+"""240 are built: 810 MiB, packed 405."""
+
+PROGRAM = """
+import json, os, sys, warnings
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+import lightning as L
+import dualgaf
+from dualgaf.hardware import HardwarePreset
+
+memory, n_windows, images = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+warnings.simplefilter("ignore")
+source = dualgaf.SimulatedSource(n_windows=n_windows, window_size=192)
+dm = dualgaf.DualGAFDataModule(
+    source, batch_size=8, storage="float32", images=images, hardware=HardwarePreset("small", memory)
+)
+plan = dm.plan("fit")
+told = {"place": plan.place, "layout": plan.request.recipe.layout, "backend": plan.backend}
+model = dualgaf.DualGAFClassifier(dualgaf.DualGAFNet(dm.n_channels, dm.num_classes))
+quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+trainer = L.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **quiet)
+trainer.fit(model, datamodule=dm)
+assert trainer.global_step > 10
+print("told", json.dumps({**told, "plan": str(plan)}))
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a program went."""
+
+    status: int
+    output: str
+    peak_bytes: int
+
+    @property
+    def told(self) -> dict[str, object]:
+        """What it printed at its end."""
+        (line,) = re.findall(r"^told (.*)$", self.output, re.MULTILINE)
+        return dict(json.loads(line))
+
+    @property
+    def decided(self) -> tuple[object, ...]:
+        """Place, layout and backend of the plan."""
+        return self.told["place"], self.told["layout"], self.told["backend"]
+
+
+def run(folder: Path, memory: str, n_windows: int, images: str, cgroup: Path | None = None) -> Run:
+    """Run the program, in a cgroup where one is given, and watch its memory."""
+    command = [sys.executable, "-c", PROGRAM, memory, str(n_windows), images]
+    if cgroup is not None:
+        enter = f'echo $$ > {cgroup}/cgroup.procs && exec "$@"'
+        command = ["sh", "-c", enter, "sh", *command]
+    output, peak = folder / "output", 0
+    with output.open("w") as file:
+        child = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            while child.poll() is None:
+                peak = max(peak, memory_of_tree(child.pid))
+                time.sleep(0.02)
+        finally:
+            child.kill()
+            child.wait()
+    return Run(child.returncode, output.read_text(), peak)
+
+
+def memory_of_tree(pid: int) -> int:
+    """Bytes that a process and its descendants take, each page counted once."""
+    private = shared = 0
+    memfds: dict[int, int] = {}
+    with contextlib.suppress(psutil.Error):
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+                pss = {
+                    kind: int(size) << 10
+                    for kind, size in re.findall(
+                        r"^(Pss|Pss_Shmem):\s+(\d+) kB", text, re.MULTILINE
+                    )
+                }
+                private += pss["Pss"] - pss["Pss_Shmem"]
+                shared += pss["Pss_Shmem"]
+                for path in Path(f"/proc/{process.pid}/fd").iterdir():
+                    if str(path.readlink()).startswith("/memfd:"):
+                        memfds[path.stat().st_ino] = path.stat().st_blocks * 512
+    return private + max(shared, sum(memfds.values()))
+
+
+@pytest.mark.parametrize(
+    ("n_windows", "images", "expected"),
+    [
+        (FITS_PACKED, "precompute", ("memfd", "packed", "process")),
+        (FITS_NOWHERE, "auto", ("none", "dual", "none")),
+    ],
+)
+def test_the_peak_stays_inside_the_preset(n_windows, images, expected, tmp_path):
+    done = run(tmp_path, LIMIT, n_windows, images)
+    assert done.status == 0, done.output
+    assert done.decided == expected, done.told["plan"]
+    # The floor shows that the watch worked: torch, numba and a store take more than this.
+    floor = parse_bytes("400MiB" if expected[0] == "none" else "700MiB")
+    assert floor < done.peak_bytes <= parse_bytes(LIMIT), done.told["plan"]
+
+
+@pytest.mark.parametrize(
+    ("memory", "n_windows", "images", "expected"),
+    [
+        ("auto", FITS_PACKED, "precompute", ("memfd", "packed", "process")),
+        (LIMIT, FITS_NOWHERE, "precompute", ("file", "packed", "process")),
+    ],
+)
+def test_a_cgroup_of_the_size_of_the_preset_kills_nothing(
+    memory, n_windows, images, expected, tmp_path, cgroup
+):
+    done = run(tmp_path, memory, n_windows, images, cgroup)
+    assert done.status == 0, done.output
+    assert done.decided == expected, done.told["plan"]
+    assert kills(cgroup) == 0
+    if memory == "auto":
+        assert f"free (cgroup {cgroup.relative_to('/')})" in done.told["plan"]
+
+
+def test_a_cgroup_kills_what_takes_more(cgroup):
+    """The test above can fail."""
+    command = f"echo $$ > {cgroup}/cgroup.procs && exec {sys.executable} -c 'bytearray(3 << 30)'"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == -signal.SIGKILL
+    assert kills(cgroup) == 1
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A memory cgroup of `LIMIT` without swap; skipped where none can be made."""
+    limit = str(parse_bytes(LIMIT))
+    own = Path("/proc/self/cgroup").read_text()
+    first = re.search(r"^\d+:memory:(.*)$", own, re.MULTILINE)
+    # In v2 a group that holds processes can have no children, so it is made below the root.
+    base = Path(f"/sys/fs/cgroup/memory{first[1]}" if first else "/sys/fs/cgroup")
+    files = {"memory.limit_in_bytes": limit, "memory.memsw.limit_in_bytes": limit}
+    if not first:
+        files = {"memory.max": limit, "memory.swap.max": "0"}
+    folder = base / f"dualgaf-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no memory cgroup can be made here: {error}")
+    try:
+        for name, value in files.items():
+            path = folder / name
+            if name == "memory.limit_in_bytes" or name == "memory.max" or path.exists():
+                path.write_text(value)
+        yield folder
+    except OSError as error:
+        pytest.skip(f"the memory cgroup takes no limit: {error}")
+    finally:
+        folder.rmdir()
+
+
+def kills(cgroup: Path) -> int:
+    """Processes that the kernel has ended for want of memory."""
+    for name in ("memory.events", "memory.oom_control"):
+        with contextlib.suppress(OSError):
+            found = re.search(r"^oom_kill (\d+)", (cgroup / name).read_text(), re.MULTILINE)
+            return int(found[1]) if found else 0
+    raise AssertionError("neither cgroup v1 nor v2")
