@@ -4,11 +4,13 @@ It comes from the committed `benchmarks/results` and from nowhere else: a test c
 with what this file makes of them.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dualgaf.bench import BenchSize, Result
 from dualgaf.bench.results import Row, cell, machine_lines
+from dualgaf.bench.runner import Reading
 from dualgaf.bench.suites import SUITES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,7 +41,30 @@ REACH = (
     ),
     ("shared memory: auto, of the best fixed setting", "sweep", f"shared: {AUTO}", NEAR),
     ("private memory: auto, of the best fixed setting", "sweep", f"private: {AUTO}", NEAR),
+    (
+        "loader, precomputed: times the earlier one",
+        "loading",
+        "dualgaf, precomputed, x earlier",
+        10,
+    ),
+    ("loader, on_device: times the earlier one", "loading", "dualgaf, on_device, x earlier", 10),
+    (
+        "on_device, of one pass over the store",
+        "loading",
+        "on_device, x one pass over the store",
+        1 / 1.5,
+    ),
+    (
+        "training step on the CPU, of its data side",
+        "loading",
+        "training step, precomputed, step / data side",
+        20,
+    ),
 )
+SCRIPTS = {
+    "loading": "Batches of float32, ready for a step, and their share of a training step.",
+    "crossover": "Precompute or draw per batch: the epoch from which on a build pays for itself.",
+}
 
 HEAD = """# Performance
 
@@ -74,11 +99,13 @@ def _reach_row(
 
 
 def _section(result: Result) -> str:
-    about = SUITES[result.suite].__doc__ or ""
+    name, size = result.suite, result.size
+    about = SCRIPTS.get(name) or str(SUITES[name].__doc__).splitlines()[0]
+    job = f"{BenchSize(**size)}" if "n_windows" in size else f"Stores of {size['memory']}"
     lines = [
-        f"## {result.suite}",
+        f"## {name}",
         "",
-        about.splitlines()[0],
+        about,
         "",
         "```text",
         f"$ {command(result)}",
@@ -86,14 +113,14 @@ def _section(result: Result) -> str:
         machine_lines(result.machine),
         "```",
         "",
-        f"{BenchSize(**result.size)}.",
+        f"{job}.",
         "",
         markdown_table(result.reading.rows),
         "",
         *(f"- {note}" for note in result.reading.notes),
     ]
-    if (RESULTS / f"{result.suite}.png").exists():
-        lines += ["", f"![{result.suite}](../benchmarks/results/{result.suite}.png)"]
+    if (RESULTS / f"{name}.png").exists():
+        lines += ["", f"![{name}](../benchmarks/results/{name}.png)"]
     return "\n".join(lines) + "\n"
 
 
@@ -105,7 +132,9 @@ def command(result: Result) -> str:
         for name, value in result.size.items()
         if value != getattr(defaults, name)
     ]
-    return f"python -m dualgaf bench {result.suite}{''.join(options)}"
+    suite = result.suite
+    start = f"benchmarks/{suite}.py" if suite in SCRIPTS else f"-m dualgaf bench {suite}"
+    return f"python {start}{''.join(options)}"
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
@@ -121,9 +150,24 @@ def markdown_table(rows: Sequence[Row]) -> str:
 
 
 def load_results() -> dict[str, Result]:
-    """The committed results, in the order of the suites."""
-    paths = {suite: RESULTS / f"{suite}.json" for suite in SUITES}
-    return {suite: Result.load(path) for suite, path in paths.items() if path.exists()}
+    """The committed results, in the order of the page."""
+    paths = {suite: RESULTS / f"{suite}.json" for suite in (*SUITES, *SCRIPTS)}
+    load = {"crossover": _load_crossover}
+    return {
+        suite: load.get(suite, Result.load)(path) for suite, path in paths.items() if path.exists()
+    }
+
+
+def _load_crossover(path: Path) -> Result:
+    told = json.loads(path.read_text())
+    return Result(
+        suite="crossover",
+        size={"memory": told["memory"], "repeats": told["repeats"]},
+        reading=Reading(told["rows"], {}, ["microseconds a window"]),
+        seconds=told["seconds"],
+        machine=told["machine"],
+        date=told["date"],
+    )
 
 
 if __name__ == "__main__":

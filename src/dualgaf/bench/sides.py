@@ -108,6 +108,9 @@ def our_side(name: str, job: Job, settings: PoolSettings, pools: WarmPools | Non
         job: what is drawn.
         settings: by whom, and into which memory.
         pools: warm workers; None where a build starts its own.
+
+    Raises:
+        BudgetError: the machine leaves too little memory for it.
     """
     job.plan(settings)  # what cannot be is told before anything runs
     memory = "shared" if settings.shm else "private"
@@ -118,6 +121,11 @@ def our_side(name: str, job: Job, settings: PoolSettings, pools: WarmPools | Non
         pool = pools.of(plan.workers) if pools else None
         store, report = build_store(job.windows, plan, pool=pool)
         try:
+            if (report.backend, report.backing) != (plan.backend, plan.place):
+                raise DualGAFError(
+                    f"{name}: {plan.backend} into {plan.place} was planned, it became "
+                    f"{report.backend} into {report.backing}, so its time says nothing"
+                )
             yield {"peak_bytes": report.peak_bytes}
         finally:
             store.close()
