@@ -55,6 +55,7 @@ def test_the_machine_may_leave_less_than_the_promise(machine):
 def test_auto_takes_what_is_free_and_what_is_in_use_is_no_longer_free(machine):
     machine(6 * GIB, used=3 * GIB, limited_by="cgroup x")
     left = HardwarePreset.named("auto").memory_left()
+    assert left.used_bytes == 0
     assert (left.bytes, left.is_short) == (6 * GIB, False)
     assert str(left) == "6.00 GiB free (cgroup x)"
     machine(2 * GIB)

@@ -39,7 +39,7 @@ def machine(monkeypatch):
         monkeypatch.setattr(rungs, "is_in_memory", lambda folder: folder in in_memory)
 
     monkeypatch.setattr(crew, "cpu_count", lambda: 8)
-    monkeypatch.setattr(rungs, "_disk_folder", lambda: Path("/disk"))
+    monkeypatch.setattr(rungs, "disk_folder", lambda: Path("/disk"))
     have()
     return have
 
@@ -367,12 +367,11 @@ def test_a_batch_that_does_not_fit_is_refused(machine, images):
     assert isinstance(caught.value, MemoryError)
 
 
-def test_without_a_training_one_window_must_fit(machine):
-    machine(used=64 * MIB - 2 * 4 * 64 * 64 * 4)
+def test_after_a_training_nothing_is_refused(machine):
+    machine(used=70 * MIB)
     assert plan_of(images="on_device").place == "none"
-    machine(used=64 * MIB)
-    with pytest.raises(BudgetError, match="for a batch of 1 windows"):
-        plan_of(images="on_device")
+    assert plan_of(images="auto").place == "none"
+    assert plan_of().place == "file"
 
 
 # -- who, and in what portions -------------------------------------------------------------------
@@ -474,6 +473,17 @@ def test_what_is_measured_is_what_will_be_drawn(paces, settings, read_only, priv
 def test_packed_images_are_measured_as_packed(paces):
     plan_of(FITS_DUAL + 1, chunk_size="auto")
     assert [drawing.recipe.layout for drawing in paces] == ["packed"]
+
+
+def test_nothing_is_measured_where_the_images_are_there(paces):
+    settings = PoolSettings()
+    plan = make_plan(request(), LARGE, settings, is_built=lambda recipe: recipe == RECIPE)
+    assert (plan.settings.chunk_size, plan.chunk_rows) == (100, 100)
+    assert plan.reasons[-1] == (
+        "chunk_size=auto: 100 windows, not measured: the images are there already"
+    )
+    assert make_plan(request(7), LARGE, settings, is_built=lambda recipe: True).chunk_rows == 7
+    assert paces == []
 
 
 def test_nothing_is_measured_where_nothing_is_built(paces):

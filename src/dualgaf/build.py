@@ -159,6 +159,6 @@ def _report(plan: BuildPlan, store: Store, **measured: Any) -> BuildReport:
         windows=store.layout.n_rows,
         bytes=store.nbytes,
         backing=store.backing,
-        chunk_size=plan.settings.chunk_size,
+        chunk_size=plan.settings.chunk_rows,
         **{**planned, **measured},
     )

@@ -58,10 +58,10 @@ class HardwarePreset:
 
     def memory_left(self) -> "MemoryLeft":
         """What this process and its descendants may still take, read now."""
-        headroom, used = memory_headroom(), memory_used()
-        if self.memory == "auto":
-            return MemoryLeft(self, used, None, headroom.bytes, headroom.limited_by)
-        return MemoryLeft(self, used, parse_bytes(self.memory), headroom.bytes, headroom.limited_by)
+        headroom, used, memory = memory_headroom(), 0, None
+        if self.memory != "auto":  # what is in use is not free, so auto need not ask
+            used, memory = memory_used(), parse_bytes(self.memory)
+        return MemoryLeft(self, used, memory, headroom.bytes, headroom.limited_by)
 
     @classmethod
     def named(cls, name: str) -> Self:
@@ -92,7 +92,7 @@ class MemoryLeft:
     preset: HardwarePreset
     """Whose promise it is."""
     used_bytes: int
-    """What the process tree takes already."""
+    """What the process tree takes already; not read for ``auto``, whose memory is what is free."""
     memory_bytes: int | None
     """What the preset allows in all; None for ``auto``."""
     headroom_bytes: int

@@ -18,10 +18,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+import dualgaf
+from dualgaf import hardware
+from dualgaf.errors import BudgetError
+from dualgaf.hardware import HardwarePreset
+from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.machine import parse_bytes
+from dualgaf.plan import BuildRequest
 
 LIMIT = "1200MiB"
 FITS_PACKED = 222
@@ -112,6 +119,41 @@ def memory_of_tree(pid: int) -> int:
                     if str(path.readlink()).startswith("/memfd:"):
                         memfds[path.stat().st_ino] = path.stat().st_blocks * 512
     return private + max(shared, sum(memfds.values()))
+
+
+def test_a_step_down_the_ladder_changes_no_image(monkeypatch):
+    monkeypatch.setattr(hardware, "memory_used", lambda: 0)
+    x = np.random.default_rng(0).normal(size=(40, 3, 96))
+    wished = BuildRequest(40, 3, 96, ImagingRecipe(96), batch_size=8)
+    memory = wished.training_bytes + wished.store_bytes * 3 // 4
+    images = []
+    for preset in (HardwarePreset("small", str(memory)), "8gb"):
+        dm = dualgaf.DualGAFDataModule.from_arrays(
+            (x, np.arange(40) % 2), batch_size=8, hardware=preset
+        )
+        dm.setup("fit")
+        assert dm.stores[0].layout.row_shape == ((2, 3, 96, 96) if preset == "8gb" else (3, 96, 96))
+        batches = [
+            (gasf.numpy().copy(), gadf.numpy().copy()) for gasf, gadf, *_ in dm.train_dataloader()
+        ]
+        images.append([np.stack(batch) for batch in batches])
+        dm.close()
+    np.testing.assert_array_equal(*images)
+
+
+def test_a_later_stage_of_a_run_that_took_too_much_goes_on(monkeypatch):
+    x, y = np.random.default_rng(0).normal(size=(8, 3, 24)), [0, 1] * 4
+    preset = HardwarePreset("small", "1GiB")
+    dm = dualgaf.DualGAFDataModule.from_arrays((x, y), test=(x, y), hardware=preset)
+    monkeypatch.setattr(hardware, "memory_used", lambda: 2 << 30)
+    with pytest.raises(BudgetError, match="even images=on_device needs"):
+        dm.setup("fit")
+    monkeypatch.setattr(hardware, "memory_used", lambda: 1 << 20)
+    dm.setup("fit")
+    monkeypatch.setattr(hardware, "memory_used", lambda: 2 << 30)
+    dm.setup("test")
+    assert len(dm.dataset("test")) == 8
+    dm.close()
 
 
 @pytest.mark.parametrize(

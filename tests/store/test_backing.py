@@ -137,9 +137,9 @@ def test_a_file_in_memory_is_weighed_as_memory(monkeypatch, tmp_path):
 
 def test_files_go_to_a_disk_where_the_temporary_folder_is_memory(monkeypatch):
     monkeypatch.setattr(backing, "is_in_memory", lambda folder: True)
-    assert backing._disk_folder() == Path("/var/tmp")
+    assert backing.disk_folder() == Path("/var/tmp")
     monkeypatch.setattr(backing, "is_in_memory", lambda folder: False)
-    assert backing._disk_folder() == Path(tempfile.gettempdir())
+    assert backing.disk_folder() == Path(tempfile.gettempdir())
 
 
 FULL_DISK = """

@@ -329,7 +329,8 @@ class DualGAFDataModule(L.LightningDataModule):
             window_size=self.window_size,
             recipe=self._recipe(self.image_size, self.n_channels),
             images=self.images,
-            batch_size=self.batch_size,
+            # In a later stage what the training takes is in use already.
+            batch_size=0 if self._datasets else self.batch_size,
             input_bytes=windows.flat.nbytes + windows.starts.nbytes,
             input_dtype=windows.flat.dtype.name,
         )

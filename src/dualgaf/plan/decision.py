@@ -11,6 +11,10 @@ from dualgaf.plan.rungs import IsBuilt, Rung, first_with_room, more_room, reason
 from dualgaf.pool.pace import Drawing, auto_chunk_rows, measure_pace
 from dualgaf.pool.settings import PoolSettings
 
+UNMEASURED_CHUNK = 100
+"""Windows a task of ``chunk_size=auto`` where the images are there already. It counts only if they
+turn out to be damaged."""
+
 _PLACES = {
     "memfd": "shared memory (memfd)",
     "file": "an anonymous disk file",
@@ -89,10 +93,11 @@ def make_plan(
         settings: what the user asked of the pool.
         cache_dir: where stores are kept for later runs; None keeps none.
         is_built: whether a store of this recipe is there already, alive in this process or in the
-            cache; it is shared, and needs no room. Asked only where there is none.
+            cache: it is shared, so it needs no room, and nothing is measured for it.
 
     Raises:
-        BudgetError: the preset leaves not even room for one batch, so no rung can work.
+        BudgetError: the preset leaves not even room for one batch of images, so drawing them on
+            the device cannot work either.
         ConfigError: processes are asked to fill private memory, which they cannot reach.
 
     Example:
@@ -124,7 +129,7 @@ def make_plan(
             "parallel.backend=process cannot fill private memory (parallel.shm=false); type "
             "parallel.shm=true or parallel.backend=thread"
         )
-    settings, chunk_rows, why = _with_chunks(rung, settings)
+    settings, chunk_rows, why = _with_chunks(rung, settings, is_built)
     return BuildPlan(
         request=rung.request,
         settings=settings,
@@ -140,24 +145,30 @@ def make_plan(
 
 def _check_batch(request: BuildRequest, left: MemoryLeft) -> None:
     """Even drawing on the device needs a batch of images."""
-    batch = replace(request, batch_size=max(1, request.batch_size))
-    if left.bytes >= batch.batch_bytes:
+    if left.bytes >= request.batch_bytes:
         return
     more = more_room(request, left.preset)
     raise BudgetError(
         f"hardware={left.preset.name} leaves {format_bytes(left.bytes)} ({left}), and even "
-        f"images=on_device needs {format_bytes(batch.batch_bytes)} for a batch of "
-        f"{batch.batch_size} windows; type {more}, a smaller batch_size"
+        f"images=on_device needs {format_bytes(request.batch_bytes)} for a batch of "
+        f"{request.batch_size} windows; type {more}, a smaller batch_size"
     )
 
 
-def _with_chunks(rung: Rung, settings: PoolSettings) -> tuple[PoolSettings, int, list[str]]:
+def _with_chunks(
+    rung: Rung, settings: PoolSettings, is_built: IsBuilt
+) -> tuple[PoolSettings, int, list[str]]:
     """The settings with a number as chunk size, windows a task, and how they were found."""
     request = rung.request
     if rung.place == "none":
         return settings, 0, []
     if settings.chunk_size != "auto":
         return settings, min(settings.chunk_size, request.n_windows), []
+    if is_built(request.recipe):
+        # Measuring loads the kernel, which takes longer than mapping a store.
+        rows = min(UNMEASURED_CHUNK, request.n_windows)
+        why = f"chunk_size=auto: {rows} windows, not measured: the images are there already"
+        return replace(settings, chunk_size=rows), rows, [why]
     window_s = measure_pace(
         Drawing(
             request.recipe,

@@ -34,7 +34,8 @@ class BuildRequest:
     images: Images = "precompute"
     """``precompute``, ``on_device`` or ``auto``."""
     batch_size: int = 0
-    """Windows a batch of the training that follows; 0 where none does."""
+    """Windows a batch of the training that follows; 0 where none does, or where it has run and
+    its memory is in use already."""
     input_bytes: int = 0
     """Bytes of the series; worker processes get a copy."""
     input_dtype: str = "float64"

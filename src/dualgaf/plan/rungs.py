@@ -13,7 +13,7 @@ from dualgaf.machine import disk_free, format_bytes, is_in_memory
 from dualgaf.plan.request import BuildRequest
 from dualgaf.pool.crew import Crew, choose_crew
 from dualgaf.pool.settings import PoolSettings
-from dualgaf.store.backing import _disk_folder
+from dualgaf.store.backing import disk_folder
 
 IsBuilt = Callable[[ImagingRecipe], bool]
 
@@ -92,7 +92,7 @@ def _refusal(rung: Rung, cache_dir: Path | None) -> str | None:
     layout = request.recipe.layout
     if place in ("memfd", "private"):
         return None if fits_memory else f"{layout} in memory {wanted}, {in_memory}"
-    folder = _disk_folder() if cache_dir is None or place == "file" else _existing(cache_dir)
+    folder = disk_folder() if cache_dir is None or place == "file" else _existing(cache_dir)
     name = "an anonymous disk file" if place == "file" else f"cache.dir={cache_dir}"
     if is_in_memory(folder) and not fits_memory:
         return f"{layout} in {name} {wanted}; {folder} is kept in memory, and {in_memory}"

@@ -67,7 +67,7 @@ class FillJob:
     @property
     def chunks(self) -> list[Bounds]:
         """(first, last) windows of each chunk."""
-        return self.writer.layout.chunks(self.settings.chunk_size)
+        return self.writer.layout.chunks(self.settings.chunk_rows)
 
     @property
     def renderer(self) -> Renderer:

@@ -43,8 +43,7 @@ def open_writer(
     Args:
         layout: rows, shape, type.
         places: ``memfd``, ``file``, ``private``, in the order to try.
-        folder: where anonymous files go; when left out the system's temporary folder, or
-            /var/tmp where that one is kept in memory.
+        folder: where anonymous files go; `disk_folder` when left out.
         workers: how many will fill it; a large store gets a file for each.
 
     Returns:
@@ -57,7 +56,7 @@ def open_writer(
     files = segment_count(layout.total_bytes, workers)
     openers: dict[str, Callable[[], StoreWriter]] = {
         "memfd": lambda: _open_memfd(layout, files),
-        "file": lambda: _open_file(layout, folder or _disk_folder(), files),
+        "file": lambda: _open_file(layout, folder or disk_folder(), files),
         "private": lambda: _open_private(layout),
     }
     for place in places:
@@ -123,7 +122,8 @@ def anonymous_file(folder: Path) -> int:
     return descriptor
 
 
-def _disk_folder() -> Path:
+def disk_folder() -> Path:
+    """Where anonymous files go: the temporary folder, or /var/tmp where that is kept in memory."""
     usual, disk = Path(tempfile.gettempdir()), Path("/var/tmp")
     return disk if is_in_memory(usual) and disk.is_dir() else usual
 
