@@ -16,8 +16,8 @@ from dualgaf.store.writer import PrivateWriter, StoreWriter
 
 Array = npt.NDArray[Any]
 
-BLOCK_BYTES = 1 << 20
-"""Size of a block: what a core has as second-level cache on current processors (1 to 2 MiB)."""
+BLOCK_BYTES = 2 << 20
+"""Size of a block: it stays in the caches of a core, and a call of the kernel for each is nothing."""
 
 
 class ChunkFiller:
