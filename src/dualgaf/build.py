@@ -16,18 +16,20 @@ import warnings
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
 from dualgaf.errors import LadderWarning, StoreFullError
+from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.memory_use import MemoryMeter
 from dualgaf.plan import BuildPlan
 from dualgaf.pool.ladder import FillJob, fill
 from dualgaf.pool.supervisor import ProcessPool
 from dualgaf.store.backing import open_writer
-from dualgaf.store.cache import StoreCache
+from dualgaf.store.cache import StoreCache, is_cached
 from dualgaf.store.fingerprint import fingerprint
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.store import Store
@@ -95,12 +97,9 @@ def build_store(
         SeriesError: a window holds a value that cannot be drawn.
     """
     request, recipe = plan.request, plan.request.recipe
-    name = fingerprint(
-        {"flat": windows.flat, "starts": windows.starts, "bounds": bounds},
-        {"recipe": recipe.to_json(), "window_size": windows.window_size},
-    )
-    found = _alive.get(name)
-    if found is not None and len(found.array):  # one that was closed has no rows any more
+    name = _name(windows, recipe, bounds)
+    found = _living(name)
+    if found is not None:
         return found, _report(plan, found, cache="hit")
     started = time.perf_counter()
     layout = StoreLayout(len(windows), recipe.row_shape(request.n_channels), recipe.storage)
@@ -120,6 +119,27 @@ def build_store(
         store, report = _through_cache(StoreCache(plan.cache_dir), name, layout, draw)
     _alive[name] = store
     return store, _report(plan, store, seconds=time.perf_counter() - started, **report)
+
+
+def is_built(
+    windows: Windows, recipe: ImagingRecipe, bounds: Array | None, cache_dir: Path | None
+) -> bool:
+    """Whether `build_store` would find these images, alive in this process or in the cache."""
+    name = _name(windows, recipe, bounds)
+    return _living(name) is not None or (cache_dir is not None and is_cached(cache_dir, name))
+
+
+def _name(windows: Windows, recipe: ImagingRecipe, bounds: Array | None) -> str:
+    return fingerprint(
+        {"flat": windows.flat, "starts": windows.starts, "bounds": bounds},
+        {"recipe": recipe.to_json(), "window_size": windows.window_size},
+    )
+
+
+def _living(name: str) -> Store | None:
+    found = _alive.get(name)
+    # one that was closed has no rows any more
+    return found if found is not None and len(found.array) else None
 
 
 def _in_first_place(

@@ -6,6 +6,7 @@ working. A text names what was got, what is allowed and what to type; `unknown_c
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from numbers import Integral
 
 
 class DualGAFError(Exception):
@@ -82,3 +83,22 @@ def unknown_choice(
     close = get_close_matches(str(got), names, n=1, cutoff=0.0)
     typed = instead or (f"{option}={close[0]}" if close else f"{option}=...")
     return f"{option}={got!r} is not known; allowed: {', '.join(names)}; type {typed}"
+
+
+def check_whole(option: str, value: object, least: int, typed: int) -> None:
+    """Raise ConfigError unless ``value`` is a whole number from ``least`` on.
+
+    Args:
+        option: the option's name as a user types it.
+        value: what was given; NumPy's whole numbers count, truth values do not.
+        least: the smallest that is allowed.
+        typed: what to type instead.
+
+    Example:
+        >>> check_whole("batch_size", 16, 1, 64)
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise ConfigError(
+            f"{option}={value!r} is not allowed; allowed: whole numbers from {least} on; type "
+            f"{option}={typed}"
+        )

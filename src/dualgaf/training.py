@@ -218,9 +218,9 @@ def _evaluate(
 def _build_metrics(data: DualGAFDataModule) -> dict[str, Any]:
     reports = data.build_reports
     if not reports:
-        nothing = {"seconds": 0.0, "windows": 0, "bytes": 0, "peak_bytes": 0, "workers": 0}
+        keys = ("windows", "bytes", "peak_bytes", "workers", "chunk_size")
         named = {"backing": "none", "backend": "none", "cache": "off"}
-        found = {**nothing, **named, "chunk_size": data.pool.chunk_size}
+        found = {"seconds": 0.0, **dict.fromkeys(keys, 0), **named}
     else:
         caches = [report.cache for report in reports]
         found = {

@@ -410,3 +410,22 @@ def test_auto_scaling_goes_by_the_number_of_channels(channels, scaling):
         found.append(dm.dataset("train")[0].gasf)
         assert dm.hparams["scaling"] == given
     assert torch.equal(*found)
+
+
+def test_what_is_there_already_is_not_measured_for(tmp_path, monkeypatch):
+    """A hit must load no kernel and take no room from the budget."""
+    source = SimulatedSource(40, window_size=24)
+    first = DualGAFDataModule(source, image_size=8, cache_dir=tmp_path)
+    first.setup("fit")
+    first.close()
+
+    def refuse(*_):
+        raise AssertionError("the pace was measured")
+
+    monkeypatch.setattr("dualgaf.plan.decision.measure_pace", refuse)
+    again = DualGAFDataModule(source, image_size=8, cache_dir=tmp_path)
+    again.setup("fit")
+    assert again.build_reports[0].cache == "hit"
+    other = DualGAFDataModule(source, image_size=9, cache_dir=tmp_path)
+    with pytest.raises(AssertionError, match="the pace was measured"):
+        other.setup("fit")

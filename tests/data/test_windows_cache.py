@@ -9,8 +9,9 @@ import pytest
 from dualgaf.data import windows_cache
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.windowed import read_windows
-from dualgaf.data.windows_cache import cached_windows
+from dualgaf.data.windows_cache import cached_windows, train_bounds
 from dualgaf.errors import CacheWarning
+from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.simulate import SimulatedSource
 from dualgaf.series.splits import SplitSettings
@@ -48,7 +49,8 @@ def files(folder):
 
 def test_a_second_run_maps_what_the_first_one_read(tmp_path, unread):
     first = cached_windows(SOURCE, 0, tmp_path)
-    assert plain(first) == plain(read_windows(SOURCE, 0))
+    (path,) = files(tmp_path)
+    assert plain(first) == plain(dataclasses.replace(read_windows(SOURCE, 0), file=path))
     unread()
     second = cached_windows(SOURCE, 0, tmp_path)
     assert plain(second) == plain(first)
@@ -92,6 +94,31 @@ def test_files_are_the_owners_alone_and_clear_removes_them(tmp_path):
     assert list(folder.iterdir()) == [path]
     assert StoreCache(folder).clear() > 0
     assert list(folder.iterdir()) == []
+
+
+def test_fitted_bounds_are_kept_for_each_size_to_the_last_bit(tmp_path, monkeypatch):
+    cases = cached_windows(SOURCE, 0, tmp_path)
+    wanted = {size: train_bounds(cases, size) for size in (8, 24)}
+    assert not np.array_equal(wanted[8], wanted[24])
+    np.testing.assert_array_equal(wanted[8], fit_bounds(cases.windows, cases.rows["train"], 8))
+    fitted = []
+    monkeypatch.setattr(
+        windows_cache, "fit_bounds", lambda *args: fitted.append(args) or fit_bounds(*args)
+    )
+    again = cached_windows(SOURCE, 0, tmp_path)
+    for size in (8, 24):
+        np.testing.assert_array_equal(train_bounds(again, size), wanted[size])
+    assert fitted == []
+    for text in ("", "[[1.0]]", "[[NaN, 1], [2, 3]]", "null"):  # damaged: fitted and written anew
+        again.file.with_name(f"{again.file.name}.8.bounds").write_text(text)
+        np.testing.assert_array_equal(train_bounds(again, 8), wanted[8])
+    assert len(fitted) == 4
+
+
+def test_without_a_cache_bounds_are_fitted():
+    cases = read_windows(SOURCE, 0)
+    wanted = fit_bounds(cases.windows, cases.rows["train"], 8)
+    np.testing.assert_array_equal(train_bounds(cases, 8), wanted)
 
 
 def test_a_source_of_ones_own_is_read_each_time(tmp_path):

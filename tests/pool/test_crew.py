@@ -85,7 +85,7 @@ def test_only_processes_take_memory_of_their_own():
 def test_reasons_are_told():
     assert crew_of(enabled=False).reasons == ("parallel.enabled=false: everything in this process",)
     assert crew_of().reasons == (
-        "parallel.backend=auto: process (processes pay from 256.00 MiB of shared images and two "
+        "parallel.backend=auto: process (processes pay from 16.00 GiB of shared images and two "
         "workers on)",
     )
     assert crew_of(backend="thread").reasons == ()

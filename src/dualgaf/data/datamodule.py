@@ -22,7 +22,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from dualgaf.build import BuildReport, build_store
+from dualgaf.build import BuildReport, build_store, is_built
 from dualgaf.data.batch import AnyBatch, Batch, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
@@ -30,10 +30,9 @@ from dualgaf.data.loader import ImageLoader, collate
 from dualgaf.data.on_cpu import draw
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.windowed import WindowedSplits
-from dualgaf.data.windows_cache import cached_windows
-from dualgaf.errors import ConfigError, SplitError
+from dualgaf.data.windows_cache import cached_windows, train_bounds
+from dualgaf.errors import ConfigError, SplitError, check_whole
 from dualgaf.hardware import HardwarePreset
-from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
@@ -109,8 +108,9 @@ class DualGAFDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.source = source
-        self.batch_size = _whole("batch_size", batch_size, 1)
-        self.num_workers = _whole("num_workers", num_workers, 0)
+        check_whole("batch_size", batch_size, 1, 64)
+        check_whole("num_workers", num_workers, 0, 0)
+        self.batch_size, self.num_workers = int(batch_size), int(num_workers)
         self.seed = seed
         self.images = images
         self._image_size = image_size
@@ -274,7 +274,7 @@ class DualGAFDataModule(L.LightningDataModule):
             BudgetError: the images do not fit the budget.
         """
         missing = self._missing(stage)
-        return self._plan(missing) if missing else None
+        return self._plan(self._windows(missing)[0], self._renderer()) if missing else None
 
     def dataset(self, split: str) -> DualGAFDataset:
         """The dataset of a split whose stage was set up.
@@ -318,35 +318,43 @@ class DualGAFDataModule(L.LightningDataModule):
     def _renderer(self) -> Renderer:
         recipe, bounds = self._recipe(self.image_size, self.n_channels), None
         if recipe.scaling == "train":
-            bounds = fit_bounds(self.cases.windows, self.cases.rows["train"], recipe.image_size)
+            bounds = train_bounds(self.cases, recipe.image_size)
         return Renderer(recipe, self.window_size, bounds)
 
-    def _plan(self, splits: list[str]) -> BuildPlan:
-        windows = self.cases.windows
+    def _windows(self, splits: list[str]) -> tuple[Windows, Array]:
+        """The windows of these splits in the order of the source, and their rows in all windows."""
+        cases = self.cases
+        rows = np.sort(np.concatenate([cases.rows[name] for name in splits]))
+        return Windows(cases.windows.flat, cases.windows.starts[rows], self.window_size), rows
+
+    def _plan(self, windows: Windows, renderer: Renderer) -> BuildPlan:
         request = BuildRequest(
-            n_windows=sum(len(self.cases.rows[name]) for name in splits),
+            n_windows=len(windows),
             n_channels=self.n_channels,
             window_size=self.window_size,
-            recipe=self._recipe(self.image_size, self.n_channels),
+            recipe=renderer.recipe,
             images=self.images,
             # In a later stage what the training takes is in use already.
             batch_size=0 if self._datasets else self.batch_size,
             input_bytes=windows.flat.nbytes + windows.starts.nbytes,
             input_dtype=windows.flat.dtype.name,
         )
-        return make_plan(request, self.preset, self.pool, self.cache_dir)
+
+        def found(recipe: ImagingRecipe) -> bool:
+            return is_built(windows, recipe, renderer.bounds, self.cache_dir)
+
+        return make_plan(request, self.preset, self.pool, self.cache_dir, found)
 
     def _ensure(self, stage: str | None) -> None:
         missing = self._missing(stage)
         if not missing:
             return
         cases, renderer = self.cases, self._renderer()  # image_size > T fails here
-        plan = self._plan(missing)
+        windows, rows = self._windows(missing)
+        plan = self._plan(windows, renderer)
         rank_zero_info(f"{plan}")
-        rows = np.sort(np.concatenate([cases.rows[name] for name in missing]))
         store = None
         if plan.place != "none":
-            windows = Windows(cases.windows.flat, cases.windows.starts[rows], self.window_size)
             with tqdm(total=len(rows), desc="imaging", unit=" windows", disable=None) as bar:
                 store, report = build_store(
                     windows, plan, bounds=renderer.bounds, progress=bar.update
@@ -375,15 +383,6 @@ class DualGAFDataModule(L.LightningDataModule):
             pin_memory=device == "cuda",
             collate_fn=collate,
         )
-
-
-def _whole(option: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ConfigError(
-            f"{option}={value!r} is not allowed; allowed: whole numbers from {least} on; type "
-            f"{option}={max(least, 64 if option == 'batch_size' else 0)}"
-        )
-    return int(value)
 
 
 def _pool_settings(

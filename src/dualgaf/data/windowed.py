@@ -5,6 +5,7 @@ series, the series scaler and the bounds of ``scaling=train`` come from the trai
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ class WindowedSplits:
     """Start time of the series of each window, where known."""
     scaler: SeriesScaler
     """Fitted on the training split."""
+    file: Path | None = None
+    """Where they are kept in the cache, if they are."""
 
 
 def read_windows(source: Source, seed: int) -> WindowedSplits:

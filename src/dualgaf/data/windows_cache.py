@@ -1,18 +1,21 @@
 """The windows of a source in the cache folder, so that a later run neither reads nor cuts them.
 
-    KEY.windows      magic, checksum, length of the JSON | JSON | arrays, each on a multiple of 64
+    KEY.windows             magic, checksum, length of JSON | JSON | arrays on multiples of 64
+    KEY.windows.48.bounds   fitted bounds of ``scaling=train`` for images of 48 pixels a side, JSON
 
 KEY is a hash of the contents of the source, of how it is cut and split, and of the version of this
 package; it takes as long as reading the input once (30 GB/s). The file is mapped, not read. One
 that is damaged is warned about and written anew. Nothing is unpickled.
 """
 
+import contextlib
 import json
 import mmap
 import os
 import secrets
 import struct
 import warnings
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ import xxhash
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.windowed import WindowedSplits, read_windows
 from dualgaf.errors import CacheWarning
+from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.windows import Windows
 from dualgaf.series.source import Source
 
@@ -56,9 +60,34 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
             return _load(path)
         except (OSError, ValueError, KeyError, TypeError) as error:
             warnings.warn(f"{path} is damaged ({error}); it is written anew", CacheWarning, 2)
-    cases = read_windows(source, seed)
+    cases = replace(read_windows(source, seed), file=path)
     _save(path, cases)
     return cases
+
+
+def train_bounds(cases: WindowedSplits, image_size: int) -> Array:
+    """`fit_bounds` of the training split, from the cache where that has it.
+
+    Args:
+        cases: windows and splits.
+        image_size: S.
+
+    Returns:
+        (2, C) float64.
+
+    Raises:
+        SeriesError: a value is not finite.
+    """
+    file = cases.file and cases.file.with_name(f"{cases.file.name}.{image_size}.bounds")
+    if file is not None:
+        with contextlib.suppress(OSError, ValueError):  # fitting anew costs less than a warning
+            bounds = np.array(json.loads(file.read_text()), dtype=np.float64)
+            if bounds.shape == (2, cases.windows.n_channels) and np.isfinite(bounds).all():
+                return bounds
+    bounds = fit_bounds(cases.windows, cases.rows["train"], image_size)
+    if file is not None:
+        _publish(file, [json.dumps(bounds.tolist()).encode()])  # floats come back to the last bit
+    return bounds
 
 
 def _save(path: Path, cases: WindowedSplits) -> None:
@@ -82,15 +111,22 @@ def _save(path: Path, cases: WindowedSplits) -> None:
     digest = xxhash.xxh3_128(text)
     for array in arrays.values():
         digest.update(np.ascontiguousarray(array).data)
+    parts: list[Any] = [_PREFIX.pack(_MAGIC, digest.digest(), len(text)) + text]
+    at = _PREFIX.size + len(text)
+    for array in arrays.values():
+        parts += [bytes(-at % _ALIGN), np.ascontiguousarray(array).data]
+        at += -at % _ALIGN + array.nbytes
+    _publish(path, parts)
+
+
+def _publish(path: Path, parts: list[Any]) -> None:
+    """Write a file so that it is there whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
-            file.write(_PREFIX.pack(_MAGIC, digest.digest(), len(text)) + text)
-            for array in arrays.values():
-                file.write(bytes(-file.tell() % _ALIGN))
-                file.write(np.ascontiguousarray(array).data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         part.rename(path)
@@ -126,4 +162,5 @@ def _load(path: Path) -> WindowedSplits:
         groups=tuple(head["groups"]),
         start_times=tuple(head["start_times"]),
         scaler=SeriesScaler(arrays["mean"], arrays["deviation"]),
+        file=path,
     )

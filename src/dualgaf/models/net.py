@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dualgaf.errors import ConfigError, SeriesError
+from dualgaf.errors import ConfigError, SeriesError, check_whole
 from dualgaf.models.attention import build_attention
 from dualgaf.models.extractors import build_extractor
 from dualgaf.models.fusion import build_fusion
@@ -59,9 +59,9 @@ class DualGAFNet(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        _check_whole("n_channels", n_channels, least=1)
-        _check_whole("num_classes", num_classes, least=2)
-        _check_whole("model.width", width, least=8)
+        check_whole("n_channels", n_channels, 1, 6)
+        check_whole("num_classes", num_classes, 2, 2)
+        check_whole("model.width", width, 8, 32)
         if width % 8 or not 0.0 <= dropout < 1.0:
             raise ConfigError(
                 f"model.width={width}, model.dropout={dropout} is not allowed; allowed: a multiple "
@@ -141,10 +141,3 @@ def _by_signal(extractor: nn.Module, images: Tensor) -> Tensor:
     """(B, C, S, S) -> (B, C, W): every signal's image through the same extractor."""
     features: Tensor = extractor(images.flatten(0, 1).unsqueeze(1))  # (B C, 1, S, S) -> (B C, W)
     return features.view(*images.shape[:2], -1)
-
-
-def _check_whole(option: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(
-            f"{option}={value!r} is not allowed; allowed: whole numbers from {least} on"
-        )

@@ -5,7 +5,7 @@
    that was refused is told with its figures:
 
        precompute   memory -> packed in memory -> packed in an anonymous disk file -> on the device
-       auto         memory -> packed in memory -> on the device
+       auto         memory -> on the device, where a store pays at all (`BuildRequest`)
        on_device    on the device
 
    ``cache.dir`` is disk, and comes before memory; for ``auto`` what it keeps must fit memory too.

@@ -15,6 +15,9 @@ BATCH_COPIES = 4
 NET_COPIES = 36
 """What DualGAFNet keeps of a batch for its gradients, in batches of at most `NET_SIDE` pixels a
 side (measured: 29 to 36)."""
+STEPS_A_PIXEL = 8
+"""From this many steps a pixel on a build pays within about 6 epochs and saves a sixth of the data
+side over 100; below it drawing per batch takes as long as loading (benchmarks/crossover.py)."""
 NET_SIDE = 48
 """DualGAFNet averages larger images down to this side."""
 
@@ -62,6 +65,12 @@ class BuildRequest:
             return 0
         net = NET_COPIES * self._float32_bytes(min(self.recipe.image_size, NET_SIDE))
         return TRAINER_BYTES + BATCH_COPIES * self.batch_bytes + net
+
+    @property
+    def precompute_pays(self) -> bool:
+        """Whether loading from a store beats drawing per batch over a usual number of epochs."""
+        long_averages = self.window_size >= STEPS_A_PIXEL * self.recipe.image_size
+        return long_averages and self.recipe.layout == "dual"
 
     def _float32_bytes(self, side: int) -> int:
         return self.batch_size * 2 * self.n_channels * side * side * 4

@@ -68,15 +68,16 @@ def _rungs(
 ) -> list[tuple[str, BuildRequest]]:
     """(place, request in its layout), in the order to try."""
     none = [("none", request)]
-    if request.images == "on_device":
+    automatic = request.images == "auto"
+    if request.images == "on_device" or (automatic and not request.precompute_pays):
         return none
     layouts = [request]
-    if request.recipe.layout == "dual":
+    if request.recipe.layout == "dual" and not automatic:  # drawing is faster than unpacking
         layouts.append(request.with_layout("packed"))
     memory = [("memfd" if settings.shm else "private", asked) for asked in layouts]
     # As asked wherever the disk has room, whatever memory is free now: later runs find it then.
     cache = [("cache", asked) for asked in layouts if cache_dir is not None]
-    if request.images == "auto":
+    if automatic:
         return [*(cache or memory), *none]
     return [*cache, *memory, ("file", layouts[-1]), *none]
 
@@ -115,6 +116,11 @@ def reasons_of(rung: Rung, wished: BuildRequest) -> list[str]:
     place, preset = rung.place, rung.budget.left.preset
     if place == "none" and wished.images == "on_device":
         return ["images=on_device keeps no store"]
+    if place == "none" and wished.images == "auto" and not wished.precompute_pays:
+        return [
+            "images=auto: drawing per batch takes no longer than loading from a store (measured, "
+            "docs/performance.md); to keep one type images=precompute"
+        ]
     more = more_room(wished, preset)
     if place == "none":
         disk = "" if wished.images == "precompute" else "images=precompute (then on disk), "

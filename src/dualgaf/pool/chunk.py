@@ -17,7 +17,7 @@ from dualgaf.store.writer import PrivateWriter, StoreWriter
 Array = npt.NDArray[Any]
 
 BLOCK_BYTES = 2 << 20
-"""Size of a block: it stays in the caches of a core, and a call of the kernel for each is nothing."""
+"""Size of a block: it stays in the caches of a core, and a call for each costs nothing."""
 
 
 class ChunkFiller:

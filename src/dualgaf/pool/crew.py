@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from dualgaf.machine import cpu_count, format_bytes
 from dualgaf.pool.settings import PoolSettings
 
-PROCESS_FROM_BYTES = 256 << 20
-"""Stores from this size on are filled by processes where ``parallel.backend=auto``: they take a
-few tenths of a second to start, and a crash in one does not take the training with it."""
+PROCESS_FROM_BYTES = 16 << 30
+"""Stores from this size on are filled by processes where ``parallel.backend=auto``. Threads draw as
+fast, since the kernel releases the GIL, and processes take half a second to start, which is a tenth
+of the build from here on; a crash in one does not take the training with it."""
 WORKER_BYTES = 80 << 20
 """What a worker process takes of its own: 67 to 70 MiB while it draws, and room for its block."""
 SHARE_OF_MEMORY = 4

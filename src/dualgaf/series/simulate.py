@@ -34,7 +34,7 @@ from math import ceil
 
 import numpy as np
 
-from dualgaf.errors import ConfigError
+from dualgaf.errors import ConfigError, check_whole
 from dualgaf.series.arrays import Array
 from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
@@ -111,12 +111,7 @@ class SimulatedSource:
             ("seed", 0, 0),
             ("n_units", 1, 8),
         ):
-            value = getattr(self, option)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(
-                    f"data.{option}={value!r} is not allowed; allowed: whole numbers from {least} "
-                    f"on; type data.{option}={typed}"
-                )
+            check_whole(f"data.{option}", getattr(self, option), least, typed)
         numeric = isinstance(self.noise, int | float) and not isinstance(self.noise, bool)
         if not numeric or not 0 <= self.noise < float("inf"):
             raise ConfigError(

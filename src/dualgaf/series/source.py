@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dualgaf.errors import ConfigError, SeriesError
+from dualgaf.errors import ConfigError, SeriesError, check_whole
 from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy, repair_nan
@@ -141,16 +141,9 @@ def check_window(window_size: object, stride: object) -> None:
     Example:
         >>> check_window(96, None)
     """
-    for option, value, least, typed in (
-        ("window_size", window_size, 2, 96),
-        ("stride", stride, 1, 96),
-    ):
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
-        if value is not None and not whole:
-            raise ConfigError(
-                f"data.{option}={value!r} is not allowed; allowed: whole numbers from {least} on; "
-                f"type data.{option}={typed}"
-            )
+    for option, value, least in (("window_size", window_size, 2), ("stride", stride, 1)):
+        if value is not None:
+            check_whole(f"data.{option}", value, least, 96)
 
 
 def _kind(value: object) -> str:

@@ -179,6 +179,11 @@ class StoreCache:
             self._path(name, "store").rename(self._path(name, "bad"))
 
 
+def is_cached(folder: Path, name: str) -> bool:
+    """Whether a cache has an entry of this name; neither the folder is made nor the entry read."""
+    return (folder.expanduser() / f"{name}.json").exists()
+
+
 def _checked_nonce(entry: CacheEntry, descriptor: int) -> bytes:
     size = os.fstat(descriptor).st_size
     if size != entry.layout.total_bytes:
