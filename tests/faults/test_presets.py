@@ -46,8 +46,10 @@ from dualgaf.hardware import HardwarePreset
 memory, n_windows, images = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 warnings.simplefilter("ignore")
 source = dualgaf.SimulatedSource(n_windows=n_windows, window_size=192)
+preset = HardwarePreset("small", memory)
+processes = {"backend": "process"}  # they take memory of their own
 dm = dualgaf.DualGAFDataModule(
-    source, batch_size=8, storage="float32", images=images, hardware=HardwarePreset("small", memory)
+    source, batch_size=8, storage="float32", images=images, hardware=preset, parallel=processes
 )
 plan = dm.plan("fit")
 told = {"place": plan.place, "layout": plan.request.recipe.layout, "backend": plan.backend}

@@ -30,12 +30,12 @@ from dualgaf.imaging.windows import Windows
 from dualgaf.plan import BuildRequest, make_plan
 from dualgaf.pool.settings import PoolSettings
 
-path, window_size, backend = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+path, window_size, backend, memory = sys.argv[1], int(sys.argv[2]), *sys.argv[3].split()
 flat = np.load(path)
 windows = Windows(flat, np.arange(0, flat.shape[1], window_size), window_size)
 recipe = ImagingRecipe(window_size)
 request = BuildRequest(len(windows), windows.n_channels, window_size, recipe)
-settings = PoolSettings(backend=backend, shm=backend == "process")
+settings = PoolSettings(backend=backend, shm=memory == "shared")
 store, report = build_store(windows, make_plan(request, HardwarePreset("bench"), settings))
 assert report.backend == backend, report
 """
@@ -49,17 +49,18 @@ def cold_suite(size: BenchSize, until_done: contextlib.ExitStack) -> Suite:
     np.save(path, windows.flat)
     scripts = {
         "new process: imports only": (_IMPORT, ""),
-        "new process: threads, private memory": (_BUILD, "thread"),
-        "new process: processes, shared memory": (_BUILD, "process"),
+        "new process: threads, private memory": (_BUILD, "thread private"),
+        "new process: threads, shared memory": (_BUILD, "thread shared"),
+        "new process: processes, shared memory": (_BUILD, "process shared"),
     }
     ours = [
         Side(
             name,
-            partial(_run, script, str(path), str(size.window_size), backend),
-            len(windows) if backend else 0,
-            job.n_bytes if backend else 0,
+            partial(_run, script, str(path), str(size.window_size), how),
+            len(windows) if how else 0,
+            job.n_bytes if how else 0,
         )
-        for name, (script, backend) in scripts.items()
+        for name, (script, how) in scripts.items()
     ]
     earlier, notes = earlier_side(job, size)
     sides = [*ours, *earlier]

@@ -21,6 +21,7 @@ def memory_suite(size: BenchSize, until_done: contextlib.ExitStack) -> Suite:
     }
     ways = {
         "threads, private memory": PoolSettings(backend="thread", shm=False),
+        "threads, shared memory": PoolSettings(backend="thread"),
         "processes, shared memory": PoolSettings(backend="process"),
     }
     ours = [

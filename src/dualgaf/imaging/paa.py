@@ -42,31 +42,22 @@ def paa_edges(window_size: int, image_size: int) -> Array:
     return np.linspace(0, window_size, image_size + 1).astype(np.int64)
 
 
-def paa(x: Array, image_size: int) -> Array:
+def segment_means(x: Array, edges: Array) -> Array:
     """Means of the S segments along the last axis, in float64.
 
     The steps of a segment are added in their order, so that the sums are the kernel's to the bit.
 
     Args:
         x: (..., T) array.
-        image_size: S.
+        edges: (S + 1,) from `paa_edges`.
 
     Returns:
         (..., S) float64.
 
-    Raises:
-        ConfigError: ``image_size`` is not in 2..T.
-
     Example:
-        >>> paa(np.array([0.0, 4.0, 2.0, 1.0]), 2).tolist()
+        >>> segment_means(np.array([0.0, 4.0, 2.0, 1.0]), paa_edges(4, 2)).tolist()
         [2.0, 1.5]
     """
-    x = np.asarray(x)
-    return segment_means(x, paa_edges(x.shape[-1], image_size))
-
-
-def segment_means(x: Array, edges: Array) -> Array:
-    """Means of x (..., T) between these edges (S + 1,), as `paa`."""
     lengths = np.diff(edges)
     sums = np.zeros((*x.shape[:-1], len(lengths)))
     for step in range(int(lengths.max())):
