@@ -3,10 +3,13 @@
 import gc
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+import leaks
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,3 +41,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data sets (../shared/data) are not here")
     return folder
+
+
+@pytest.fixture
+def leaves_nothing() -> Iterator[None]:
+    """For tests that fork or write into shared memory: no process, name or open file is left."""
+    yield from leaks.leaves_nothing()

@@ -1,5 +1,6 @@
 import json
 import re
+import signal
 import subprocess
 import sys
 
@@ -97,3 +98,26 @@ def test_cache_commands(tmp_path, capsys):
     assert "type: cache list cache.dir=FOLDER" in capsys.readouterr().err
     assert main(["cache", "tidy", where]) == 2
     assert "allowed: list, verify, clear" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_command_in_one_line():
+    command = [
+        sys.executable,
+        "-m",
+        "dualgaf",
+        "bench",
+        "--n-windows",
+        "3000",
+        "--earlier-repeats",
+        "0",
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as ran:
+        first = [ran.stderr.readline() for _ in range(2)]
+        ran.send_signal(signal.SIGINT)
+        _, rest = ran.communicate(timeout=60)
+    assert first[1].startswith("repeat 0")
+    assert ran.returncode == 130
+    assert rest.splitlines()[-1] == "dualgaf: interrupted"
+    assert "Traceback" not in rest

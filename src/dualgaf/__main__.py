@@ -20,7 +20,7 @@ EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0, or 2 for an error of the package."""
+    """Run a command; returns the exit status: 0, 2 for an error of the package, 130 for Ctrl-C."""
     parser = _parser()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["train"]:
@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DualGAFError as error:
         print(f"dualgaf: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("dualgaf: interrupted", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
