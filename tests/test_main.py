@@ -101,16 +101,8 @@ def test_cache_commands(tmp_path, capsys):
 
 
 def test_ctrl_c_ends_a_command_in_one_line():
-    command = [
-        sys.executable,
-        "-m",
-        "dualgaf",
-        "bench",
-        "--n-windows",
-        "3000",
-        "--earlier-repeats",
-        "0",
-    ]
+    few = ["--n-windows", "3000", "--earlier-repeats", "0"]
+    command = [sys.executable, "-m", "dualgaf", "bench", "memory", *few]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as ran:
