@@ -41,7 +41,7 @@ def _leaves_nothing(monkeypatch) -> Iterator[None]:
 def plan_for(windows, recipe=RECIPE, cache_dir=None, **settings):
     request = BuildRequest(len(windows), windows.n_channels, windows.window_size, recipe)
     chosen = PoolSettings(**{"chunk_size": 7, "n_jobs": 2, **settings})
-    return make_plan(request, HardwarePreset("mine", "1GiB"), chosen, cache_dir)
+    return make_plan(request, HardwarePreset("mine"), chosen, cache_dir)
 
 
 def built(windows, recipe=RECIPE, progress=None, cache_dir=None, **settings):
