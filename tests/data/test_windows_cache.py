@@ -68,14 +68,14 @@ def test_another_seed_split_or_version_is_another_entry(tmp_path, monkeypatch):
     assert len(files(tmp_path)) == 4
 
 
-@pytest.mark.parametrize("where", ["magic", "JSON", "array", "end", "length"])
+@pytest.mark.parametrize("where", ["magic", "JSON", "array", "end", "length", "head"])
 def test_a_damaged_file_is_warned_about_and_written_anew(where, tmp_path):
     first = cached_windows(SOURCE, 0, tmp_path)
     (path,) = files(tmp_path)
     good = path.read_bytes()
     bad = bytearray(good)
-    if where == "length":
-        bad = bad[: len(bad) // 2]
+    if where in ("length", "head"):
+        bad = bad[: len(bad) // 2 if where == "length" else 20]
     else:
         bad[{"magic": 0, "JSON": 60, "array": len(bad) // 2, "end": -1}[where]] ^= 1
     path.write_bytes(bad)

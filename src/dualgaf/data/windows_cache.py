@@ -58,7 +58,7 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
     if path.exists():
         try:
             return _load(path)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
             warnings.warn(f"{path} is damaged ({error}); it is written anew", CacheWarning, 2)
     cases = replace(read_windows(source, seed), file=path)
     _save(path, cases)
