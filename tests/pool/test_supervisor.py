@@ -33,7 +33,7 @@ def _leaves_nothing() -> Iterator[None]:
 RECIPE = ImagingRecipe(8)
 
 
-def fill_by(pool, windows, recipe=RECIPE, progress=lambda rows: None):
+def fill_by(pool, windows, recipe=RECIPE, progress=lambda first, last: None):
     """The array that a pool fills, in a store of its own."""
     layout, bounds = layout_of(windows, recipe), bounds_of(windows, recipe)
     flat = windows.flat
@@ -135,8 +135,8 @@ def test_workers_killed_from_outside_at_any_chunk_are_replaced():
     with ProcessPool(2, 60.0) as pool:
         finished = []
 
-        def kill_one(rows):
-            finished.append(rows)
+        def kill_one(first, last):
+            finished.append(last - first)
             if len(finished) in (1, 4):
                 os.kill(pool.pids[-1], signal.SIGKILL)
 
@@ -231,7 +231,7 @@ def test_a_timeout_may_be_as_long_as_one_likes(seconds):
 
 
 def test_an_error_of_the_caller_ends_the_workers():
-    def stop(rows):
+    def stop(first, last):
         raise KeyboardInterrupt
 
     with ProcessPool(2, 60.0) as pool:

@@ -37,7 +37,7 @@ from dualgaf.pool.supervisor import Bounds, ProcessPool
 from dualgaf.store.writer import StoreWriter
 
 Array = npt.NDArray[Any]
-Progress = Callable[[int], None]
+Finished = Callable[[int, int], None]
 Left = dict[int, Bounds]
 
 RUNGS = ("process", "thread", "serial")
@@ -89,7 +89,7 @@ class FillReport:
     """Chunks that were given to a second worker."""
 
 
-def fill(job: FillJob, progress: Progress | None = None) -> FillReport:
+def fill(job: FillJob, progress: Callable[[int], None] | None = None) -> FillReport:
     """Fill every row of the store.
 
     Raises:
@@ -105,10 +105,16 @@ def fill(job: FillJob, progress: Progress | None = None) -> FillReport:
     rungs = {"process": _fill_by_processes, "thread": _fill_by_threads, "serial": _fill_here}
     ways = RUNGS[RUNGS.index(job.backend) :]
     # Each rung takes out what it has finished; the next one goes on with the rest.
-    left = dict(enumerate(job.chunks))
+    left = {n: rows for n, rows in enumerate(job.chunks) if not job.writer.has_rows(*rows)}
+
+    def finished(first: int, last: int) -> None:
+        job.writer.rows_are_there(first, last)
+        if progress is not None:
+            progress(last - first)
+
     for rung, below in zip(ways, [*ways[1:], None], strict=True):
         try:
-            return rungs[rung](job, left, progress or _silent)
+            return rungs[rung](job, left, finished)
         except (PoolError, _RefusedError) as error:
             if below is None:
                 raise
@@ -125,15 +131,15 @@ class _RefusedError(Exception):
     """The system does not give this rung what it needs."""
 
 
-def _fill_by_processes(job: FillJob, left: Left, progress: Progress) -> FillReport:
+def _fill_by_processes(job: FillJob, left: Left, finished: Finished) -> FillReport:
     if job.pool is not None:
-        return _fill_by_pool(job, job.pool, left, progress)
+        return _fill_by_pool(job, job.pool, left, finished)
     with ProcessPool(job.workers, job.settings.chunk_timeout_s) as pool:
         pool.start()  # they import while this process compiles and copies
-        return _fill_by_pool(job, pool, left, progress)
+        return _fill_by_pool(job, pool, left, finished)
 
 
-def _fill_by_pool(job: FillJob, pool: ProcessPool, left: Left, progress: Progress) -> FillReport:
+def _fill_by_pool(job: FillJob, pool: ProcessPool, left: Left, finished: Finished) -> FillReport:
     _compile(job)
     try:
         source = share_windows(job.windows, job.bounds)
@@ -151,7 +157,7 @@ def _fill_by_pool(job: FillJob, pool: ProcessPool, left: Left, progress: Progres
     assert job.writer.segments is not None
     descriptors, before = (source, *job.writer.segments.descriptors), pool.retries
     try:
-        pool.fill(described, descriptors, left, job.writer.check_headroom, progress)
+        pool.fill(described, descriptors, left, job.writer.check_headroom, finished)
     finally:
         os.close(source)
     return FillReport("process", job.workers, len(job.chunks), pool.retries - before)
@@ -171,7 +177,7 @@ def _compile(job: FillJob) -> None:
     job.renderer.render(windows, 0, 1, np.empty((1, *layout.row_shape), dtype=layout.dtype))
 
 
-def _fill_by_threads(job: FillJob, left: Left, progress: Progress) -> FillReport:
+def _fill_by_threads(job: FillJob, left: Left, finished: Finished) -> FillReport:
     filler = ChunkFiller(job.renderer, job.windows, job.writer)
     bounds, lanes = dict(left), Lanes(list(left), job.workers)
     stop, finished = threading.Event(), queue.SimpleQueue[int | None]()
@@ -197,8 +203,7 @@ def _fill_by_threads(job: FillJob, left: Left, progress: Progress) -> FillReport
                 if chunk is None:
                     running -= 1
                     continue
-                first, last = left.pop(chunk)
-                progress(last - first)
+                finished(*left.pop(chunk))
         finally:
             stop.set()
     for future in futures:
@@ -219,13 +224,13 @@ def _start(
     return futures
 
 
-def _fill_here(job: FillJob, left: Left, progress: Progress) -> FillReport:
+def _fill_here(job: FillJob, left: Left, finished: Finished) -> FillReport:
     filler = ChunkFiller(job.renderer, job.windows, job.writer)
     for chunk, (first, last) in list(left.items()):
         job.writer.check_headroom()
         _fill_chunk(filler, chunk, (first, last))
         del left[chunk]
-        progress(last - first)
+        finished(first, last)
     return FillReport("serial", 1, len(job.chunks), 0)
 
 
@@ -240,6 +245,3 @@ def _fill_chunk(filler: ChunkFiller, chunk: int, bounds: Bounds) -> None:
             f"chunk {chunk} (windows {first} to {last - 1}) failed: {error!r}"
         ) from error
 
-
-def _silent(rows: int) -> None:
-    """Progress for those who show none."""

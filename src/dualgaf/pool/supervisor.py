@@ -106,7 +106,7 @@ class ProcessPool:
         descriptors: tuple[int, ...],
         left: dict[int, Bounds],
         between: Callable[[], None],
-        progress: Callable[[int], None],
+        finished: Callable[[int, int], None],
     ) -> None:
         """Fill chunks of one store.
 
@@ -115,7 +115,7 @@ class ProcessPool:
             descriptors: the open file of the input, then those of the store.
             left: (first, last) windows by chunk; a finished chunk is taken out.
             between: called before each chunk is handed out; may raise to end the build.
-            progress: called with the number of windows of each finished chunk.
+            finished: called with (first, last) windows of each finished chunk.
 
         Raises:
             ChunkError: a chunk failed, or cost two workers.
@@ -132,7 +132,7 @@ class ProcessPool:
                 self._top_up(min(self._n_workers, len(left)))
                 self._hand_out(fill, between)
                 for worker in self._next_events():
-                    self._hear(worker, fill, progress)
+                    self._hear(worker, fill, finished)
             for worker in self._workers:
                 self._tell(worker, {"kind": "end"})
         except BaseException:
@@ -202,7 +202,9 @@ class ProcessPool:
                 worker.program.process.kill()
         return heard
 
-    def _hear(self, worker: _Worker, fill: _Fill, progress: Callable[[int], None]) -> None:
+    def _hear(
+        self, worker: _Worker, fill: _Fill, finished: Callable[[int, int], None]
+    ) -> None:
         message, _ = receive(worker.channel)
         if message is None:
             self._lose(worker, fill)
@@ -216,8 +218,7 @@ class ProcessPool:
             raise _as_error(message, fill.left)
         else:
             worker.chunk = None
-            first, last = fill.left.pop(message["chunk"])
-            progress(last - first)
+            finished(*fill.left.pop(message["chunk"]))
 
     def _lose(self, worker: _Worker, fill: _Fill) -> None:
         """A worker has died: give its chunk to another, unless it has cost two."""

@@ -90,6 +90,13 @@ class StoreWriter(ABC):
             StoreFullError: the next `CHECK_BYTES` would use up what is kept in reserve.
         """
 
+    def has_rows(self, first: int, last: int) -> bool:
+        """Whether rows first..last-1 are there from a build that was cut off (cache only)."""
+        return False
+
+    def rows_are_there(self, first: int, last: int) -> None:  # noqa: B027  # the cache keeps a journal
+        """Told by the building thread when rows first..last-1 are written."""
+
     def __enter__(self) -> Self:
         return self
 

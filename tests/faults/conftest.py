@@ -1,0 +1,165 @@
+"""What every test of a fault has: the oracle afterwards, and a place in the table of faults.
+
+The oracle: no process that the test started is alive, however its parent ended; no shared memory of
+dualgaf is held by one; no name is left in /dev/shm, no open file in this process. Programs that a
+test starts inherit an environment variable, by which they and their orphans are found; the machine's
+``Shmem`` would count every program of everybody.
+
+``pytest tests/faults --fault-report FILE`` writes what was injected, survived and skipped.
+"""
+
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+import leaks
+from fault_rows import FAULTS
+
+MARK = "DUALGAF_TEST_RUN"
+GONE_WITHIN_S = 10.0
+
+_counts: dict[int, dict[str, int]] = {}
+_skipped: dict[int, list[str]] = {}
+_tests: dict[int, set[str]] = {}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fault-report", type=Path, help="JSON file for what was injected")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not _tests:
+        return
+    total = {key: sum(row.get(key, 0) for row in _counts.values()) for key in ("injected", "survived")}
+    skipped = sum(map(len, _skipped.values()))
+    terminalreporter.write_line(
+        f"faults: {total['injected']} injected, {total['survived']} survived, {skipped} tests skipped"
+    )
+    for number, reasons in sorted(_skipped.items()):
+        for reason in reasons:
+            terminalreporter.write_line(f"faults: row {number} skipped: {reason}")
+    report = config.getoption("--fault-report")
+    if report is not None:
+        rows = {
+            number: {
+                "injected": _counts.get(number, {}).get("injected", 0),
+                "survived": _counts.get(number, {}).get("survived", 0),
+                "skipped": _skipped.get(number, []),
+                "tests": sorted(_tests[number]),
+            }
+            for number in sorted(_tests)
+        }
+        report.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    marker = item.get_closest_marker("fault")
+    if marker is None:
+        return report
+    for number in marker.args:
+        assert number in FAULTS, f"fault {number} is not in tests/fault_rows.py"
+        _tests.setdefault(number, set()).add(item.nodeid.partition("[")[0])
+        row = _counts.setdefault(number, {"injected": 0, "survived": 0})
+        if report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            _skipped.setdefault(number, []).append(f"{item.name}: {reason.removeprefix('Skipped: ')}")
+        elif report.when == "call":
+            times = getattr(item, "injected_times", 1)
+            row["injected"] += times
+            row["survived"] += times if report.passed else 0
+        elif report.when == "teardown" and report.failed:  # the oracle
+            row["survived"] -= getattr(item, "injected_times", 1)
+    return report
+
+
+@pytest.fixture
+def injected(request) -> Callable[[int], None]:
+    """Call it with how many faults the test injects; one where it is not called."""
+
+    def count(times: int) -> None:
+        request.node.injected_times = times
+
+    return count
+
+
+@pytest.fixture(autouse=True)
+def _oracle(monkeypatch) -> Iterator[None]:
+    run = secrets.token_hex(8)
+    monkeypatch.setenv(MARK, run)
+    here = leaks.leaves_nothing()
+    next(here)
+    yield
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while (alive := started_by(run)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive, f"processes are left: {alive}"
+    for _ in here:
+        pass
+
+
+def started_by(run: str) -> dict[int, str]:
+    """Processes that a test started, themselves or through others, and what they are."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            ours = process.pid != os.getpid() and process.environ().get(MARK) == run
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                found[process.pid] = " ".join(process.cmdline())[:200]
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+@pytest.fixture
+def memory_group() -> Iterator[Callable[[int], Path]]:
+    """Makes memory cgroups (v1 or v2) of so many bytes; write a process id into ``cgroup.procs``."""
+    made: list[Path] = []
+
+    def make(limit_bytes: int) -> Path:
+        folder = _group_root() / f"dualgaf-test-{secrets.token_hex(4)}"
+        try:
+            folder.mkdir()
+            made.append(folder)
+            names = ("memory.max", "memory.limit_in_bytes")
+            limits = [folder / name for name in names if (folder / name).exists()]
+            if not limits:
+                pytest.skip("the memory controller is not given to child groups")
+            limits[0].write_text(str(limit_bytes))
+        except OSError as error:
+            pytest.skip(f"no memory cgroup can be made here: {error}")
+        return folder
+
+    yield make
+    for folder in made:
+        _remove(folder)
+
+
+def _group_root() -> Path:
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            return Path("/sys/fs/cgroup/memory") / path.lstrip("/")
+    (path,) = re.findall(r"^0::(.*)$", Path("/proc/self/cgroup").read_text(), re.MULTILINE)
+    return Path("/sys/fs/cgroup") / path.lstrip("/")
+
+
+def _remove(folder: Path) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            folder.rmdir()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
