@@ -34,6 +34,12 @@ def _garbage_of_other_modules() -> None:
     gc.collect()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _rendezvous_of_these_tests(tmp_path_factory) -> None:
+    """Stores of other programs of this user are not found, nor do they find those of the tests."""
+    os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("runtime"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets beside the project; its tests are skipped where it is absent."""

@@ -3,7 +3,9 @@
     windows + recipe -> fingerprint -> a live store? -> plan -> writer -> pool -> sealed store
 
 1. The fingerprint names the bytes: equal windows and equal recipe, equal store.
-2. A store of that name that is alive in this process, or in the cache, is shared, not built again.
+2. A store of that name that is alive on this machine, or in the cache, is shared, not built again.
+   Of several processes that want it at once, say the ranks of a training, one builds; the others
+   wait for its lock and open what it has built. When it dies, the next one builds.
 3. Otherwise the plan (printed by the caller, before this) says where the bytes go: shared memory,
    an anonymous file, private memory, or the cache; `open_writer` takes the next place when one
    refuses.
@@ -32,8 +34,10 @@ from dualgaf.store.backing import open_writer
 from dualgaf.store.cache import StoreCache, is_cached
 from dualgaf.store.fingerprint import fingerprint
 from dualgaf.store.layout import StoreLayout
+from dualgaf.store.rendezvous import is_held, my_turn
 from dualgaf.store.store import Store
 from dualgaf.store.writer import StoreWriter
+from dualgaf.termination import stoppable
 
 Array = npt.NDArray[Any]
 
@@ -66,7 +70,7 @@ class BuildReport:
     chunk_size: int
     """Windows a task."""
     cache: str
-    """``hit``: a store alive in this process or in the cache was taken; ``miss``: built for the
+    """``hit``: a store alive on this machine or in the cache was taken; ``miss``: built for the
     cache; ``off``: built, and no cache is used."""
 
 
@@ -98,35 +102,48 @@ def build_store(
     """
     request, recipe = plan.request, plan.request.recipe
     name = _name(windows, recipe, bounds)
-    found = _living(name)
-    if found is not None:
-        return found, _report(plan, found, cache="hit")
-    started = time.perf_counter()
     layout = StoreLayout(len(windows), recipe.row_shape(request.n_channels), recipe.storage)
+    if (alive := _living(name)) is not None:
+        return alive, _report(plan, alive, cache="hit")
 
-    def draw(writer: StoreWriter) -> dict[str, Any]:
-        job = FillJob(
-            writer, windows, recipe, bounds, plan.settings, plan.workers, plan.backend, pool
-        )
-        with MemoryMeter(writer.allocated_bytes) as meter:
-            filled = fill(job, progress)
-        measured = {"backend": filled.backend, "workers": filled.workers}
-        return {**measured, "peak_bytes": meter.peak_bytes}
+    with stoppable() as check, my_turn(name, layout, while_waiting=check) as turn:
 
-    if plan.cache_dir is None:
-        store, report = _in_first_place(PLACES[plan.place], layout, plan.workers, draw)
-    else:
-        store, report = _through_cache(StoreCache(plan.cache_dir), name, layout, draw)
-    _alive[name] = store
-    return store, _report(plan, store, seconds=time.perf_counter() - started, **report)
+        def step(rows: int) -> None:
+            check()
+            if progress is not None:
+                progress(rows)
+
+        def draw(writer: StoreWriter) -> dict[str, Any]:
+            job = FillJob(
+                writer, windows, recipe, bounds, plan.settings, plan.workers, plan.backend, pool
+            )
+            with MemoryMeter(writer.allocated_bytes) as meter:
+                filled = fill(job, step)
+            measured = {"backend": filled.backend, "workers": filled.workers}
+            return {**measured, "peak_bytes": meter.peak_bytes}
+
+        started = time.perf_counter()
+        store = _living(name) or turn.found
+        if store is not None:
+            measured: dict[str, Any] = {"cache": "hit"}
+        elif plan.cache_dir is None:
+            store, measured = _in_first_place(PLACES[plan.place], layout, plan.workers, draw)
+        else:
+            store, measured = _through_cache(StoreCache(plan.cache_dir), name, layout, draw)
+        _alive[name] = store
+        turn.publish(store)
+    seconds = 0.0 if measured["cache"] == "hit" else time.perf_counter() - started
+    return store, _report(plan, store, **measured, seconds=seconds)
 
 
 def is_built(
     windows: Windows, recipe: ImagingRecipe, bounds: Array | None, cache_dir: Path | None
 ) -> bool:
-    """Whether `build_store` would find these images, alive in this process or in the cache."""
+    """Whether `build_store` would find these images, alive on this machine or in the cache."""
     name = _name(windows, recipe, bounds)
-    return _living(name) is not None or (cache_dir is not None and is_cached(cache_dir, name))
+    if _living(name) is not None or is_held(name):
+        return True
+    return cache_dir is not None and is_cached(cache_dir, name)
 
 
 def _name(windows: Windows, recipe: ImagingRecipe, bounds: Array | None) -> str:

@@ -180,26 +180,26 @@ def _compile(job: FillJob) -> None:
 def _fill_by_threads(job: FillJob, left: Left, finished: Finished) -> FillReport:
     filler = ChunkFiller(job.renderer, job.windows, job.writer)
     bounds, lanes = dict(left), Lanes(list(left), job.workers)
-    stop, finished = threading.Event(), queue.SimpleQueue[int | None]()
+    stop, done = threading.Event(), queue.SimpleQueue[int | None]()
 
     def work(lane: int) -> None:
         try:
             while not stop.is_set() and (chunk := lanes.take(lane)) is not None:
                 job.writer.check_headroom()
                 _fill_chunk(filler, chunk, bounds[chunk])
-                finished.put(chunk)
+                done.put(chunk)
         except BaseException:
             stop.set()
             raise
         finally:
-            finished.put(None)
+            done.put(None)
 
     with ThreadPoolExecutor(job.workers, thread_name_prefix="dualgaf") as threads:
         try:
             futures = _start(threads, work, job.workers)
             running = len(futures)
             while running:
-                chunk = finished.get()
+                chunk = done.get()
                 if chunk is None:
                     running -= 1
                     continue
@@ -244,4 +244,3 @@ def _fill_chunk(filler: ChunkFiller, chunk: int, bounds: Bounds) -> None:
         raise ChunkError(
             f"chunk {chunk} (windows {first} to {last - 1}) failed: {error!r}"
         ) from error
-

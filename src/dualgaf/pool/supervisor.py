@@ -202,9 +202,7 @@ class ProcessPool:
                 worker.program.process.kill()
         return heard
 
-    def _hear(
-        self, worker: _Worker, fill: _Fill, finished: Callable[[int, int], None]
-    ) -> None:
+    def _hear(self, worker: _Worker, fill: _Fill, finished: Callable[[int, int], None]) -> None:
         message, _ = receive(worker.channel)
         if message is None:
             self._lose(worker, fill)

@@ -11,7 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from dualgaf.errors import HandleError
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
@@ -67,15 +67,43 @@ class StoreHandle:
     @classmethod
     def of(cls, segments: Segments, nonce: bytes, layout: StoreLayout, backing: str) -> Self:
         """The handle of files that this process holds open."""
+        boot, namespace = node_identity()
         return cls(
-            boot=_boot(),
+            boot=boot,
             pid=os.getpid(),
-            pid_namespace=_namespace(),
+            pid_namespace=namespace,
             started=_started(os.getpid()),
             files=tuple(HeldFile.of(descriptor) for descriptor in segments.descriptors),
             nonce=nonce,
             layout=layout,
             backing=backing,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values, for a file of the rendezvous."""
+        files = [vars(file) for file in self.files]
+        plain = {"nonce": self.nonce.hex(), "layout": self.layout.to_json(), "files": files}
+        return {**vars(self), **plain}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError: they are not the fields of a handle.
+        """
+        return cls(
+            boot=str(fields["boot"]),
+            pid=int(fields["pid"]),
+            pid_namespace=int(fields["pid_namespace"]),
+            started=str(fields["started"]),
+            files=tuple(
+                HeldFile(int(file["descriptor"]), int(file["inode"]), str(file["link"]))
+                for file in fields["files"]
+            ),
+            nonce=bytes.fromhex(fields["nonce"]),
+            layout=StoreLayout.from_json(fields["layout"]),
+            backing=str(fields["backing"]),
         )
 
 
@@ -85,7 +113,7 @@ def open_handle(handle: StoreHandle) -> Segments:
     Raises:
         HandleError: the owner is gone, or what is there is another file.
     """
-    if (handle.boot, handle.pid_namespace) != (_boot(), _namespace()):
+    if (handle.boot, handle.pid_namespace) != node_identity():
         raise HandleError(f"the store belongs to another machine, boot or container; {_ADVICE}")
     opened: list[int] = []
     try:
@@ -130,12 +158,10 @@ def _check_contents(handle: StoreHandle, segments: Segments) -> None:
         raise HandleError(f"the handle names another store; {_ADVICE}")
 
 
-def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def _namespace() -> int:
-    return Path("/proc/self/ns/pid").stat().st_ino
+def node_identity() -> tuple[str, int]:
+    """This boot of this machine, and the inode of this container's process namespace."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return boot, Path("/proc/self/ns/pid").stat().st_ino
 
 
 def _started(pid: int) -> str:

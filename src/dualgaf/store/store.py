@@ -6,6 +6,7 @@ unpickling maps the same memory again.
 """
 
 import weakref
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -32,7 +33,7 @@ class Store:
         """(N, *row_shape); changing it in place changes this process' view only."""
         self._nonce = nonce
         self._segments: Segments | None = None
-        self._closer: weakref.finalize[..., Any] | None = None
+        self._closers: list[weakref.finalize[..., Any]] = []
 
     @classmethod
     def from_segments(
@@ -48,7 +49,7 @@ class Store:
         flat = np.frombuffer(mapped, dtype=layout.dtype, offset=HEADER_BYTES)
         store = cls(layout, backing, flat.reshape(layout.n_rows, *layout.row_shape), nonce)
         store._segments = segments
-        store._closer = weakref.finalize(store, segments.close)
+        store.when_closed(segments.close)
         return store
 
     @classmethod
@@ -77,10 +78,14 @@ class Store:
             )
         return StoreHandle.of(self._segments, self._nonce, self.layout, self.backing)
 
+    def when_closed(self, call: Callable[..., object], *arguments: object) -> None:
+        """Have this called when the store is closed, dropped, or this process ends."""
+        self._closers.append(weakref.finalize(self, call, *arguments))
+
     def close(self) -> None:
         """Give the descriptor back; memory is freed when the last array is gone. May come twice."""
-        if self._closer is not None:
-            self._closer()
+        for closer in reversed(self._closers):
+            closer()
         self._segments = None
         self.array = np.empty((0, *self.layout.row_shape), dtype=self.layout.dtype)
 
