@@ -4,14 +4,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dualgaf import __version__
 from dualgaf.errors import ConfigError, DualGAFError, unknown_choice
 
+if TYPE_CHECKING:
+    from dualgaf.store.cache_folder import CacheFolder
+
 EXAMPLES = """examples:
   python -m dualgaf doctor
   python -m dualgaf plan hardware=8gb data=simulated data.n_windows=4000
-  python -m dualgaf cache list cache.dir=FOLDER
+  python -m dualgaf cache list cache.dir=FOLDER      # or verify, or clear
   python -m dualgaf preview data.name=JapaneseVowels --window 3 --output window.png
   python -m dualgaf bench --n-windows 1000
   python -m dualgaf bench sweep --output FILE.json
@@ -81,29 +85,60 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _cache(options: argparse.Namespace) -> int:
     from dualgaf.command_line import load_config
-    from dualgaf.machine import format_bytes
-    from dualgaf.store.cache import StoreCache
+    from dualgaf.store.cache_folder import CacheFolder
 
-    actions = ("list", "verify", "clear")
+    does = {"list": _cache_list, "verify": _cache_verify, "clear": _cache_clear}
     action, overrides = (options.overrides or [""])[0], options.overrides[1:]
-    if action not in actions:
-        raise ConfigError(unknown_choice("cache", action, actions, instead="cache list"))
+    if action not in does:
+        raise ConfigError(unknown_choice("cache", action, does, instead="cache list"))
     folder = load_config(overrides).cache.dir
     if folder is None:
         raise ConfigError(f"which cache? type: cache {action} cache.dir=FOLDER")
-    cache = StoreCache(Path(folder))
-    if action == "clear":
-        print(f"{format_bytes(cache.clear())} freed in {cache.folder}")
-        return 0
-    damaged = 0
-    for entry in cache.entries():
-        size = format_bytes(entry.layout.data_bytes)
-        shape = " x ".join(map(str, (entry.layout.n_rows, *entry.layout.row_shape)))
-        damage = cache.damage(entry) if action == "verify" else None
-        damaged += damage is not None
-        state = "" if action == "list" else f"  damaged: {damage}" if damage else "  good"
-        print(f"{entry.fingerprint}  {size:>12}  {shape} {entry.layout.dtype}{state}")
+    cache = CacheFolder(Path(folder))
+    try:
+        next(cache.folder.iterdir(), None)
+    except OSError as error:
+        raise ConfigError(f"cache.dir={folder} cannot be read: {error.strerror}") from error
+    return does[action](cache)
+
+
+def _cache_list(cache: "CacheFolder") -> int:
+    from dualgaf.machine import format_bytes
+
+    for name in cache.names():
+        print(f"{name}  {cache.describe(name)}")
+    for name, (there, windows) in cache.unfinished().items():
+        print(f"{name}  cut off or at work: {there} of {windows} windows are there")
+    sizes = cache.sizes()
+    kinds = ", ".join(f"{kind} {format_bytes(size)}" for kind, size in sizes.items() if size)
+    print(f"{format_bytes(sum(sizes.values()))} in {cache.folder}{kinds and ': '}{kinds}")
+    return 0
+
+
+def _cache_verify(cache: "CacheFolder") -> int:
+    damages = {name: cache.damage(name) for name in cache.names()}
+    if not damages:
+        print(f"no images in {cache.folder}")
+    for name, damage in damages.items():
+        print(f"{name}  {'good' if damage is None else f'damaged: {damage}'}")
+    damaged = sum(damage is not None for damage in damages.values())
+    if damaged:
+        print(
+            f"{damaged} of {len(damages)} are damaged; type cache.verify=full for the next run, "
+            "which sets them aside and builds them anew, or "
+            f"python -m dualgaf cache clear cache.dir={cache.folder}"
+        )
     return 1 if damaged else 0
+
+
+def _cache_clear(cache: "CacheFolder") -> int:
+    from dualgaf.machine import format_bytes
+
+    freed, left = cache.clear()
+    print(f"{format_bytes(freed)} freed in {cache.folder}")
+    for path in left:
+        print(f"{path.name} is in use or cannot be removed, and stays", file=sys.stderr)
+    return 0
 
 
 def _preview(options: argparse.Namespace) -> int:
@@ -157,7 +192,8 @@ COMMANDS = {"doctor": _doctor, "plan": _plan, "cache": _cache, "preview": _previ
 HELP = (
     "doctor: what this machine offers, and what would make it faster;",
     "plan: what a build would take and where it would go;",
-    "cache list, verify or clear: the stores in cache.dir=FOLDER;",
+    "cache list, verify (every byte; exit status 1 for damage) or clear (all of it, asks nothing): "
+    "what is kept in cache.dir=FOLDER;",
     "preview: a picture of a window with its GASF and GADF;",
     "bench build, cold, memory, scaling or sweep: what the build reaches here, beside its limits;",
     "train: train.py for an installed wheel",

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from dualgaf.errors import LadderWarning, StoreFullError
+from dualgaf.errors import CacheWarning, LadderWarning, StoreFullError
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.memory_use import MemoryMeter
@@ -31,8 +31,9 @@ from dualgaf.plan import BuildPlan
 from dualgaf.pool.ladder import FillJob, fill
 from dualgaf.pool.supervisor import ProcessPool
 from dualgaf.store.backing import open_writer
-from dualgaf.store.cache import StoreCache, is_cached
-from dualgaf.store.fingerprint import fingerprint
+from dualgaf.store.cache import StoreCache
+from dualgaf.store.cache_folder import CacheFolder
+from dualgaf.store.fingerprint import StoreKey
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.rendezvous import is_held, my_turn
 from dualgaf.store.store import Store
@@ -81,6 +82,7 @@ def build_store(
     bounds: Array | None = None,
     progress: Callable[[int], None] | None = None,
     pool: ProcessPool | None = None,
+    cache_verify: str = "size",
 ) -> tuple[Store, BuildReport]:
     """Draw all windows by ``plan`` into a sealed store.
 
@@ -91,6 +93,7 @@ def build_store(
         progress: called with the number of windows that were just finished.
         pool: warm workers, for many builds in a row; where it is left out, a build by processes
             starts its own and ends them.
+        cache_verify: what is looked at before an entry of the cache is used, see `StoreCache`.
 
     Returns:
         The store, (N, *recipe.row_shape(C)), and what the build did.
@@ -101,7 +104,8 @@ def build_store(
         SeriesError: a window holds a value that cannot be drawn.
     """
     request, recipe = plan.request, plan.request.recipe
-    name = _name(windows, recipe, bounds)
+    key = _key(windows, recipe, bounds)
+    name = key.name
     layout = StoreLayout(len(windows), recipe.row_shape(request.n_channels), recipe.storage)
     if (alive := _living(name)) is not None:
         return alive, _report(plan, alive, cache="hit")
@@ -129,7 +133,8 @@ def build_store(
         elif plan.cache_dir is None:
             store, measured = _in_first_place(PLACES[plan.place], layout, plan.workers, draw)
         else:
-            store, measured = _through_cache(StoreCache(plan.cache_dir), name, layout, draw)
+            cache = StoreCache(plan.cache_dir, cache_verify)
+            store, measured = _through_cache(cache, key, layout, plan.workers, draw)
         _alive[name] = store
         turn.publish(store)
     seconds = 0.0 if measured["cache"] == "hit" else time.perf_counter() - started
@@ -140,16 +145,25 @@ def is_built(
     windows: Windows, recipe: ImagingRecipe, bounds: Array | None, cache_dir: Path | None
 ) -> bool:
     """Whether `build_store` would find these images, alive on this machine or in the cache."""
-    name = _name(windows, recipe, bounds)
+    name = _key(windows, recipe, bounds).name
     if _living(name) is not None or is_held(name):
         return True
-    return cache_dir is not None and is_cached(cache_dir, name)
+    return cache_dir is not None and StoreCache(cache_dir).has(name)
 
 
-def _name(windows: Windows, recipe: ImagingRecipe, bounds: Array | None) -> str:
-    return fingerprint(
-        {"flat": windows.flat, "starts": windows.starts, "bounds": bounds},
-        {"recipe": recipe.to_json(), "window_size": windows.window_size},
+def explain_miss(
+    windows: Windows, recipe: ImagingRecipe, bounds: Array | None, cache_dir: Path | None
+) -> str | None:
+    """Why `build_store` would not find these images in the cache, in one sentence; else None."""
+    if cache_dir is None or is_built(windows, recipe, bounds, cache_dir):
+        return None
+    return CacheFolder(cache_dir).explain_miss(_key(windows, recipe, bounds))
+
+
+def _key(windows: Windows, recipe: ImagingRecipe, bounds: Array | None) -> StoreKey:
+    return StoreKey.of(
+        {"values": windows.flat, "starts": windows.starts, "bounds": bounds},
+        {**recipe.to_json(), "window_size": windows.window_size},
     )
 
 
@@ -179,15 +193,30 @@ def _in_first_place(
 
 
 def _through_cache(
-    cache: StoreCache, name: str, layout: StoreLayout, draw: Draw
+    cache: StoreCache, key: StoreKey, layout: StoreLayout, workers: int, draw: Draw
 ) -> tuple[Store, dict[str, Any]]:
-    with cache.locked(name):
-        found = cache.find(name, layout)
-        if found is not None:
-            return found, {"cache": "hit"}
-        with cache.writing(name, layout) as writer:
-            report = {"cache": "miss", **draw(writer)}
-            return cache.publish(name, writer), report
+    """The entry, found or filled; where the folder refuses, a store elsewhere for this run."""
+    found = cache.find(key.name, layout)
+    if found is not None:
+        return found, {"cache": "hit"}
+    try:
+        with cache.claim(key, layout) as claimed:
+            if isinstance(claimed, Store):
+                return claimed, {"cache": "hit"}
+            report = {"cache": "miss", **draw(claimed)}
+            return claimed.seal(), report
+    except StoreFullError as error:
+        why = error.strerror or str(error)
+    warnings.warn(
+        f"the images are not kept for later runs: {why}; they go to memory; make room in "
+        f"{cache.folder} or allow writing there, or type cache.dir=ANOTHER",
+        CacheWarning,
+        stacklevel=3,
+    )
+    try:
+        return _in_first_place(PLACES["memfd"], layout, workers, draw)
+    except StoreFullError as error:
+        raise StoreFullError(f"{error}; cache: {why}") from error
 
 
 def _report(plan: BuildPlan, store: Store, **measured: Any) -> BuildReport:

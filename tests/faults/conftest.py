@@ -2,8 +2,9 @@
 
 The oracle: no process that the test started is alive, however its parent ended; no shared memory of
 dualgaf is held by one; no name is left in /dev/shm, no open file in this process. Programs that a
-test starts inherit an environment variable, by which they and their orphans are found; the machine's
-``Shmem`` would count every program of everybody.
+test starts inherit an environment variable, by which they and their orphans are found. (``Shmem``
+of the machine would count every program of everybody; shared memory without a name lives only as
+long as a process holds it.)
 
 ``pytest tests/faults --fault-report FILE`` writes what was injected, survived and skipped.
 """
@@ -37,10 +38,11 @@ def pytest_addoption(parser):
 def pytest_terminal_summary(terminalreporter, config):
     if not _tests:
         return
-    total = {key: sum(row.get(key, 0) for row in _counts.values()) for key in ("injected", "survived")}
+    injected = sum(row["injected"] for row in _counts.values())
+    survived = sum(row["survived"] for row in _counts.values())
     skipped = sum(map(len, _skipped.values()))
     terminalreporter.write_line(
-        f"faults: {total['injected']} injected, {total['survived']} survived, {skipped} tests skipped"
+        f"faults: {injected} injected, {survived} survived, {skipped} tests skipped"
     )
     for number, reasons in sorted(_skipped.items()):
         for reason in reasons:
@@ -70,8 +72,12 @@ def pytest_runtest_makereport(item, call):
         _tests.setdefault(number, set()).add(item.nodeid.partition("[")[0])
         row = _counts.setdefault(number, {"injected": 0, "survived": 0})
         if report.skipped:
-            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            _skipped.setdefault(number, []).append(f"{item.name}: {reason.removeprefix('Skipped: ')}")
+            reason = (
+                report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            )
+            _skipped.setdefault(number, []).append(
+                f"{item.name}: {reason.removeprefix('Skipped: ')}"
+            )
         elif report.when == "call":
             times = getattr(item, "injected_times", 1)
             row["injected"] += times
@@ -93,10 +99,10 @@ def injected(request) -> Callable[[int], None]:
 
 @pytest.fixture(autouse=True)
 def _oracle(monkeypatch) -> Iterator[None]:
-    run = secrets.token_hex(8)
-    monkeypatch.setenv(MARK, run)
     here = leaks.leaves_nothing()
     next(here)
+    run = secrets.token_hex(8)
+    monkeypatch.setenv(MARK, run)
     yield
     deadline = time.monotonic() + GONE_WITHIN_S
     while (alive := started_by(run)) and time.monotonic() < deadline:
@@ -121,7 +127,7 @@ def started_by(run: str) -> dict[int, str]:
 
 @pytest.fixture
 def memory_group() -> Iterator[Callable[[int], Path]]:
-    """Makes memory cgroups (v1 or v2) of so many bytes; write a process id into ``cgroup.procs``."""
+    """Makes memory cgroups of so many bytes; write a process id into their ``cgroup.procs``."""
     made: list[Path] = []
 
     def make(limit_bytes: int) -> Path:

@@ -1,129 +1,363 @@
+"""Stores in a folder: found, gone on with, explained, listed. Damage: tests/faults/test_cache.py."""
+
 import json
 import os
+import re
 import stat
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xxhash
 
-from dualgaf.errors import CacheWarning, StoreFullError
+from dualgaf.errors import CacheWarning, ConfigError, StoreFullError
 from dualgaf.store.cache import StoreCache
+from dualgaf.store.cache_files import set_aside, write_whole
+from dualgaf.store.cache_folder import CacheFolder
+from dualgaf.store.cache_writer import CacheWriter
+from dualgaf.store.fingerprint import StoreKey
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
+from dualgaf.store.lock import locked
 
-NAME = "0123456789abcdef" * 2
 LAYOUT = StoreLayout(5, (2, 3), "uint8")
 ROWS = np.arange(30, dtype=np.uint8).reshape(5, 2, 3)
 
 
-def published(folder, name=NAME):
+def key_of(**settings):
+    return StoreKey.of({"values": ROWS}, {"image_size": 3, **settings})
+
+
+KEY = key_of()
+
+
+def fill(writer, first, last):
+    writer.write_rows(first, ROWS[first:last])
+    writer.rows_are_there(first, last)
+
+
+def published(folder, key=KEY):
     cache = StoreCache(folder)
-    with cache.writing(name, LAYOUT) as writer:
-        writer.write_rows(0, ROWS)
-        cache.publish(name, writer).close()
+    with cache.claim(key, LAYOUT) as writer:
+        fill(writer, 0, 2)
+        fill(writer, 2, 5)
+        writer.seal().close()
     return cache
+
+
+def cut_off(folder, *ranges, key=KEY, error=KeyboardInterrupt):
+    """A build that ends after these rows."""
+    with pytest.raises(error), StoreCache(folder).claim(key, LAYOUT) as writer:
+        for first, last in ranges:
+            fill(writer, first, last)
+        raise error
+
+
+def names(folder):
+    return sorted(path.name.removeprefix(KEY.name) for path in folder.iterdir())
 
 
 def test_what_is_published_is_found_by_another(tmp_path):
     published(tmp_path / "new" / "cache")
-    store = StoreCache(tmp_path / "new" / "cache").find(NAME, LAYOUT)
+    store = StoreCache(tmp_path / "new" / "cache").find(KEY.name, LAYOUT)
     assert np.array_equal(store.array, ROWS)
     assert store.backing == "cache"
+    assert names(tmp_path / "new" / "cache") == [".json", ".store"]
+
+
+def test_the_sealed_store_is_what_was_written(tmp_path):
+    with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
+        assert isinstance(writer, CacheWriter)
+        fill(writer, 0, 5)
+        store = writer.seal()
+    assert np.array_equal(store.array, ROWS)
+    with StoreCache(tmp_path).claim(KEY, LAYOUT) as found:
+        assert np.array_equal(found.array, ROWS)
 
 
 def test_files_are_for_their_owner_only(tmp_path):
-    cache = published(tmp_path / "cache")
-    with cache.locked(NAME):
-        assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700
-        modes = {path.suffix: stat.S_IMODE(path.stat().st_mode) for path in cache.folder.iterdir()}
-    assert modes == {".store": 0o600, ".json": 0o600, ".lock": 0o600}
-
-
-def test_a_build_that_fails_leaves_no_entry_and_no_part(tmp_path):
-    cache = StoreCache(tmp_path)
-
-    def fail():
-        with cache.writing(NAME, LAYOUT) as writer:
-            writer.write_rows(0, ROWS[:2])
-            raise StoreFullError("on purpose")
-
-    with pytest.raises(StoreFullError, match="on purpose"):
-        fail()
-    assert list(tmp_path.iterdir()) == []
-    assert cache.find(NAME, LAYOUT) is None
+    folder = tmp_path / "cache"
+    with StoreCache(folder).claim(KEY, LAYOUT) as writer:
+        fill(writer, 0, 5)
+        modes = {path.suffix: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+        assert modes == {".part": 0o600, ".journal": 0o600, ".lock": 0o600}
+        writer.seal()
+    modes = {path.suffix: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert modes == {".store": 0o600, ".json": 0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_an_in_place_change_never_reaches_the_file(tmp_path):
     cache = published(tmp_path)
-    store = cache.find(NAME, LAYOUT)
+    store = cache.find(KEY.name, LAYOUT)
     store.array[:] = 9
-    assert np.array_equal(cache.find(NAME, LAYOUT).array, ROWS)
+    assert np.array_equal(cache.find(KEY.name, LAYOUT).array, ROWS)
 
 
-def rewrite(path, change):
-    manifest = json.loads(path.read_text())
-    change(manifest)
-    path.write_text(json.dumps(manifest))
+def test_rows_that_were_never_told_of_are_not_published(tmp_path):
+    cache = StoreCache(tmp_path)
+    with pytest.raises(AssertionError, match=r"rows \[\(2, 4\)\] were never said to be there"):
+        with cache.claim(KEY, LAYOUT) as writer:
+            fill(writer, 0, 2)
+            writer.write_rows(2, ROWS[2:4])
+            fill(writer, 4, 5)
+            writer.seal()
+    assert cache.find(KEY.name, LAYOUT) is None
 
 
-DAMAGES = {
-    "truncated": lambda f: os.truncate(f / f"{NAME}.store", 4100),
-    "no store": lambda f: (f / f"{NAME}.store").unlink(),
-    "foreign header": lambda f: (f / f"{NAME}.store").write_bytes(bytes(LAYOUT.total_bytes)),
-    "torn manifest": lambda f: (f / f"{NAME}.json").write_text('{"format": 1, "fing'),
-    "older format": lambda f: rewrite(f / f"{NAME}.json", lambda m: m.update(format=0)),
-    "other name": lambda f: rewrite(f / f"{NAME}.json", lambda m: m.update(fingerprint="f" * 32)),
-    "not an object": lambda f: (f / f"{NAME}.json").write_text("[]"),
-    "other layout": lambda f: rewrite(f / f"{NAME}.json", lambda m: m["layout"].update(n_rows=4)),
-}
+# ------------------------------------------------------------------ builds that were cut off
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_damage_is_seen_set_aside_and_built_anew(damage, tmp_path):
-    cache = published(tmp_path)
-    damage(tmp_path)
-    with pytest.warns(CacheWarning, match=rf"cache entry {NAME} is damaged .*set aside as \.bad"):
-        assert cache.find(NAME, LAYOUT) is None
-    assert np.array_equal(published(tmp_path).find(NAME, LAYOUT).array, ROWS)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_whatever_ends_a_build_the_next_one_goes_on_from_there(tmp_path, error):
+    cut_off(tmp_path, (0, 2), (4, 5), error=error)
+    assert names(tmp_path) == [".journal", ".part"]
+    with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
+        there = [(a, b) for a in range(5) for b in range(a + 1, 6) if writer.has_rows(a, b)]
+        assert there == [(0, 1), (0, 2), (1, 2), (4, 5)]
+        fill(writer, 1, 4)  # chunks of another size overlap what is there
+        store = writer.seal()
+    assert np.array_equal(store.array, ROWS)
+    assert names(tmp_path) == [".json", ".store"]
+    assert CacheFolder(tmp_path).damage(KEY.name) is None
 
 
-def test_verify_reads_every_byte(tmp_path):
-    cache = published(tmp_path)
-    (entry,) = cache.entries()
-    assert entry.checksum == xxhash.xxh3_64_hexdigest(ROWS.tobytes())
-    assert cache.damage(entry) is None
-    with (tmp_path / f"{NAME}.store").open("r+b") as file:
+def test_a_full_disk_leaves_nothing(tmp_path):
+    cut_off(tmp_path, (0, 2), error=StoreFullError)
+    assert names(tmp_path) == []
+    assert StoreCache(tmp_path).find(KEY.name, LAYOUT) is None
+
+
+def test_rows_whose_bytes_changed_are_drawn_again(tmp_path):
+    cut_off(tmp_path, (0, 2), (2, 4))
+    with (tmp_path / f"{KEY.name}.part").open("r+b") as file:
+        file.seek(LAYOUT.offset(3))
+        file.write(b"\xff")
+    with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
+        assert (writer.has_rows(0, 2), writer.has_rows(2, 4)) == (True, False)
+
+
+@pytest.mark.parametrize("wrong", ["nonce", "layout", "size", "no journal", "link", "folder"])
+def test_a_part_that_is_not_that_of_the_journal_is_begun_anew(tmp_path, wrong):
+    cut_off(tmp_path, (0, 2))
+    part, journal = (tmp_path / f"{KEY.name}.{kind}" for kind in ("part", "journal"))
+    if wrong in ("nonce", "layout"):
+        layout = LAYOUT if wrong == "nonce" else StoreLayout(5, (3, 2), "uint8")
+        with part.open("r+b") as file:
+            file.write(layout.header(bytes(16)))
+    elif wrong == "size":
+        os.truncate(part, LAYOUT.total_bytes + 1)
+    elif wrong == "no journal":
+        journal.unlink()
+    else:
+        part.rename(tmp_path / "elsewhere")
+        part.symlink_to("elsewhere") if wrong == "link" else part.mkdir()
+    with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
+        assert not writer.has_rows(0, 1)
+        fill(writer, 0, 5)
+        assert np.array_equal(writer.seal().array, ROWS)
+    left = {".json", ".store"} | {
+        "link": {"elsewhere"},
+        "folder": {"elsewhere", ".part.bad"},
+    }.get(wrong, set())
+    assert set(names(tmp_path)) == left
+
+
+def test_a_store_without_manifest_and_journal_is_set_aside(tmp_path):
+    (tmp_path / f"{KEY.name}.store").write_text("somebody's")
+    published(tmp_path)
+    assert names(tmp_path) == [".json", ".store", ".store.bad"]
+    assert (tmp_path / f"{KEY.name}.store.bad").read_text() == "somebody's"
+
+
+# ------------------------------------------------------------------ why it is not there
+
+
+def test_a_miss_says_what_changed_against_the_nearest_entry(tmp_path):
+    folder = CacheFolder(tmp_path)
+    assert folder.explain_miss(KEY) == "cache: no entry for these images; the cache is empty"
+    published(tmp_path, key_of(image_size=9, storage="uint16", layout="dual"))
+    near = key_of(image_size=9)
+    published(tmp_path, near)
+    (tmp_path / f"{'0' * 32}.json").write_text("{}")  # an entry that nobody can read counts not
+    assert folder.explain_miss(KEY) == (
+        f"cache: no entry for these images; the nearest one, {near.name}, has image_size=9 (now 3)"
+    )
+    other = StoreKey.of({"values": ROWS + 1}, {"image_size": 3, "T": 7})
+    assert folder.explain_miss(other) == (
+        f"cache: no entry for these images; the nearest one, {near.name}, has T=None (now 7), "
+        "image_size=9 (now 3) and other values"
+    )
+
+
+def test_of_two_entries_that_are_as_near_the_newer_one_is_told(tmp_path):
+    old, new = key_of(image_size=8), key_of(image_size=9)
+    for key, age in ((new, 10), (old, 20)):
+        published(tmp_path, key)
+        then = time.time() - age
+        os.utime(tmp_path / f"{key.name}.json", (then, then))
+    assert new.name in CacheFolder(tmp_path).explain_miss(KEY)
+
+
+def test_an_entry_of_an_older_version_explains_a_miss(tmp_path):
+    older = StoreKey({**KEY.parts, "format": 0})
+    manifest = {"version": 1, "parts": dict(older.parts)}
+    (tmp_path / f"{older.name}.json").write_text(json.dumps(manifest))
+    assert CacheFolder(tmp_path).explain_miss(KEY).endswith("has format=0 (now 1)")
+
+
+def test_a_miss_tells_of_a_build_that_was_cut_off_and_of_damage(tmp_path):
+    cut_off(tmp_path, (0, 2), (1, 4))
+    folder = CacheFolder(tmp_path)
+    assert folder.explain_miss(KEY) == (
+        "cache: 4 of 5 windows are there from a build that was cut off; it goes on from there"
+    )
+    assert folder.unfinished() == {KEY.name: (4, 5)}
+    published(tmp_path)
+    assert folder.unfinished() == {}
+    os.truncate(tmp_path / f"{KEY.name}.store", 5000)
+    assert folder.explain_miss(KEY) == (
+        f"cache: the entry of these images, {KEY.name}, cannot be used: the store has 5000 bytes, "
+        f"needed {LAYOUT.total_bytes}"
+    )
+
+
+# ------------------------------------------------------------------ list, verify, clear
+
+
+def test_the_manifest_has_the_parts_and_a_checksum_of_each_range(tmp_path):
+    published(tmp_path)
+    manifest = json.loads((tmp_path / f"{KEY.name}.json").read_text())
+    assert manifest["version"] == 2
+    assert manifest["parts"] == dict(KEY.parts)
+    assert manifest["layout"] == LAYOUT.to_json()
+    assert manifest["ranges"] == [
+        [first, last, xxhash.xxh3_64_hexdigest(ROWS[first:last].tobytes())]
+        for first, last in ((0, 2), (2, 5))
+    ]
+
+
+def test_verify_names_the_windows_that_are_damaged(tmp_path):
+    published(tmp_path)
+    folder = CacheFolder(tmp_path)
+    assert folder.damage(KEY.name) is None
+    with (tmp_path / f"{KEY.name}.store").open("r+b") as file:
         file.seek(HEADER_BYTES + 7)
         file.write(b"\xff")
-    assert cache.damage(entry).startswith("checksum ")
+    assert folder.damage(KEY.name) == "windows 0 to 1 have other bytes than were written"
+    assert folder.damage(KEY.name, full=False) is None
+
+
+def test_the_policy_says_how_much_is_looked_at(tmp_path):
+    published(tmp_path)
+    with (tmp_path / f"{KEY.name}.store").open("r+b") as file:
+        file.seek(HEADER_BYTES + 7)
+        file.write(b"\xff")
+    assert StoreCache(tmp_path, "size").find(KEY.name, LAYOUT) is not None
+    assert StoreCache(tmp_path, "full").find(KEY.name, LAYOUT) is None
+    with pytest.raises(
+        ConfigError, match=r"cache\.verify='ful' is not known; allowed: size, full; type cache\.v"
+    ):
+        StoreCache(tmp_path, "ful")
+
+
+def test_an_entry_is_described(tmp_path):
+    published(tmp_path)
+    found = CacheFolder(tmp_path).describe(KEY.name)
+    assert re.fullmatch(r" *4\.03 KiB +0 seconds +5 x 2 x 3 uint8  format=1 image_size=3", found)
+    then = time.time() - 7200
+    os.utime(tmp_path / f"{KEY.name}.json", (then, then))
+    assert "   2 hours  " in CacheFolder(tmp_path).describe(KEY.name)
 
 
 def test_clear_removes_its_own_files_only(tmp_path):
-    cache = published(tmp_path)
-    published(tmp_path, "f" * 32)
+    published(tmp_path)
+    published(tmp_path, key_of(image_size=4))
+    cut_off(tmp_path, (0, 2), key=key_of(image_size=5))
+    set_aside(tmp_path / f"{KEY.name}.store")
+    write_whole(tmp_path / f"{'a' * 32}.windows", [b"x"])
+    (tmp_path / f"{'a' * 32}.windows.24.bounds").write_text("[]")
+    (tmp_path / f"{KEY.name}.lock").touch()  # its holder was killed
     (tmp_path / "notes.json").write_text("{}")
-    taken = sum(path.stat().st_size for path in tmp_path.iterdir()) - len("{}")
-    assert taken > 2 * LAYOUT.total_bytes
-    assert cache.clear() == taken
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.json"]
-    with pytest.warns(CacheWarning, match=r"notes\.json is not a manifest"):
-        assert cache.entries() == []
-
-
-def test_the_lock_is_free_again_when_its_holder_is_killed(tmp_path):
-    script = (
-        "import sys, time; from pathlib import Path; from dualgaf.store.cache import StoreCache\n"
-        f"with StoreCache(Path({str(tmp_path)!r})).locked({NAME!r}):\n"
-        "    print('held', flush=True); time.sleep(60)"
+    (tmp_path / f"{'a' * 32}.txt").write_text("mine")
+    folder = CacheFolder(tmp_path)
+    kinds = folder.sizes()
+    assert min(kinds.values()) > 0
+    assert sum(kinds.values()) == sum(
+        path.stat().st_blocks * 512
+        for path in tmp_path.iterdir()
+        if path.name not in ("notes.json", f"{'a' * 32}.txt")
     )
-    holder = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout.readline() == "held\n"
-    waiter_script = script.replace("time.sleep(60)", "sys.exit(0)")
-    waiter = subprocess.Popen([sys.executable, "-c", waiter_script], stdout=subprocess.PIPE)
-    time.sleep(1.0)
-    assert waiter.poll() is None, "the lock did not hold the second process"
-    holder.kill()
-    holder.communicate()
-    assert waiter.communicate(timeout=30)[0] == b"held\n"
+    assert folder.clear() == (sum(kinds.values()), [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{'a' * 32}.txt", "notes.json"]
+
+
+def test_clear_leaves_what_is_being_built(tmp_path):
+    published(tmp_path, key_of(image_size=4))
+    with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
+        freed, left = CacheFolder(tmp_path).clear()
+        assert freed > 0
+        assert [path.suffix for path in left] == [".journal", ".lock", ".part"]
+        fill(writer, 0, 5)
+        assert np.array_equal(writer.seal().array, ROWS)
+    assert names(tmp_path) == [".json", ".store"]
+
+
+# ------------------------------------------------------------------ the folder
+
+
+def test_nothing_is_made_before_something_is_built(tmp_path):
+    folder = tmp_path / "new"
+    assert StoreCache(folder).find(KEY.name, LAYOUT) is None
+    assert not StoreCache(folder).has(KEY.name)
+    assert "is empty" in CacheFolder(folder).explain_miss(KEY)
+    assert CacheFolder(folder).clear() == (0, [])
+    assert not folder.exists()
+
+
+def test_a_home_folder_is_written_as_a_shell_does(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert StoreCache(Path("~/cache")).folder == CacheFolder(Path("~/cache")).folder
+    assert StoreCache(Path("~/cache")).folder == tmp_path / "cache"
+
+
+def test_a_valid_entry_needs_no_lock(tmp_path):
+    cache = published(tmp_path)
+    with locked(tmp_path / f"{KEY.name}.lock"):
+        assert cache.has(KEY.name)
+        assert np.array_equal(cache.find(KEY.name, LAYOUT).array, ROWS)
+
+
+def test_a_folder_in_which_everybody_can_write_is_used_and_said(tmp_path):
+    published(tmp_path)
+    tmp_path.chmod(0o777)
+    with pytest.warns(CacheWarning, match=f"everybody can write in .*type chmod go-w {tmp_path}"):
+        assert StoreCache(tmp_path).find(KEY.name, LAYOUT) is not None
+    tmp_path.chmod(0o1777)  # as /tmp: others cannot rename what is ours
+    assert StoreCache(tmp_path).find(KEY.name, LAYOUT) is not None
+
+
+@pytest.mark.parametrize("whose", ["a stranger's", "for everybody to change", "the owner's"])
+def test_files_that_others_could_have_put_there_are_not_used(tmp_path, whose):
+    if os.getuid():
+        pytest.skip("only root can give files away")
+    cache = published(tmp_path)
+    store = tmp_path / f"{KEY.name}.store"
+    if whose == "for everybody to change":
+        store.chmod(0o602)
+    else:
+        os.chown(store, 65534, -1)
+    if whose == "the owner's":  # a cache that somebody prepared
+        os.chown(tmp_path, 65534, -1)
+        assert cache.find(KEY.name, LAYOUT) is not None
+        return
+    assert cache.find(KEY.name, LAYOUT) is None
+    with pytest.warns(CacheWarning, match="belongs to user 65534|everybody can change"):
+        published(tmp_path)
+
+
+def test_a_refusal_names_the_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreFullError, match=r"cache\.dir=.*/file/x does not take them: Not a dir"):
+        with StoreCache(tmp_path / "file" / "x").claim(KEY, LAYOUT):
+            pass

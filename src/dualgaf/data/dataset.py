@@ -4,9 +4,14 @@
 worker processes. Where the model is on the CPU the batch leaves with its float32 images, which one
 pass writes into recycled memory. Elsewhere, and out of a loader worker, it leaves as the smallest
 thing that can be shipped.
+
+A dataset is pickled, say for a loader worker that is spawned, as handles: of its store, of its
+windows, which the datasets of all splits share, and of its own arrays. It stays below 4 KiB, and
+the memory behind it exists once on a machine.
 """
 
 import copy
+import weakref
 from typing import Any, Self
 
 import numpy as np
@@ -20,10 +25,14 @@ from dualgaf.data.on_cpu import read_rows
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.gather import gather_series
+from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
+from dualgaf.store.arrays import SharedArrays
 from dualgaf.store.store import Store
 
 Array = npt.NDArray[Any]
+
+_shared_windows: "weakref.WeakKeyDictionary[Windows, SharedArrays]" = weakref.WeakKeyDictionary()
 
 
 class DualGAFDataset(Dataset[Batch]):
@@ -51,6 +60,7 @@ class DualGAFDataset(Dataset[Batch]):
         self.scaler = scaler
         self.images = images
         self.buffers: ImageBuffers | None = None
+        self._shared = SharedArrays(self._arrays())
 
     def with_images_in(self, buffers: ImageBuffers) -> Self:
         """The same windows, whose batches are made with float32 images in these buffers."""
@@ -88,3 +98,63 @@ class DualGAFDataset(Dataset[Batch]):
         if buffers is None:
             return StoredBatch(torch.from_numpy(store.array[picked]), series, label)
         return Batch(*read_rows(store.array, picked, buffers), series, label)
+
+    def _arrays(self) -> dict[str, Array]:
+        """What is this split's own."""
+        of_images = self.images.bounds if isinstance(self.images, Renderer) else self.images[1]
+        arrays = {
+            "rows": self.rows,
+            "labels": self.labels,
+            "mean": self.scaler.mean,
+            "deviation": self.scaler.deviation,
+            "images": of_images,
+        }
+        return {name: array for name, array in arrays.items() if array is not None}
+
+    def __copy__(self) -> Self:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)  # not through __getstate__, which takes memory
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Handles in place of arrays.
+
+        Raises:
+            HandleError: the store is in private memory, or closed.
+            StoreFullError: no place takes the arrays.
+        """
+        state = dict(self.__dict__)
+        for name in ("rows", "labels", "scaler"):
+            del state[name]
+        if isinstance(self.images, Renderer):
+            state["images"] = self.images.recipe
+        else:
+            state["images"] = self.images[0]
+            _ = self.images[0].handle  # one that cannot be sent is refused before memory is taken
+        if not self._shared.holds(arrays := self._arrays()):  # changed since they were sent
+            self._shared = SharedArrays(arrays)
+        state["_shared"] = self._shared
+        state["windows"] = share_windows(self.windows), self.windows.window_size
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        shared, window_size = state["windows"]
+        self.windows = Windows(shared.arrays["flat"], shared.arrays["starts"], window_size)
+        _shared_windows[self.windows] = shared  # in case that it is sent on
+        own = self._shared.arrays
+        self.rows, self.labels = own["rows"], own["labels"]
+        self.scaler = SeriesScaler(own["mean"], own["deviation"])
+        if isinstance(images := state["images"], ImagingRecipe):
+            self.images = Renderer(images, window_size, own.get("images"))
+        else:
+            self.images = images, own["images"]
+
+
+def share_windows(windows: Windows) -> SharedArrays:
+    """The arrays of these windows as they are pickled: once for all that refer to them."""
+    shared = _shared_windows.get(windows)
+    if shared is None:
+        shared = SharedArrays({"flat": windows.flat, "starts": windows.starts})
+        _shared_windows[windows] = shared
+    return shared

@@ -4,17 +4,21 @@
     KEY.windows.48.bounds   fitted bounds of ``scaling=train`` for images of 48 pixels a side, JSON
 
 KEY is a hash of the contents of the source, of how it is cut and split, and of the version of this
-package; it takes as long as reading the input once (30 GB/s). The file is mapped, not read. One
-that is damaged is warned about and written anew. Nothing is unpickled.
+package; it takes as long as reading the input once (30 GB/s). The file is mapped, and every byte is
+compared with its checksum. One that is damaged is set aside as ``.bad`` with a warning and written
+anew. Where the folder cannot be written, windows are read each time, which is said once. Nothing is
+unpickled.
+
+Of several processes, say the ranks of a training, one reads and writes; the others wait for it.
 """
 
-import contextlib
 import json
 import mmap
 import os
-import secrets
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -26,16 +30,26 @@ import xxhash
 
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.windowed import WindowedSplits, read_windows
-from dualgaf.errors import CacheWarning
+from dualgaf.errors import CacheWarning, HandleError
 from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.windows import Windows
 from dualgaf.series.source import Source
+from dualgaf.store.cache_files import (
+    DAMAGE,
+    make_folder,
+    open_checked,
+    read_checked,
+    set_aside,
+    write_whole,
+)
+from dualgaf.store.lock import locked
 
 Array = npt.NDArray[Any]
 
 _PREFIX = struct.Struct("<8s16sQ")
 _MAGIC = b"dgwindw1"
 _ALIGN = 64
+_DAMAGE = (*DAMAGE, struct.error)
 
 
 def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSplits:
@@ -55,14 +69,24 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
         return read_windows(source, seed)
     key = xxhash.xxh3_128_hexdigest(json.dumps([inside, seed, version("dualgaf")]).encode())
     path = folder.expanduser() / f"{key}.windows"
-    if path.exists():
+    with suppress(*_DAMAGE):
+        return _load(path)
+    with ExitStack() as stack:
         try:
-            return _load(path)
-        except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
-            warnings.warn(f"{path} is damaged ({error}); it is written anew", CacheWarning, 2)
-    cases = replace(read_windows(source, seed), file=path)
-    _save(path, cases)
-    return cases
+            stack.enter_context(_to_be_written(path))
+            found = _load_or_set_aside(path)
+        except OSError as error:
+            _warn_not_kept(path, error)
+            return read_windows(source, seed)
+        if found is not None:
+            return found
+        cases = replace(read_windows(source, seed), file=path)
+        try:
+            _save(path, cases)
+        except OSError as error:
+            _warn_not_kept(path, error)
+            return replace(cases, file=None)
+        return cases
 
 
 def train_bounds(cases: WindowedSplits, image_size: int) -> Array:
@@ -80,14 +104,59 @@ def train_bounds(cases: WindowedSplits, image_size: int) -> Array:
     """
     file = cases.file and cases.file.with_name(f"{cases.file.name}.{image_size}.bounds")
     if file is not None:
-        with contextlib.suppress(OSError, ValueError):  # fitting anew costs less than a warning
-            bounds = np.array(json.loads(file.read_text()), dtype=np.float64)
+        with suppress(*_DAMAGE):  # fitting anew costs less than a warning
+            bounds = np.array(json.loads(read_checked(file)), dtype=np.float64)
             if bounds.shape == (2, cases.windows.n_channels) and np.isfinite(bounds).all():
                 return bounds
     bounds = fit_bounds(cases.windows, cases.rows["train"], image_size)
     if file is not None:
-        _publish(file, [json.dumps(bounds.tolist()).encode()])  # floats come back to the last bit
+        with suppress(OSError), _to_be_written(file):  # as above
+            # Floats come back to the last bit.
+            write_whole(file, [json.dumps(bounds.tolist()).encode()])
     return bounds
+
+
+@contextmanager
+def _to_be_written(path: Path) -> Iterator[None]:
+    """Nobody else writes this file meanwhile.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    make_folder(path.parent)
+    with locked(path.with_name(f"{path.name}.lock")):
+        yield
+
+
+def _load_or_set_aside(path: Path) -> WindowedSplits | None:
+    """The windows; None where there are none, or where they are damaged and out of the way now.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    try:
+        return _load(path)
+    except FileNotFoundError:
+        return None
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and not isinstance(error, HandleError):
+            raise  # say too many open files, which does not mean that it is damaged
+        warnings.warn(
+            f"{path} is damaged ({error}); it is set aside as .bad and written anew",
+            CacheWarning,
+            stacklevel=3,
+        )
+        set_aside(path)
+        return None
+
+
+def _warn_not_kept(path: Path, error: OSError) -> None:
+    warnings.warn(
+        f"the windows are not kept for later runs: cache.dir={path.parent} does not take them: "
+        f"{error.strerror or error}; allow writing there or type cache.dir=ANOTHER",
+        CacheWarning,
+        stacklevel=3,
+    )
 
 
 def _save(path: Path, cases: WindowedSplits) -> None:
@@ -116,26 +185,11 @@ def _save(path: Path, cases: WindowedSplits) -> None:
     for array in arrays.values():
         parts += [bytes(-at % _ALIGN), np.ascontiguousarray(array).data]
         at += -at % _ALIGN + array.nbytes
-    _publish(path, parts)
-
-
-def _publish(path: Path, parts: list[Any]) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, parts)
 
 
 def _load(path: Path) -> WindowedSplits:
-    with path.open("rb") as file:
+    with os.fdopen(open_checked(path), "rb") as file:
         # A private map: what is changed in place is changed in this process alone.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     magic, digest, length = _PREFIX.unpack_from(mapped)

@@ -106,6 +106,11 @@ def fill(job: FillJob, progress: Callable[[int], None] | None = None) -> FillRep
     ways = RUNGS[RUNGS.index(job.backend) :]
     # Each rung takes out what it has finished; the next one goes on with the rest.
     left = {n: rows for n, rows in enumerate(job.chunks) if not job.writer.has_rows(*rows)}
+    there = job.writer.layout.n_rows - sum(last - first for first, last in left.values())
+    if there and progress is not None:
+        progress(there)
+    if not left:
+        return FillReport("none", 0, len(job.chunks), 0)
 
     def finished(first: int, last: int) -> None:
         job.writer.rows_are_there(first, last)

@@ -98,9 +98,12 @@ class Rendezvous:
         path = self.folder / f"{name}.{self._node}.{os.getpid()}.handle"
         draft = path.with_suffix(".draft")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        with os.fdopen(os.open(draft, flags, 0o600), "w") as file:
-            json.dump(handle.to_json(), file)
-        draft.rename(path)
+        try:
+            with os.fdopen(os.open(draft, flags, 0o600), "w") as file:
+                json.dump(handle.to_json(), file)
+            draft.rename(path)
+        finally:
+            draft.unlink(missing_ok=True)
         store.when_closed(_withdraw, path, os.getpid())
 
     def _handles(self, name: str) -> list[Path]:
