@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -17,10 +18,11 @@ import pytest
 
 import leaks
 from dualgaf import build
-from dualgaf.build import build_store
+from dualgaf.build import build_store, explain_miss
 from dualgaf.errors import ChunkError, LadderWarning, SeriesError, StoreFullError
 from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
+from dualgaf.imaging.windows import Windows
 from dualgaf.machine import Headroom
 from dualgaf.plan import BuildRequest, make_plan
 from dualgaf.pool import crew, supervisor
@@ -164,10 +166,35 @@ def test_a_build_for_the_cache_and_a_later_run(tmp_path):
     np.testing.assert_array_equal(store.array, images_of(windows, RECIPE))
 
 
-def test_a_failed_build_leaves_no_entry_in_the_cache(tmp_path):
+def test_a_build_for_the_cache_that_was_stopped_is_no_entry_and_is_gone_on_with(tmp_path):
+    windows = windows_of(60)
     with pytest.raises(KeyboardInterrupt):
-        built(windows_of(60), progress=interrupt, cache_dir=tmp_path)
-    assert {path.suffix for path in tmp_path.iterdir()} <= {".lock"}
+        built(windows, progress=interrupt, cache_dir=tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".part", ".journal"}
+    finished = []
+    store, report = built(windows, progress=finished.append, cache_dir=tmp_path, backend="thread")
+    assert report.cache == "miss"
+    assert finished[0] % 7 == 0 < finished[0]
+    assert sum(finished) == 60
+    np.testing.assert_array_equal(store.array, images_of(windows, RECIPE))
+
+
+def test_a_miss_is_explained_and_a_hit_is_not(tmp_path):
+    windows, bounds = windows_of(30), None
+    assert explain_miss(windows, RECIPE, bounds, None) is None
+    told = explain_miss(windows, RECIPE, bounds, tmp_path)
+    assert told == "cache: no entry for these images; the cache is empty"
+    store, _ = built(windows, cache_dir=tmp_path)
+    assert explain_miss(windows, RECIPE, bounds, tmp_path) is None
+    store.close()
+    assert explain_miss(windows, RECIPE, bounds, tmp_path) is None
+    other = Windows(windows.flat + 1, windows.starts, windows.window_size)
+    found = explain_miss(other, ImagingRecipe(9, scaling="train"), np.zeros((2, 2)), tmp_path)
+    assert re.fullmatch(
+        r"cache: no entry for these images; the nearest one, [0-9a-f]{32}, has image_size=8 "
+        r"\(now 9\), scaling=window \(now train\), other bounds and other values",
+        found,
+    )
 
 
 # ------------------------------------------------------------------ nothing is left

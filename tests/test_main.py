@@ -82,8 +82,11 @@ def test_cache_commands(tmp_path, capsys):
     DualGAFDataModule(source, image_size=8, cache_dir=tmp_path).setup("test")
     where = f"cache.dir={tmp_path}"
     assert main(["cache", "list", where]) == 0
-    line = capsys.readouterr().out
-    assert re.match(r"[0-9a-f]{32} +[\d.]+ KiB  \d+ x 2 x 12 x 8 x 8 uint8\n", line)
+    lines = capsys.readouterr().out.splitlines()
+    assert re.match(r"[0-9a-f]{32} +[\d.]+ KiB +\d seconds old  \d+ x 2 x 12 x 8 x 8 uint8  ", lines[0])
+    assert "image_size=8 scaling=window feature_range=[-1.0, 1.0] storage=uint8 l" in lines[0]
+    size = r"[\d.]+ [KM]iB"
+    assert re.fullmatch(rf"{size} in {tmp_path}: images {size}, windows {size}", lines[1])
     assert main(["cache", "verify", where]) == 0
     assert capsys.readouterr().out.endswith("good\n")
     (path,) = tmp_path.glob("*.store")
@@ -91,9 +94,20 @@ def test_cache_commands(tmp_path, capsys):
         file.seek(5000)
         file.write(bytes(64))
     assert main(["cache", "verify", where]) == 1
-    assert "damaged: checksum" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert re.search(r"damaged: windows \d+ to \d+ have other bytes than were written\n", told)
+    assert "1 of 1 are damaged; type cache.verify=full for the next run" in told
+    assert f"python -m dualgaf cache clear {where}" in told
+    assert [path.suffix for path in tmp_path.glob("*.bad")] == []
     assert main(["cache", "clear", where]) == 0
+    assert re.fullmatch(rf"{size} freed in {tmp_path}\n", capsys.readouterr().out)
     assert list(tmp_path.iterdir()) == []
+    assert main(["cache", "verify", where]) == 0
+    assert capsys.readouterr().out == f"no images in {tmp_path}\n"
+    assert main(["cache", "list", where]) == 0
+    assert capsys.readouterr().out == f"0 B in {tmp_path}\n"
+    assert main(["cache", "list", f"{where}/none"]) == 2
+    assert f"cache.dir={tmp_path}/none cannot be read: No such file" in capsys.readouterr().err
     assert main(["cache", "list"]) == 2
     assert "type: cache list cache.dir=FOLDER" in capsys.readouterr().err
     assert main(["cache", "tidy", where]) == 2

@@ -242,8 +242,8 @@ def test_hyperparameters_are_plain_and_rebuild_the_module(tmp_path):
 def test_the_plan_is_told_before_the_build(caplog, monkeypatch):
     dm = DualGAFDataModule.from_arrays(arrays())
     told = []
-    monkeypatch.setattr("dualgaf.data.datamodule.rank_zero_info", told.append)
-    monkeypatch.setattr("dualgaf.data.datamodule.build_store", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr("dualgaf.data.image_build.rank_zero_info", told.append)
+    monkeypatch.setattr("dualgaf.data.image_build.build_store", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError), caplog.at_level(logging.INFO):
         dm.setup("fit")
     assert "12 windows of 20 steps, 3 channels -> GASF and GADF of 20 x 20" in told[0]

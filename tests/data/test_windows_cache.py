@@ -1,7 +1,9 @@
 """Windows from the cache: equal to those read, found by content, and never trusted blindly."""
 
 import dataclasses
+import errno
 import stat
+import threading
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.simulate import SimulatedSource
 from dualgaf.series.splits import SplitSettings
-from dualgaf.store.cache import StoreCache
+from dualgaf.store.cache_folder import CacheFolder
 
 SOURCE = SimulatedSource(40, window_size=24)
 
@@ -68,14 +70,14 @@ def test_another_seed_split_or_version_is_another_entry(tmp_path, monkeypatch):
     assert len(files(tmp_path)) == 4
 
 
-@pytest.mark.parametrize("where", ["magic", "JSON", "array", "end", "length", "head"])
+@pytest.mark.parametrize("where", ["magic", "JSON", "array", "end", "length", "head", "empty"])
 def test_a_damaged_file_is_warned_about_and_written_anew(where, tmp_path):
     first = cached_windows(SOURCE, 0, tmp_path)
     (path,) = files(tmp_path)
     good = path.read_bytes()
     bad = bytearray(good)
-    if where in ("length", "head"):
-        bad = bad[: len(bad) // 2 if where == "length" else 20]
+    if where in ("length", "head", "empty"):
+        bad = bad[: {"length": len(bad) // 2, "head": 20, "empty": 0}[where]]
     else:
         bad[{"magic": 0, "JSON": 60, "array": len(bad) // 2, "end": -1}[where]] ^= 1
     path.write_bytes(bad)
@@ -83,6 +85,70 @@ def test_a_damaged_file_is_warned_about_and_written_anew(where, tmp_path):
         again = cached_windows(SOURCE, 0, tmp_path)
     assert plain(again) == plain(first)
     assert path.read_bytes() == good
+    assert path.with_name(f"{path.name}.bad").read_bytes() == bad
+
+
+def test_of_several_processes_one_reads(tmp_path, monkeypatch):
+    inside, read = threading.Event(), []
+
+    def slowly(source, seed):
+        read.append(seed)
+        inside.set()
+        assert not started.wait(0.5), "the second did not wait"
+        return read_windows(source, seed)
+
+    started = threading.Event()
+    monkeypatch.setattr(windows_cache, "read_windows", slowly)
+    found = []
+
+    def second():
+        inside.wait()
+        found.append(cached_windows(SOURCE, 0, tmp_path))
+        started.set()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    first = cached_windows(SOURCE, 0, tmp_path)
+    thread.join()
+    assert read == [0]
+    assert plain(found[0]) == plain(first)
+    assert list(tmp_path.iterdir()) == files(tmp_path)
+
+
+def test_a_folder_that_refuses_costs_a_warning_and_nothing_else(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.warns(CacheWarning, match="the windows are not kept .*: Not a directory; ") as told:
+        cases = cached_windows(SOURCE, 0, tmp_path / "file" / "cache")
+    assert len(told) == 1
+    assert cases.file is None
+    assert plain(cases) == plain(read_windows(SOURCE, 0))
+    train_bounds(cases, 8)
+
+
+def test_a_disk_that_fills_costs_a_warning_and_nothing_else(tmp_path, monkeypatch):
+    def full(path, parts):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(windows_cache, "write_whole", full)
+    with pytest.warns(CacheWarning, match="does not take them: No space left on device; "):
+        cases = cached_windows(SOURCE, 0, tmp_path)
+    assert plain(cases) == plain(read_windows(SOURCE, 0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_many_open_files_are_no_damage(tmp_path, monkeypatch):
+    first = cached_windows(SOURCE, 0, tmp_path)
+    calls = []
+
+    def refused(path):
+        calls.append(path)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(windows_cache, "open_checked", refused)
+    with pytest.warns(CacheWarning, match="Too many open files"):
+        again = cached_windows(SOURCE, 0, tmp_path)
+    assert plain(again) == plain(dataclasses.replace(first, file=None))
+    assert files(tmp_path) == [first.file]
 
 
 def test_files_are_the_owners_alone_and_clear_removes_them(tmp_path):
@@ -92,7 +158,7 @@ def test_files_are_the_owners_alone_and_clear_removes_them(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert list(folder.iterdir()) == [path]
-    assert StoreCache(folder).clear() > 0
+    assert CacheFolder(folder).clear()[0] > 0
     assert list(folder.iterdir()) == []
 
 

@@ -15,12 +15,14 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import psutil
 import pytest
 
 import leaks
+from dualgaf.bench.results import machine
 from fault_rows import FAULTS
 
 MARK = "DUALGAF_TEST_RUN"
@@ -58,7 +60,8 @@ def pytest_terminal_summary(terminalreporter, config):
             }
             for number in sorted(_tests)
         }
-        report.write_text(json.dumps(rows, indent=1) + "\n")
+        told = {"date": date.today().isoformat(), "rows": rows, "machine": machine()}
+        report.write_text(json.dumps(told, indent=1) + "\n")
 
 
 @pytest.hookimpl(wrapper=True)

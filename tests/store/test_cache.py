@@ -1,4 +1,4 @@
-"""Stores in a folder: found, gone on with, explained, listed. Damage: tests/faults/test_cache.py."""
+"""Stores in a folder: found, gone on with, explained, listed. Damage is in tests/faults."""
 
 import json
 import os
@@ -47,10 +47,15 @@ def published(folder, key=KEY):
 
 def cut_off(folder, *ranges, key=KEY, error=KeyboardInterrupt):
     """A build that ends after these rows."""
-    with pytest.raises(error), StoreCache(folder).claim(key, LAYOUT) as writer:
-        for first, last in ranges:
-            fill(writer, first, last)
-        raise error
+
+    def build():
+        with StoreCache(folder).claim(key, LAYOUT) as writer:
+            for first, last in ranges:
+                fill(writer, first, last)
+            raise error
+
+    with pytest.raises(error):
+        build()
 
 
 def names(folder):
@@ -96,11 +101,11 @@ def test_an_in_place_change_never_reaches_the_file(tmp_path):
 
 def test_rows_that_were_never_told_of_are_not_published(tmp_path):
     cache = StoreCache(tmp_path)
-    with pytest.raises(AssertionError, match=r"rows \[\(2, 4\)\] were never said to be there"):
-        with cache.claim(KEY, LAYOUT) as writer:
-            fill(writer, 0, 2)
-            writer.write_rows(2, ROWS[2:4])
-            fill(writer, 4, 5)
+    with cache.claim(KEY, LAYOUT) as writer:
+        fill(writer, 0, 2)
+        writer.write_rows(2, ROWS[2:4])
+        fill(writer, 4, 5)
+        with pytest.raises(AssertionError, match=r"rows \[\(2, 4\)\] were never said to be"):
             writer.seal()
     assert cache.find(KEY.name, LAYOUT) is None
 
@@ -264,10 +269,10 @@ def test_the_policy_says_how_much_is_looked_at(tmp_path):
 def test_an_entry_is_described(tmp_path):
     published(tmp_path)
     found = CacheFolder(tmp_path).describe(KEY.name)
-    assert re.fullmatch(r" *4\.03 KiB +0 seconds +5 x 2 x 3 uint8  format=1 image_size=3", found)
+    assert re.fullmatch(r" *4\.03 KiB +0 seconds old +5 x 2 x 3 uint8  format=1 image_size=3", found)
     then = time.time() - 7200
     os.utime(tmp_path / f"{KEY.name}.json", (then, then))
-    assert "   2 hours  " in CacheFolder(tmp_path).describe(KEY.name)
+    assert "   2 hours old  " in CacheFolder(tmp_path).describe(KEY.name)
 
 
 def test_clear_removes_its_own_files_only(tmp_path):
@@ -358,6 +363,6 @@ def test_files_that_others_could_have_put_there_are_not_used(tmp_path, whose):
 
 def test_a_refusal_names_the_folder(tmp_path):
     (tmp_path / "file").write_text("")
+    claim = StoreCache(tmp_path / "file" / "x").claim(KEY, LAYOUT)
     with pytest.raises(StoreFullError, match=r"cache\.dir=.*/file/x does not take them: Not a dir"):
-        with StoreCache(tmp_path / "file" / "x").claim(KEY, LAYOUT):
-            pass
+        claim.__enter__()

@@ -88,7 +88,7 @@ def test_the_name_is_xxh3_of_the_parts_and_an_array_of_its_type_shape_and_bytes(
     found = StoreKey.of({"a": array, "none": None}, {"T": 4})
     digest = xxhash.xxh3_128_hexdigest(b"|u1(3,);" + bytes([0, 1, 2]))
     assert found.parts == {"format": 1, "T": 4, "a": f"xxh3:{digest}", "none": None}
-    text = '{"T": 4, "a": "xxh3:%s", "format": 1, "none": null}' % digest
+    text = '{"T": 4, "a": "xxh3:' + digest + '", "format": 1, "none": null}'
     assert found.name == xxhash.xxh3_128_hexdigest(text.encode())
 
 

@@ -14,6 +14,8 @@ import leaks
 from dualgaf.errors import HandleError
 from dualgaf.store.backing import open_writer
 from dualgaf.store.cache import StoreCache
+from dualgaf.store.cache_folder import CacheFolder
+from dualgaf.store.fingerprint import StoreKey
 from dualgaf.store.handle import open_handle
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.store import attach
@@ -174,14 +176,15 @@ def test_files_of_both_kinds_are_found_again(tmp_path, monkeypatch, nameless):
 
 
 def test_an_entry_of_the_cache_is_found_by_other_processes(tmp_path):
-    cache, name = StoreCache(tmp_path), "0123456789abcdef" * 2
-    with cache.writing(name, LAYOUT) as writer:
+    cache, key = StoreCache(tmp_path), StoreKey.of({"values": ROWS}, {})
+    with cache.claim(key, LAYOUT) as writer:
         writer.write_rows(0, ROWS)
-        built = cache.publish(name, writer)
-    found = cache.find(name, LAYOUT)
+        writer.rows_are_there(0, len(ROWS))
+        built = writer.seal()
+    found = cache.find(key.name, LAYOUT)
     for store, clear in ((built, False), (found, False), (found, True)):
         if clear:
-            cache.clear()  # who has it mapped may keep it, and pass it on
+            CacheFolder(tmp_path).clear()  # who has it mapped may keep it, and pass it on
         code = "import pickle, sys; print(pickle.load(sys.stdin.buffer).array.tolist())"
         done = subprocess.run(
             [sys.executable, "-c", code], input=pickle.dumps(store), capture_output=True, check=True

@@ -1,9 +1,8 @@
 """`DualGAFDataModule`: a source in, batches of dual GAF images out, for any LightningModule.
 
-1. The first hook that needs them reads the source and cuts the windows (`windowed`), or finds them
-   in the cache (`windows_cache`).
-2. `prepare_data` and `setup` build the images that the stage needs and that are not there yet:
-   plan, print it, `dualgaf.build.build_store`. Both may be called any number of times.
+1. The first hook that needs them reads the source and cuts the windows.
+2. `prepare_data` and `setup` see to it that the images which the stage needs are there
+   (`image_build`). Both may be called any number of times, in any number of ranks: one builds.
 3. Under a Trainer that has the model on an accelerator, loaders ship stored pixels, and
    `on_after_batch_transfer` makes float32 images of them there. Else the loaders give float32
    images themselves, in memory that is used again when a batch is gone.
@@ -15,28 +14,22 @@ from pathlib import Path
 from typing import Any, Self
 
 import lightning as L
-import numpy as np
 import numpy.typing as npt
 import torch
-from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
-from dualgaf.build import BuildReport, build_store, is_built
+from dualgaf.build import BuildReport
 from dualgaf.data.batch import AnyBatch, Batch, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
+from dualgaf.data.image_build import ImageBuild, ImageSettings
 from dualgaf.data.loader import ImageLoader, collate
 from dualgaf.data.on_cpu import draw
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.windowed import WindowedSplits
-from dualgaf.data.windows_cache import cached_windows, train_bounds
 from dualgaf.errors import ConfigError, SplitError, check_whole
 from dualgaf.hardware import HardwarePreset
-from dualgaf.imaging.gaf import Renderer
-from dualgaf.imaging.recipe import ImagingRecipe
-from dualgaf.imaging.windows import Windows
-from dualgaf.plan import BuildPlan, BuildRequest, Images, make_plan
+from dualgaf.plan import BuildPlan, Images
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.series.source import ArraySource, Source
 from dualgaf.series.splits import SplitSettings
@@ -107,29 +100,24 @@ class DualGAFDataModule(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.source = source
         check_whole("batch_size", batch_size, 1, 64)
         check_whole("num_workers", num_workers, 0, 0)
         self.batch_size, self.num_workers = int(batch_size), int(num_workers)
         self.seed = seed
-        self.images = images
-        self._image_size = image_size
-        self._drawing = {
+        drawing = {
             "scaling": scaling,
             "feature_range": tuple(feature_range),
             "storage": storage,
             "layout": layout,
         }
-        BuildRequest(1, 1, 2, self._recipe(image_size or 2, 1), images)  # a wrong value fails here
         preset = (
             hardware if isinstance(hardware, HardwarePreset) else HardwarePreset.named(hardware)
         )
         self.preset = preset
         self.pool = _pool_settings(parallel, preset)
-        self.cache_dir = None if cache_dir is None else Path(cache_dir)
-        self.build_reports: list[BuildReport] = []
-        self._cases: WindowedSplits | None = None
-        self._datasets: dict[str, DualGAFDataset] = {}
+        folder = None if cache_dir is None else Path(cache_dir)
+        settings = ImageSettings(image_size, drawing, images, preset, self.pool, folder)
+        self._build = ImageBuild(source, seed, settings)
         self._buffers = ImageBuffers()
         # Plain values only, so that a checkpoint loads with weights_only=True.
         self.save_hyperparameters(
@@ -137,7 +125,7 @@ class DualGAFDataModule(L.LightningDataModule):
                 "batch_size": batch_size,
                 "num_workers": num_workers,
                 "image_size": image_size,
-                **self._drawing,
+                **drawing,
                 "images": images,
                 "hardware": preset.name,
                 "parallel": self.pool.to_json(),
@@ -176,11 +164,14 @@ class DualGAFDataModule(L.LightningDataModule):
     # -- what a model needs to know ------------------------------------------------------------
 
     @property
+    def source(self) -> Source:
+        """What comes in."""
+        return self._build.source
+
+    @property
     def cases(self) -> WindowedSplits:
         """The windows, read at first use; no image is built for it."""
-        if self._cases is None:
-            self._cases = cached_windows(self.source, self.seed, self.cache_dir)
-        return self._cases
+        return self._build.cases
 
     @property
     def num_classes(self) -> int:
@@ -210,7 +201,7 @@ class DualGAFDataModule(L.LightningDataModule):
     @property
     def image_size(self) -> int:
         """S, the side of the images."""
-        return self._image_size or self.window_size
+        return self._build.image_size
 
     @property
     def series_scaler(self) -> SeriesScaler:
@@ -220,21 +211,21 @@ class DualGAFDataModule(L.LightningDataModule):
     # -- Lightning's hooks ---------------------------------------------------------------------
 
     def prepare_data(self) -> None:
-        """Build what the running stage needs, where Lightning lets the other ranks wait."""
+        """Build what the running stage needs, where Lightning lets the other ranks wait.
+
+        They wait at a barrier that has no time limit, as those of `setup` have.
+        """
         stage = (
             None
             if self.trainer is None or self.trainer.state.fn is None
             else self.trainer.state.fn.value
         )
-        self._ensure(stage)
+        self.setup(stage)
 
     def setup(self, stage: str | None = None) -> None:
         """Build what ``stage`` needs and what is not there yet; None is everything."""
-        if stage not in STAGES:
-            raise ConfigError(
-                f"stage={stage!r} is not known; allowed: {', '.join(map(str, STAGES))}"
-            )
-        self._ensure(stage)
+        ranks = 1 if self.trainer is None else self.trainer.num_devices
+        self._build.ensure(self._splits(stage), self.batch_size, ranks)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training split, in an order drawn from ``seed``."""
@@ -262,10 +253,15 @@ class DualGAFDataModule(L.LightningDataModule):
 
     def close(self) -> None:
         """Let go of all images; the next ``setup`` builds them anew. May be called twice."""
-        self._datasets.clear()
+        self._build.datasets.clear()
         self._buffers.clear()
 
     # -- build ---------------------------------------------------------------------------------
+
+    @property
+    def build_reports(self) -> list[BuildReport]:
+        """What was built so far, a report for each build."""
+        return self._build.reports
 
     def plan(self, stage: str | None = None) -> BuildPlan | None:
         """The plan of the build that ``setup(stage)`` would do now; None where nothing is missing.
@@ -273,8 +269,7 @@ class DualGAFDataModule(L.LightningDataModule):
         Raises:
             BudgetError: the images do not fit the budget.
         """
-        missing = self._missing(stage)
-        return self._plan(self._windows(missing)[0], self._renderer()) if missing else None
+        return self._build.plan(self._splits(stage), self.batch_size)
 
     def dataset(self, split: str) -> DualGAFDataset:
         """The dataset of a split whose stage was set up.
@@ -287,85 +282,28 @@ class DualGAFDataModule(L.LightningDataModule):
                 f"{type(self.source).__name__} has no {split} split; it has "
                 f"{', '.join(self.cases.rows)}"
             )
-        if split not in self._datasets:
+        if split not in self._build.datasets:
             stage = next(name for name, splits in STAGES.items() if split in splits)
             raise SplitError(f"the {split} split is not set up; call setup({stage!r}) first")
-        return self._datasets[split]
+        return self._build.datasets[split]
 
     @property
     def stores(self) -> list[Store]:
         """The stores that hold the images now; none with ``images=on_device``."""
-        images = (dataset.images for dataset in self._datasets.values())
-        return [entry[0] for entry in images if isinstance(entry, tuple)]
+        return self._build.stores
 
     def draw(self, rows: Array) -> tuple[torch.Tensor, torch.Tensor]:
         """GASF and GADF (B, C, S, S) float32 of rows of ``cases.windows``; nothing is built."""
-        angles = self._renderer().polar(self.cases.windows, rows)
+        angles = self._build.renderer().polar(self.cases.windows, rows)
         return draw(torch.from_numpy(angles), self._buffers)
 
-    def _missing(self, stage: str | None) -> list[str]:
-        wanted = list(STAGES[stage])
-        if stage == "predict" and "predict" not in self.cases.rows:
-            wanted = ["test"]
-        return [name for name in wanted if name in self.cases.rows and name not in self._datasets]
-
-    def _recipe(self, image_size: int, n_channels: int) -> ImagingRecipe:
-        scaling = self._drawing["scaling"]
-        if scaling == "auto":
-            scaling = "train" if n_channels > 1 else "window"
-        return ImagingRecipe(image_size, **{**self._drawing, "scaling": scaling})  # type: ignore[arg-type]
-
-    def _renderer(self) -> Renderer:
-        recipe, bounds = self._recipe(self.image_size, self.n_channels), None
-        if recipe.scaling == "train":
-            bounds = train_bounds(self.cases, recipe.image_size)
-        return Renderer(recipe, self.window_size, bounds)
-
-    def _windows(self, splits: list[str]) -> tuple[Windows, Array]:
-        """The windows of these splits in the order of the source, and their rows in all windows."""
-        cases = self.cases
-        rows = np.sort(np.concatenate([cases.rows[name] for name in splits]))
-        return Windows(cases.windows.flat, cases.windows.starts[rows], self.window_size), rows
-
-    def _plan(self, windows: Windows, renderer: Renderer) -> BuildPlan:
-        request = BuildRequest(
-            n_windows=len(windows),
-            n_channels=self.n_channels,
-            window_size=self.window_size,
-            recipe=renderer.recipe,
-            images=self.images,
-            # In a later stage what the training takes is in use already.
-            batch_size=0 if self._datasets else self.batch_size,
-            input_bytes=windows.flat.nbytes + windows.starts.nbytes,
-            input_dtype=windows.flat.dtype.name,
-        )
-
-        def found(recipe: ImagingRecipe) -> bool:
-            return is_built(windows, recipe, renderer.bounds, self.cache_dir)
-
-        return make_plan(request, self.preset, self.pool, self.cache_dir, found)
-
-    def _ensure(self, stage: str | None) -> None:
-        missing = self._missing(stage)
-        if not missing:
-            return
-        cases, renderer = self.cases, self._renderer()  # image_size > T fails here
-        windows, rows = self._windows(missing)
-        plan = self._plan(windows, renderer)
-        rank_zero_info(f"{plan}")
-        store = None
-        if plan.place != "none":
-            with tqdm(total=len(rows), desc="imaging", unit=" windows", disable=None) as bar:
-                store, report = build_store(
-                    windows, plan, bounds=renderer.bounds, progress=bar.update
-                )
-            self.build_reports.append(report)
-        for name in missing:
-            own = cases.rows[name]
-            images = renderer if store is None else (store, np.searchsorted(rows, own))
-            self._datasets[name] = DualGAFDataset(
-                cases.windows, own, cases.labels[own], cases.scaler, images
+    def _splits(self, stage: str | None) -> tuple[str, ...]:
+        if stage not in STAGES:
+            raise ConfigError(
+                f"stage={stage!r} is not known; allowed: {', '.join(map(str, STAGES))}"
             )
+        predict_test = stage == "predict" and "predict" not in self.cases.rows
+        return ("test",) if predict_test else STAGES[stage]
 
     def _loader(self, split: str, shuffle: bool = False) -> DataLoader[Batch]:
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type

@@ -74,7 +74,7 @@ class CacheFolder:
         layout = entry.layout
         shape = " x ".join(map(str, (layout.n_rows, *layout.row_shape)))
         size = format_bytes(layout.total_bytes)
-        return f"{size:>10}  {age:>11}  {shape} {layout.dtype}  {entry.key.settings}"
+        return f"{size:>10}  {age:>10} old  {shape} {layout.dtype}  {entry.key.settings}"
 
     def damage(self, name: str, full: bool = True) -> str | None:
         """What is wrong with an entry; None where nothing is.

@@ -11,6 +11,7 @@
 import os
 import secrets
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
 from dualgaf.errors import HandleError
@@ -85,13 +86,15 @@ class CacheWriter(SegmentWriter):
     def _beginning(cls, paths: EntryPaths, key: StoreKey, layout: StoreLayout) -> Self:
         if os.path.lexists(paths.store):
             set_aside(paths.store)  # nothing says what it is
-        nonce = secrets.token_bytes(16)
-        segments = Segments.create(lambda: new_file(paths.part), layout.total_bytes, 1)
+        nonce, segments = secrets.token_bytes(16), None
         try:
+            segments = Segments.create(lambda: new_file(paths.part), layout.total_bytes, 1)
             segments.write(layout.header(nonce), 0)
             journal = Journal.begin(paths.journal, JournalHead(nonce, layout))
         except BaseException:
-            segments.close()
+            if segments is not None:
+                segments.close()
+            _remove(paths.part, paths.journal)
             raise
         return cls(paths, CacheEntry(key, layout, ()), segments, nonce, journal)
 
@@ -132,11 +135,15 @@ class CacheWriter(SegmentWriter):
         left = [self._paths.part, self._paths.journal]
         if not os.path.lexists(self._paths.manifest):
             left.append(self._paths.store)
-        for path in left:
-            with suppress(OSError):
-                path.unlink()
+        _remove(*left)
 
     @property
     def _descriptor(self) -> int:
         assert self.segments is not None
         return self.segments.descriptors[0]
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()

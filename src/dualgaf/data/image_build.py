@@ -1,0 +1,220 @@
+"""`ImageBuild`: a source in, datasets out whose images are there.
+
+1. The windows are read at first use (`windowed`), or found in the cache (`windows_cache`).
+2. Splits that are asked for and not there yet are planned, the plan is printed, by one rank, and
+   `dualgaf.build.build_store` builds them or finds what another rank has built.
+3. Each split gets a `DualGAFDataset` over the store; over the renderer where nothing is stored.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
+from tqdm import tqdm
+
+from dualgaf.build import BuildReport, build_store, explain_miss, is_built
+from dualgaf.data.dataset import DualGAFDataset
+from dualgaf.data.windowed import WindowedSplits
+from dualgaf.data.windows_cache import cached_windows, train_bounds
+from dualgaf.errors import LadderWarning
+from dualgaf.hardware import HardwarePreset
+from dualgaf.imaging.gaf import Renderer
+from dualgaf.imaging.recipe import ImagingRecipe
+from dualgaf.imaging.windows import Windows
+from dualgaf.machine import format_bytes
+from dualgaf.plan import BuildPlan, BuildRequest, Images, make_plan
+from dualgaf.pool.settings import PoolSettings
+from dualgaf.series.source import Source
+from dualgaf.store.store import Store
+
+Array = npt.NDArray[Any]
+
+SHORT_S = 0.2
+"""A build that ends sooner shows no progress bar; nor does a rank that only waits."""
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """What is drawn, and what it may take."""
+
+    image_size: int | None
+    """S, side of the images; None is the length of a window."""
+    drawing: dict[str, Any]
+    """``scaling`` (also ``auto``), ``feature_range``, ``storage`` and ``layout`` of the recipe."""
+    images: Images
+    """``precompute``, ``on_device`` or ``auto``."""
+    preset: HardwarePreset
+    """Whose budget it is."""
+    pool: PoolSettings
+    """Who draws, and whether in shared memory."""
+    cache_dir: Path | None
+    """Folder that keeps images and windows for later runs."""
+
+    def __post_init__(self) -> None:
+        BuildRequest(1, 1, 2, self.recipe(self.image_size or 2, 1), self.images)  # checks them
+
+    def recipe(self, image_size: int, n_channels: int) -> ImagingRecipe:
+        """The recipe for windows of so many channels."""
+        scaling = self.drawing["scaling"]
+        if scaling == "auto":
+            scaling = "train" if n_channels > 1 else "window"
+        return ImagingRecipe(image_size, **{**self.drawing, "scaling": scaling})
+
+
+class ImageBuild:
+    """The windows of a source and, split by split, datasets with their images.
+
+    A pickled copy has the datasets of the original, by the handle of their store; those over
+    private memory, which no other process can read, it builds anew.
+
+    Args:
+        source: what comes in.
+        seed: of the split.
+        settings: what is drawn.
+
+    Raises:
+        ConfigError: a setting has a value that is not allowed.
+    """
+
+    def __init__(self, source: Source, seed: int, settings: ImageSettings) -> None:
+        self.source = source
+        self.seed = seed
+        self.settings = settings
+        self.reports: list[BuildReport] = []
+        self.datasets: dict[str, DualGAFDataset] = {}
+        self._cases: WindowedSplits | None = None
+
+    @property
+    def cases(self) -> WindowedSplits:
+        """The windows, read at first use; no image is built for it."""
+        if self._cases is None:
+            self._cases = cached_windows(self.source, self.seed, self.settings.cache_dir)
+        return self._cases
+
+    @property
+    def image_size(self) -> int:
+        """S, the side of the images."""
+        return self.settings.image_size or self.cases.windows.window_size
+
+    @property
+    def stores(self) -> list[Store]:
+        """The stores that hold the images now; none where they are drawn per batch."""
+        images = (dataset.images for dataset in self.datasets.values())
+        return [entry[0] for entry in images if isinstance(entry, tuple)]
+
+    def renderer(self) -> Renderer:
+        """What draws windows of this source.
+
+        Raises:
+            ConfigError: ``image_size`` does not fit the windows.
+        """
+        n_channels = self.cases.windows.n_channels
+        recipe, bounds = self.settings.recipe(self.image_size, n_channels), None
+        if recipe.scaling == "train":
+            bounds = train_bounds(self.cases, recipe.image_size)
+        return Renderer(recipe, self.cases.windows.window_size, bounds)
+
+    def plan(self, splits: Sequence[str], batch_size: int) -> BuildPlan | None:
+        """The plan for those of the splits that are not there; None where all are.
+
+        Raises:
+            BudgetError: the images do not fit the budget.
+        """
+        missing = self._missing(splits)
+        if not missing:
+            return None
+        return self._plan(self._windows(missing)[0], self.renderer(), batch_size)
+
+    def ensure(self, splits: Sequence[str], batch_size: int, local_ranks: int) -> None:
+        """Build, or find, the images of those of the splits that are not there yet.
+
+        Args:
+            splits: names; those that the source does not have are passed over.
+            batch_size: windows a batch of the training that follows.
+            local_ranks: processes of this machine that train together.
+
+        Raises:
+            BudgetError, ChunkError, StoreFullError, SeriesError: the images cannot be built.
+        """
+        missing = self._missing(splits)
+        if not missing:
+            return
+        cases, renderer = self.cases, self.renderer()  # image_size > T fails here
+        windows, rows = self._windows(missing)
+        plan = self._plan(windows, renderer, batch_size)
+        rank_zero_info(f"{plan}")
+        store = None
+        if plan.place != "none":
+            if plan.place == "private" and local_ranks > 1 and not self.datasets:
+                _warn_of_copies(plan, local_ranks)
+            store = self._build(windows, plan, renderer)
+        for name in missing:
+            own = cases.rows[name]
+            images = renderer if store is None else (store, np.searchsorted(rows, own))
+            self.datasets[name] = DualGAFDataset(
+                cases.windows, own, cases.labels[own], cases.scaler, images
+            )
+
+    def _build(self, windows: Windows, plan: BuildPlan, renderer: Renderer) -> Store:
+        if plan.cache_dir is not None:
+            why = explain_miss(windows, plan.request.recipe, renderer.bounds, plan.cache_dir)
+            if why is not None:
+                rank_zero_info(why)
+        total = len(windows)
+        with tqdm(total=total, desc="imaging", unit=" windows", disable=None, delay=SHORT_S) as bar:
+            store, report = build_store(windows, plan, bounds=renderer.bounds, progress=bar.update)
+        self.reports.append(report)
+        return store
+
+    def _missing(self, splits: Sequence[str]) -> list[str]:
+        return [name for name in splits if name in self.cases.rows and name not in self.datasets]
+
+    def _windows(self, splits: list[str]) -> tuple[Windows, Array]:
+        """The windows of these splits in the order of the source, and their rows in all windows."""
+        windows = self.cases.windows
+        rows = np.sort(np.concatenate([self.cases.rows[name] for name in splits]))
+        return Windows(windows.flat, windows.starts[rows], windows.window_size), rows
+
+    def _plan(self, windows: Windows, renderer: Renderer, batch_size: int) -> BuildPlan:
+        settings = self.settings
+        request = BuildRequest(
+            n_windows=len(windows),
+            n_channels=windows.n_channels,
+            window_size=windows.window_size,
+            recipe=renderer.recipe,
+            images=settings.images,
+            # In a later stage what the training takes is in use already.
+            batch_size=0 if self.datasets else batch_size,
+            input_bytes=windows.flat.nbytes + windows.starts.nbytes,
+            input_dtype=windows.flat.dtype.name,
+        )
+
+        def found(recipe: ImagingRecipe) -> bool:
+            return is_built(windows, recipe, renderer.bounds, settings.cache_dir)
+
+        return make_plan(request, settings.preset, settings.pool, settings.cache_dir, found)
+
+    def __getstate__(self) -> dict[str, Any]:
+        private = {
+            name
+            for name, dataset in self.datasets.items()
+            if isinstance(dataset.images, tuple) and dataset.images[0].backing == "private"
+        }
+        kept = {name: found for name, found in self.datasets.items() if name not in private}
+        return {**self.__dict__, "datasets": kept}
+
+
+@rank_zero_only
+def _warn_of_copies(plan: BuildPlan, local_ranks: int) -> None:
+    warnings.warn(
+        f"each of the {local_ranks} processes of this machine that train together keeps a copy of "
+        f"the images of its own ({format_bytes(plan.request.store_bytes)} each): private memory "
+        "cannot be shared; for one copy type parallel.shm=true",
+        LadderWarning,
+        stacklevel=4,
+    )
