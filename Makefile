@@ -1,9 +1,10 @@
 # make train   install into .venv and run the main job on real data
 # make test    install into .venv and run what CI runs
+# make soak    200 builds with a random fault each; then docs/reliability.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test lint tests notebooks wheel constraints clean
+.PHONY: train test lint tests notebooks wheel soak constraints clean
 
 train: .venv/.train
 	$(BIN)/python train.py
@@ -30,6 +31,9 @@ wheel: .venv/.dev
 	.venv-wheel/bin/pip install -q -c constraints.txt dist/*.whl
 	cd dist && ../.venv-wheel/bin/python -m dualgaf doctor
 	cd dist && ../.venv-wheel/bin/python -m dualgaf train data=simulated data.n_windows=60 trainer.max_epochs=1
+
+soak: .venv/.dev
+	$(BIN)/python benchmarks/soak.py --output benchmarks/results/soak.json
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

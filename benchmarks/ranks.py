@@ -90,7 +90,9 @@ def measure(ranks: int, n_windows: int, shared: bool) -> dict[str, dict[str, int
         command = [sys.executable, __file__, "--rank", name, "--ranks", str(ranks)]
         command += ["--n-windows", str(n_windows), *([] if shared else ["--alone"])]
         environment = {**os.environ, "XDG_RUNTIME_DIR": name}
-        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(done.stderr)
         found = {}
         for stage in STAGES:
             told = [json.loads(path.read_text()) for path in folder.glob(f"{stage}.*.json")]

@@ -56,8 +56,8 @@ RANKS = """## One copy per machine
 Whichever rank comes first takes the lock of the store and builds. The others wait for the lock and
 open the memory that it has built. When the builder dies, the kernel frees the lock, and the next
 rank builds. Nothing has to be set: Lightning's launcher, `ddp_spawn`, torchrun and programs that
-know nothing of each other find the store in the same way, in `fit` and in `test`. Users of Lightning
-have asked for this since 2020 (issues 1981, 10806 and 19892 of its repository).
+know nothing of each other find the store in the same way, in `fit` and in `test`. Users of
+Lightning have asked for this since 2020 (issues 1981, 10806 and 19892 of its repository).
 
 ```text
 $ {command}
@@ -66,8 +66,8 @@ $ {command}
 ```
 
 Images of {size}; `Trainer.fit`, then `Trainer.test`, with `strategy=ddp` on the CPU. *PSS* is what
-all ranks together map of stores, each page divided by those who map it, at the end of the stage. The
-last three columns are the same ranks, kept from finding each other.
+all ranks together map of stores, each page divided by those who map it, at the end of the stage.
+The last three columns are the same ranks, kept from finding each other.
 
 | ranks | stage | builds | PSS | copies | alone: builds | PSS | copies |
 | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |"""

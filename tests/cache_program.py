@@ -14,12 +14,14 @@ import signal
 import sys
 import traceback
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import xxhash
 
 from dualgaf.build import build_store, explain_miss
+from dualgaf.errors import StoreFullError
 from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.plan import BuildRequest, make_plan
@@ -45,13 +47,40 @@ def planned(n, cache_dir, chunk_size=7, backend="serial", n_jobs=1):
     return make_plan(request, HardwarePreset("mine"), settings, cache_dir)
 
 
-def build(folder, n=42, verify="size", ballast=0, file_limit=0, user=0, kill_after=0, **settings):
+@dataclass(frozen=True)
+class Faults:
+    """What happens to a build."""
+
+    user: int = 0
+    """Whose it is; 0 stays root."""
+    home: str = ""
+    """A folder of that user."""
+    ballast: int = 0
+    """Bytes that somebody else writes into the folder once the plan is made."""
+    file_limit: int = 0
+    """RLIMIT_FSIZE."""
+    kill_after: int = 0
+    """Calls of ``progress`` until the process kills itself."""
+
+    def become_user(self):
+        if self.user:  # the interpreter and its library may lie where only root can read
+            images_of(windows(), RECIPE)
+            os.setgroups([])
+            os.setgid(self.user)
+            os.setuid(self.user)
+            os.environ["XDG_RUNTIME_DIR"] = self.home
+
+    def happen(self, folder):
+        if self.ballast:
+            (folder / "ballast").write_bytes(bytes(self.ballast))
+        if self.file_limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, self.file_limit))
+
+
+def build(folder, n=42, verify="size", faults=None, **settings):
     """Build, and say how it went."""
-    if user:  # the interpreter and its library may lie where only root can read
-        images_of(windows(), RECIPE)
-        os.setgroups([])
-        os.setgid(user)
-        os.setuid(user)
+    faults = Faults(**(faults or {}))
+    faults.become_user()
     data, drawn, finished = windows(n), [], []
     tell = CacheWriter.rows_are_there
 
@@ -61,29 +90,32 @@ def build(folder, n=42, verify="size", ballast=0, file_limit=0, user=0, kill_aft
 
     def progress(rows):
         finished.append(rows)
-        if len(finished) == kill_after:
+        if len(finished) == faults.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
 
     CacheWriter.rows_are_there = told
     plan = planned(n, folder, **settings)
     why = explain_miss(data, RECIPE, None, folder)
-    if ballast:  # the disk fills after the plan was made
-        (folder / "ballast").write_bytes(bytes(ballast))
-    if file_limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+    faults.happen(folder)
     found = {"why": why, "drawn": drawn, "finished": finished, "cached": plan.place == "cache"}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             store, report = build_store(data, plan, cache_verify=verify, progress=progress)
-        except Exception as error:
-            found |= {"error": type(error).__name__, "text": str(error)}
+        except StoreFullError as error:
+            found["error"] = str(error)
         else:
             same = np.array_equal(store.array, images_of(data, RECIPE))
             found |= {"cache": report.cache, "backing": report.backing, "same": same}
-    left = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     told_of = [(warning.category.__name__, str(warning.message)) for warning in caught]
-    return {**found, "left": left, "warnings": told_of}
+    return {**found, "warnings": told_of, "left": names_in(folder)}
+
+
+def names_in(folder):
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
 
 
 def kills(folder, torn):

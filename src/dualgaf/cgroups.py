@@ -33,6 +33,22 @@ def memory_left(root: Path) -> Iterator[tuple[str, int]]:
         yield str(folder.relative_to(root)), limit - usage + _inactive_file(folder)
 
 
+def oom_kills(root: Path) -> int:
+    """Processes of this process' memory cgroup that the kernel has ended for want of memory.
+
+    A kill is counted in the group of the victim before it gets its signal, whichever limit was
+    reached. 0 where there is no such group.
+
+    Args:
+        root: where ``proc`` and ``sys`` lie; another folder in tests.
+    """
+    for folder in _folders(root, "memory"):
+        for name in ("memory.events", "memory.oom_control"):
+            if (count := _field(folder / name, "oom_kill")) is not None:
+                return count
+    return 0
+
+
 def cpu_quotas(root: Path) -> Iterator[float]:
     """CPUs that each cgroup with a quota allows, such as 1.5.
 
@@ -71,15 +87,18 @@ def _folders(root: Path, controller: str) -> Iterator[Path]:
 
 
 def _inactive_file(folder: Path) -> int:
-    try:
-        text = (folder / "memory.stat").read_text()
-    except OSError:
-        return 0
     # v1 has both; the plain line leaves out the child groups, which the usage counts.
-    found = re.search(r"^total_inactive_file (\d+)", text, re.MULTILINE) or re.search(
-        r"^inactive_file (\d+)", text, re.MULTILINE
-    )
-    return int(found[1]) if found else 0
+    total = _field(folder / "memory.stat", "total_inactive_file")
+    return total if total is not None else _field(folder / "memory.stat", "inactive_file") or 0
+
+
+def _field(path: Path, name: str) -> int | None:
+    """The number on the line of this name."""
+    try:
+        found = re.search(rf"^{name} (\d+)", path.read_text(), re.MULTILINE)
+    except OSError:
+        return None
+    return int(found[1]) if found else None
 
 
 def _cpu_quota(folder: Path) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 1. Everything is instantiated first, so a wrong value fails before data are read.
 2. The data are read, the network takes its sizes from them, the trainer runs ``task``.
-3. After a fit the best checkpoint, not the last, is validated and tested.
+3. After a fit the best checkpoint, not the last, is validated and tested, by one process alone.
 4. The run directory gets ``metrics.json``, the checkpoints, and the loggers' files.
 
 ``task=build`` stops after the images: no model, no trainer. With ``cache.dir`` it prepares a later
@@ -27,8 +27,7 @@ import hydra
 import lightning as L
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
-from hydra.types import RunMode
+from hydra.errors import CompactHydraException, InstantiationException
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from omegaconf import DictConfig
@@ -40,6 +39,7 @@ from dualgaf.hardware import conf_folder
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.predictions import write_predictions
 from dualgaf.quiet import quiet
+from dualgaf.ranks import is_first, is_sweep, on_one_device, ranks_started, speak_once
 from dualgaf.store.store import Store
 
 TASKS = ("fit", "test", "predict", "build")
@@ -63,11 +63,13 @@ def train(cfg: DictConfig) -> float | None:
 
     Returns:
         val/acc of the best checkpoint, or test/acc where there is no validation split;
-        build/seconds for ``task=build``; None for ``task=predict``. A sweep compares it.
+        build/seconds for ``task=build``; None for ``task=predict``, and in ranks other than the
+        first. A sweep compares it.
 
     Raises:
         SystemExit: one of the package's own errors, with its text and no stack; set
             HYDRA_FULL_ERROR=1 to see the stack.
+        CompactHydraException: likewise in a sweep, whose other jobs go on.
     """
     try:
         with quiet():
@@ -76,6 +78,9 @@ def train(cfg: DictConfig) -> float | None:
         cause = own_error(error)
         if cause is None or _full_error():
             raise
+        if is_sweep():
+            log.error("dualgaf: %s", cause)  # Hydra says it after the last job, of the first error
+            raise CompactHydraException(f"dualgaf: {cause}") from error
         raise SystemExit(f"dualgaf: {cause}") from error
 
 
@@ -86,7 +91,10 @@ def main() -> None:
 
 
 def _run(cfg: DictConfig) -> float | None:
+    speak_once()
     _check_task(cfg)
+    if cfg.task != "fit" and not is_first():
+        return None
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = make_data(cfg)
     log.info("run directory: %s", cfg.paths.run_dir)
@@ -94,6 +102,8 @@ def _run(cfg: DictConfig) -> float | None:
         metrics = _build(data) if cfg.task == "build" else _with_model(cfg, data)
     finally:
         _keep_for_next_job(data)
+    if metrics is None:
+        return None
     folder = Path(cfg.paths.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
@@ -132,10 +142,22 @@ def _build(data: DualGAFDataModule) -> dict[str, Any]:
     return _build_metrics(data)
 
 
-def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
+def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any] | None:
     model = _make_model(cfg, data)
-    trainer = _make_trainer(cfg, has_val="val" in data.cases.rows)
-    return _task(cfg, trainer, model, data)
+    has_val = "val" in data.cases.rows
+    alone = {} if cfg.task == "fit" else on_one_device(cfg.trainer.devices)
+    trainer = _make_trainer(cfg, has_val, alone)
+    if cfg.task == "predict":
+        return _predict(cfg, trainer, model, data)
+    if cfg.task == "test":
+        return {**_evaluate(trainer, model, data, cfg.ckpt_path), **_build_metrics(data)}
+    fitted = _fit(cfg, trainer, model, data)
+    if not is_first():
+        return None
+    best = getattr(trainer.checkpoint_callback, "best_model_path", "") or None
+    if trainer.world_size > 1:
+        trainer = _lone_trainer(cfg, trainer)
+    return {**fitted, **_evaluate(trainer, model, data, best), **_build_metrics(data)}
 
 
 def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
@@ -160,43 +182,66 @@ def _load_model(path: Path) -> DualGAFClassifier:
         ) from error
 
 
-def _make_trainer(cfg: DictConfig, has_val: bool) -> L.Trainer:
+def _make_trainer(cfg: DictConfig, has_val: bool, options: dict[str, Any]) -> L.Trainer:
     callbacks = list(instantiate(cfg.callbacks or {}).values())
-    # A bar that is redrawn fills a log file with thousands of lines.
-    options: dict[str, Any] = {
-        "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty()
-    }
     if not has_val:
         # Nothing to watch: the last epoch is the best that is known.
         callbacks = [c for c in callbacks if not isinstance(c, Checkpoint | EarlyStopping)]
         callbacks.append(ModelCheckpoint(Path(cfg.paths.run_dir) / "checkpoints", "best"))
-        options["limit_val_batches"] = 0
+        options = {**options, "limit_val_batches": 0}
     loggers = list(instantiate(cfg.logger or {}).values())
-    trainer: L.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **options)
+    trainer: L.Trainer = instantiate(
+        cfg.trainer, callbacks=callbacks, logger=loggers, **_bar(cfg), **options
+    )
     return trainer
 
 
-def _task(
+def _lone_trainer(cfg: DictConfig, fitted: L.Trainer) -> L.Trainer:
+    """One that evaluates what several ranks have fitted.
+
+    Lightning deals the windows out to the ranks and repeats some, so that each rank gets as many;
+    these would be counted twice.
+    """
+    trainer: L.Trainer = instantiate(
+        cfg.trainer,
+        logger=fitted.loggers,
+        enable_checkpointing=False,
+        **_bar(cfg),
+        **on_one_device(cfg.trainer.devices),
+    )
+    return trainer
+
+
+def _bar(cfg: DictConfig) -> dict[str, bool]:
+    # A bar that is redrawn fills a log file with thousands of lines.
+    wanted = cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty()
+    return {"enable_progress_bar": wanted}
+
+
+def _fit(
+    cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
+) -> dict[str, float]:
+    started = time.perf_counter()
+    with ranks_started(trainer):
+        if trainer.world_size > 1:
+            # Before there are other ranks: an error is said once, and those that are spawned get a
+            # handle, where one that they built would end with them.
+            data.trainer = trainer
+            data.setup("fit")
+        trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, **WEIGHTS_ONLY)
+    return {"fit/seconds": time.perf_counter() - started, "fit/epochs": trainer.current_epoch}
+
+
+def _predict(
     cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
 ) -> dict[str, Any]:
-    metrics: dict[str, Any] = {}
-    if cfg.task == "predict":
-        probabilities = [
-            p for p in trainer.predict(model, datamodule=data) or [] if isinstance(p, torch.Tensor)
-        ]
-        table = Path(cfg.paths.run_dir) / "predictions.csv"
-        write_predictions(table, data, torch.cat(probabilities).numpy())
-        log.info("predictions: %s", table)
-    else:
-        best = cfg.ckpt_path
-        if cfg.task == "fit":
-            started = time.perf_counter()
-            trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, **WEIGHTS_ONLY)
-            metrics["fit/seconds"] = time.perf_counter() - started
-            metrics["fit/epochs"] = trainer.current_epoch
-            best = getattr(trainer.checkpoint_callback, "best_model_path", "") or None
-        metrics.update(_evaluate(trainer, model, data, best))
-    return {**metrics, **_build_metrics(data)}
+    probabilities = [
+        p for p in trainer.predict(model, datamodule=data) or [] if isinstance(p, torch.Tensor)
+    ]
+    table = Path(cfg.paths.run_dir) / "predictions.csv"
+    write_predictions(table, data, torch.cat(probabilities).numpy())
+    log.info("predictions: %s", table)
+    return _build_metrics(data)
 
 
 def _evaluate(
@@ -239,7 +284,7 @@ def _keep_for_next_job(data: DualGAFDataModule) -> None:
     stores = data.stores
     data.close()
     _kept_stores.clear()
-    if HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+    if is_sweep():
         swept = HydraConfig.get().overrides.task
         if not any(override.lstrip("+~").startswith("parallel") for override in swept):
             _kept_stores.extend(stores)

@@ -84,9 +84,9 @@ def pytest_runtest_makereport(item, call):
         elif report.when == "call":
             times = getattr(item, "injected_times", 1)
             row["injected"] += times
-            row["survived"] += times if report.passed else 0
-        elif report.when == "teardown" and report.failed:  # the oracle
-            row["survived"] -= getattr(item, "injected_times", 1)
+            item.survived_times = times if report.passed else 0
+        elif report.when == "teardown" and report.passed:  # the oracle is content, too
+            row["survived"] += getattr(item, "survived_times", 0)
     return report
 
 

@@ -84,9 +84,8 @@ def test_a_build_killed_at_any_call_is_gone_on_with(tmp_path, injected, how):
 
 @pytest.mark.fault(25)
 def test_a_build_by_processes_that_was_killed_is_gone_on_with_by_threads(tmp_path):
-    killed = {"backend": "process", "n_jobs": 2, "kill_after": 3}
     with pytest.raises(AssertionError):
-        build(tmp_path, **killed)
+        build(tmp_path, backend="process", n_jobs=2, faults={"kill_after": 3})
     there = CacheFolder(tmp_path).unfinished()
     assert list(there.values()) == [(21, 42)]
     found = build(tmp_path, chunk_size=1, backend="thread", n_jobs=2)
@@ -326,17 +325,20 @@ def test_a_folder_of_another_user_is_read_and_not_written(injected):
     injected(3)
     with tempfile.TemporaryDirectory(dir="/tmp") as name:  # pytest's own is closed to others
         Path(name).chmod(0o755)
-        folder = Path(name) / "cache"
+        folder, home = Path(name) / "cache", Path(name) / "home"
         folder.mkdir()
+        home.mkdir()
+        os.chown(home, NOBODY, NOBODY)
+        somebody = {"user": NOBODY, "home": str(home)}
         for mode in (0o755, 0o700):
             folder.chmod(mode)
-            assert is_told_once(build(folder, user=NOBODY), "Permission denied")
+            assert is_told_once(build(folder, faults=somebody), "Permission denied")
         files = in_cache(folder)
         folder.chmod(0o755)
         for path in files:  # prepared for others
             path.chmod(0o644)
         before = contents(folder)
-        found = build(folder, user=NOBODY)
+        found = build(folder, faults=somebody)
         assert (found["cache"], found["same"], found["warnings"]) == ("hit", True, [])
         assert contents(folder) == before
 
@@ -351,7 +353,8 @@ def test_a_folder_that_cannot_be_made_is_told_once(tmp_path):
 @pytest.mark.parametrize(("backend", "n_jobs"), [("serial", 1), ("process", 2)])
 def test_a_cache_disk_that_fills_in_the_middle_is_left_clean(tmp_path, backend, n_jobs):
     n = 56_000  # 14 MB
-    settings = {"n": n, "chunk_size": 700, "ballast": 9 << 20, "backend": backend, "n_jobs": n_jobs}
+    settings = {"n": n, "chunk_size": 700, "backend": backend, "n_jobs": n_jobs}
+    settings["faults"] = {"ballast": 9 << 20}
     found = build(tmp_path, (*SMALL_DISK, str(tmp_path)), **settings)
     assert found["cached"]
     assert is_told_once(found, "cache is full after ")
@@ -361,10 +364,9 @@ def test_a_cache_disk_that_fills_in_the_middle_is_left_clean(tmp_path, backend, 
 
 @pytest.mark.fault(27, 12)
 def test_only_when_every_place_refuses_is_it_an_error_that_lists_them(tmp_path):
-    found = build(tmp_path, file_limit=8192)
-    assert found["error"] == "StoreFullError"
+    found = build(tmp_path, faults={"file_limit": 8192})
     for place in ("memfd: ", "file: ", f"cache: cache.dir={tmp_path} does not take them: File too"):
-        assert place in found["text"]
+        assert place in found["error"]
     assert found["left"] == []
 
 

@@ -15,6 +15,12 @@ import leaks
 from dualgaf.errors import StoreFullError
 from dualgaf.store import arrays, backing
 from dualgaf.store.arrays import SharedArrays
+from dualgaf.store.writer import SegmentWriter
+
+def sent(shared):
+    """What another process would get; the memory lives as long as one of both does."""
+    return pickle.loads(pickle.dumps(shared))
+
 
 PLAIN = st.one_of(
     hnp.integer_dtypes(), hnp.floating_dtypes(sizes=(16, 32, 64)), hnp.boolean_dtypes()
@@ -28,8 +34,8 @@ PLAIN = st.one_of(
 )
 def test_any_plain_arrays_come_back(given_arrays):
     named = {f"array {k}": array for k, array in enumerate(given_arrays)}
-    # NumPy has no big-endian bool; every other order comes back as it was.
-    found = pickle.loads(pickle.dumps(SharedArrays(named))).arrays
+    shared = SharedArrays(named)
+    found = sent(shared).arrays
     assert list(found) == list(named)
     for name, array in named.items():
         assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
@@ -39,7 +45,8 @@ def test_any_plain_arrays_come_back(given_arrays):
 def test_arrays_that_are_no_block_of_memory():
     whole = np.arange(60.0).reshape(3, 4, 5)
     named = {"turned": whole.T, "every other": whole[:, ::2], "one column": whole[:, :, 1]}
-    found = pickle.loads(pickle.dumps(SharedArrays(named))).arrays
+    shared = SharedArrays(named)
+    found = sent(shared).arrays
     for name, array in named.items():
         np.testing.assert_array_equal(found[name], array)
 
@@ -62,8 +69,8 @@ def test_it_is_sent_on_when_the_first_owner_is_gone():
     code = """
 import pickle, sys
 shared = pickle.load(sys.stdin.buffer)
-sys.stdout.buffer.write(pickle.dumps(shared))
-sys.stdout.close()
+pickle.dump(pickle.dumps(shared), sys.stdout.buffer)
+sys.stdout.flush()
 sys.stdin.readline()
 """
     shared = SharedArrays({"a": np.arange(1000)})
@@ -72,7 +79,7 @@ sys.stdin.readline()
     ) as child:
         child.stdin.write(pickle.dumps(shared))
         child.stdin.flush()
-        sent_on = child.stdout.read()
+        sent_on = pickle.load(child.stdout)
         del shared
         assert leaks.held_stores() == []
         found = pickle.loads(sent_on)
@@ -105,12 +112,9 @@ def test_no_place_is_an_error_that_says_what_to_type(monkeypatch, tmp_path):
 def test_large_arrays_are_written_in_parts_while_there_is_room(monkeypatch):
     monkeypatch.setattr(arrays, "CHECK_BYTES", 1000)
     asked = []
-    monkeypatch.setattr(
-        arrays.open_writer(arrays.StoreLayout(1, (1,), "uint8"), ["memfd"]).__class__,
-        "check_headroom",
-        lambda writer: asked.append(writer.place),
-    )
+    monkeypatch.setattr(SegmentWriter, "check_headroom", lambda writer: asked.append(writer.place))
     array = np.random.default_rng(0).normal(size=777)
-    found = pickle.loads(pickle.dumps(SharedArrays({"pad": array[:3], "a": array}))).arrays
+    shared = SharedArrays({"pad": array[:3], "a": array})
+    found = sent(shared).arrays
     np.testing.assert_array_equal(found["a"], array)
     assert asked == ["memfd"] * (1 + 7)

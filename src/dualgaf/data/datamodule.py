@@ -22,12 +22,12 @@ from dualgaf.build import BuildReport
 from dualgaf.data.batch import AnyBatch, Batch, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
-from dualgaf.data.image_build import ImageBuild, ImageSettings
+from dualgaf.data.image_build import ImageBuild, ImageSettings, pool_settings
 from dualgaf.data.loader import ImageLoader, collate
 from dualgaf.data.on_cpu import draw
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.windowed import WindowedSplits
-from dualgaf.errors import ConfigError, SplitError, check_whole
+from dualgaf.errors import check_whole
 from dualgaf.hardware import HardwarePreset
 from dualgaf.plan import BuildPlan, Images
 from dualgaf.pool.settings import PoolSettings
@@ -36,15 +36,6 @@ from dualgaf.series.splits import SplitSettings
 from dualgaf.store.store import Store
 
 Array = npt.NDArray[Any]
-
-STAGES: dict[str | None, tuple[str, ...]] = {
-    "fit": ("train", "val"),
-    "validate": ("val",),
-    "test": ("test",),
-    "predict": ("predict",),
-    None: ("train", "val", "test", "predict"),
-}
-"""Splits that a stage needs; None is all of them."""
 
 
 class DualGAFDataModule(L.LightningDataModule):
@@ -68,6 +59,8 @@ class DualGAFDataModule(L.LightningDataModule):
         parallel: a mapping with keys of `PoolSettings`, or the settings; what is left out comes
             from the preset.
         cache_dir: folder that keeps the images for later runs; None keeps none.
+        cache_verify: what is looked at before images of the cache are used: ``size`` (with header
+            and manifest) or ``full`` (every byte).
         seed: of the split and of the order of training batches.
 
     Raises:
@@ -97,6 +90,7 @@ class DualGAFDataModule(L.LightningDataModule):
         hardware: str | HardwarePreset = "auto",
         parallel: Mapping[str, Any] | PoolSettings | None = None,
         cache_dir: str | Path | None = None,
+        cache_verify: str = "size",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -114,9 +108,11 @@ class DualGAFDataModule(L.LightningDataModule):
             hardware if isinstance(hardware, HardwarePreset) else HardwarePreset.named(hardware)
         )
         self.preset = preset
-        self.pool = _pool_settings(parallel, preset)
+        self.pool = pool_settings(parallel, preset)
         folder = None if cache_dir is None else Path(cache_dir)
-        settings = ImageSettings(image_size, drawing, images, preset, self.pool, folder)
+        settings = ImageSettings(
+            image_size, drawing, images, preset, self.pool, folder, cache_verify
+        )
         self._build = ImageBuild(source, seed, settings)
         self._buffers = ImageBuffers()
         # Plain values only, so that a checkpoint loads with weights_only=True.
@@ -130,6 +126,7 @@ class DualGAFDataModule(L.LightningDataModule):
                 "hardware": preset.name,
                 "parallel": self.pool.to_json(),
                 "cache_dir": None if cache_dir is None else str(cache_dir),
+                "cache_verify": cache_verify,
                 "seed": seed,
             },
             logger=False,
@@ -225,7 +222,7 @@ class DualGAFDataModule(L.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Build what ``stage`` needs and what is not there yet; None is everything."""
         ranks = 1 if self.trainer is None else self.trainer.num_devices
-        self._build.ensure(self._splits(stage), self.batch_size, ranks)
+        self._build.ensure(stage, self.batch_size, ranks)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training split, in an order drawn from ``seed``."""
@@ -269,7 +266,7 @@ class DualGAFDataModule(L.LightningDataModule):
         Raises:
             BudgetError: the images do not fit the budget.
         """
-        return self._build.plan(self._splits(stage), self.batch_size)
+        return self._build.plan(stage, self.batch_size)
 
     def dataset(self, split: str) -> DualGAFDataset:
         """The dataset of a split whose stage was set up.
@@ -277,15 +274,7 @@ class DualGAFDataModule(L.LightningDataModule):
         Raises:
             SplitError: the source has no such split, or it was not set up.
         """
-        if split not in self.cases.rows:
-            raise SplitError(
-                f"{type(self.source).__name__} has no {split} split; it has "
-                f"{', '.join(self.cases.rows)}"
-            )
-        if split not in self._build.datasets:
-            stage = next(name for name, splits in STAGES.items() if split in splits)
-            raise SplitError(f"the {split} split is not set up; call setup({stage!r}) first")
-        return self._build.datasets[split]
+        return self._build.dataset(split)
 
     @property
     def stores(self) -> list[Store]:
@@ -296,14 +285,6 @@ class DualGAFDataModule(L.LightningDataModule):
         """GASF and GADF (B, C, S, S) float32 of rows of ``cases.windows``; nothing is built."""
         angles = self._build.renderer().polar(self.cases.windows, rows)
         return draw(torch.from_numpy(angles), self._buffers)
-
-    def _splits(self, stage: str | None) -> tuple[str, ...]:
-        if stage not in STAGES:
-            raise ConfigError(
-                f"stage={stage!r} is not known; allowed: {', '.join(map(str, STAGES))}"
-            )
-        predict_test = stage == "predict" and "predict" not in self.cases.rows
-        return ("test",) if predict_test else STAGES[stage]
 
     def _loader(self, split: str, shuffle: bool = False) -> DataLoader[Batch]:
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
@@ -321,12 +302,3 @@ class DualGAFDataModule(L.LightningDataModule):
             pin_memory=device == "cuda",
             collate_fn=collate,
         )
-
-
-def _pool_settings(
-    parallel: Mapping[str, Any] | PoolSettings | None, preset: HardwarePreset
-) -> PoolSettings:
-    if isinstance(parallel, PoolSettings):
-        return parallel
-    own = {"n_jobs": preset.n_jobs, "chunk_size": preset.chunk_size}
-    return PoolSettings.from_mapping({**own, **(parallel or {})})

@@ -7,7 +7,7 @@
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from dualgaf.build import BuildReport, build_store, explain_miss, is_built
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.data.windows_cache import cached_windows, train_bounds
-from dualgaf.errors import LadderWarning
+from dualgaf.errors import ConfigError, LadderWarning, SplitError
 from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
@@ -30,9 +30,19 @@ from dualgaf.machine import format_bytes
 from dualgaf.plan import BuildPlan, BuildRequest, Images, make_plan
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.series.source import Source
+from dualgaf.store.cache import check_verify
 from dualgaf.store.store import Store
 
 Array = npt.NDArray[Any]
+
+STAGES: dict[str | None, tuple[str, ...]] = {
+    "fit": ("train", "val"),
+    "validate": ("val",),
+    "test": ("test",),
+    "predict": ("predict",),
+    None: ("train", "val", "test", "predict"),
+}
+"""Splits that a stage needs; None is all of them."""
 
 SHORT_S = 0.2
 """A build that ends sooner shows no progress bar; nor does a rank that only waits."""
@@ -54,8 +64,11 @@ class ImageSettings:
     """Who draws, and whether in shared memory."""
     cache_dir: Path | None
     """Folder that keeps images and windows for later runs."""
+    cache_verify: str
+    """What is looked at before images of the cache are used, ``size`` or ``full``."""
 
     def __post_init__(self) -> None:
+        check_verify(self.cache_verify)
         BuildRequest(1, 1, 2, self.recipe(self.image_size or 2, 1), self.images)  # checks them
 
     def recipe(self, image_size: int, n_channels: int) -> ImagingRecipe:
@@ -119,29 +132,46 @@ class ImageBuild:
             bounds = train_bounds(self.cases, recipe.image_size)
         return Renderer(recipe, self.cases.windows.window_size, bounds)
 
-    def plan(self, splits: Sequence[str], batch_size: int) -> BuildPlan | None:
-        """The plan for those of the splits that are not there; None where all are.
+    def dataset(self, split: str) -> DualGAFDataset:
+        """The dataset of a split that `ensure` has seen to.
+
+        Raises:
+            SplitError: the source has no such split, or it is not there yet.
+        """
+        if split not in self.cases.rows:
+            raise SplitError(
+                f"{type(self.source).__name__} has no {split} split; it has "
+                f"{', '.join(self.cases.rows)}"
+            )
+        if split not in self.datasets:
+            stage = next(name for name, splits in STAGES.items() if split in splits)
+            raise SplitError(f"the {split} split is not set up; call setup({stage!r}) first")
+        return self.datasets[split]
+
+    def plan(self, stage: str | None, batch_size: int) -> BuildPlan | None:
+        """The plan for what `ensure` would build now; None where nothing is missing.
 
         Raises:
             BudgetError: the images do not fit the budget.
         """
-        missing = self._missing(splits)
+        missing = self._missing(stage)
         if not missing:
             return None
         return self._plan(self._windows(missing)[0], self.renderer(), batch_size)
 
-    def ensure(self, splits: Sequence[str], batch_size: int, local_ranks: int) -> None:
-        """Build, or find, the images of those of the splits that are not there yet.
+    def ensure(self, stage: str | None, batch_size: int, local_ranks: int) -> None:
+        """Build, or find, what the stage needs and what is not there yet.
 
         Args:
-            splits: names; those that the source does not have are passed over.
+            stage: one of `STAGES`.
             batch_size: windows a batch of the training that follows.
             local_ranks: processes of this machine that train together.
 
         Raises:
+            ConfigError: there is no such stage, or ``image_size`` does not fit the windows.
             BudgetError, ChunkError, StoreFullError, SeriesError: the images cannot be built.
         """
-        missing = self._missing(splits)
+        missing = self._missing(stage)
         if not missing:
             return
         cases, renderer = self.cases, self.renderer()  # image_size > T fails here
@@ -167,12 +197,25 @@ class ImageBuild:
                 rank_zero_info(why)
         total = len(windows)
         with tqdm(total=total, desc="imaging", unit=" windows", disable=None, delay=SHORT_S) as bar:
-            store, report = build_store(windows, plan, bounds=renderer.bounds, progress=bar.update)
+            store, report = build_store(
+                windows,
+                plan,
+                bounds=renderer.bounds,
+                progress=bar.update,
+                cache_verify=self.settings.cache_verify,
+            )
         self.reports.append(report)
         return store
 
-    def _missing(self, splits: Sequence[str]) -> list[str]:
-        return [name for name in splits if name in self.cases.rows and name not in self.datasets]
+    def _missing(self, stage: str | None) -> list[str]:
+        """Splits that the stage needs, that the source has, and that are not there yet."""
+        if stage not in STAGES:
+            raise ConfigError(
+                f"stage={stage!r} is not known; allowed: {', '.join(map(str, STAGES))}"
+            )
+        has = self.cases.rows
+        wanted = ("test",) if stage == "predict" and "predict" not in has else STAGES[stage]
+        return [name for name in wanted if name in has and name not in self.datasets]
 
     def _windows(self, splits: list[str]) -> tuple[Windows, Array]:
         """The windows of these splits in the order of the source, and their rows in all windows."""
@@ -207,6 +250,16 @@ class ImageBuild:
         }
         kept = {name: found for name, found in self.datasets.items() if name not in private}
         return {**self.__dict__, "datasets": kept}
+
+
+def pool_settings(
+    parallel: Mapping[str, Any] | PoolSettings | None, preset: HardwarePreset
+) -> PoolSettings:
+    """What a user asked of the pool; the preset says what is left out."""
+    if isinstance(parallel, PoolSettings):
+        return parallel
+    own = {"n_jobs": preset.n_jobs, "chunk_size": preset.chunk_size}
+    return PoolSettings.from_mapping({**own, **(parallel or {})})
 
 
 @rank_zero_only

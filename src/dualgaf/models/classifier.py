@@ -118,7 +118,9 @@ class DualGAFClassifier(L.LightningModule):
             logits = self(gasf, gadf, series)
             loss = self.loss(logits, label)
         self.train_acc(logits, label)
-        self.log("train/loss", loss, on_step=True, on_epoch=True, batch_size=len(label))
+        self.log(
+            "train/loss", loss, on_step=True, on_epoch=True, batch_size=len(label), sync_dist=True
+        )
         self.log("train/acc", self.train_acc, on_step=False, on_epoch=True)
         return loss
 
@@ -158,7 +160,8 @@ class DualGAFClassifier(L.LightningModule):
         gasf, gadf, series, label = batch
         logits = self(gasf, gadf, series)
         metrics.update(logits, label)
-        self.log(f"{split}/loss", self.loss(logits, label), batch_size=len(label), prog_bar=True)
+        loss = self.loss(logits, label)
+        self.log(f"{split}/loss", loss, batch_size=len(label), prog_bar=True, sync_dist=True)
         self.log_dict(metrics, prog_bar=True)
 
 

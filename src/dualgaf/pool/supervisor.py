@@ -7,21 +7,26 @@
 3. A chunk that has cost two workers ends the build with `ChunkError`, which names the chunk, its
    windows, the signal and the last lines of the worker. It is never tried in this process.
 4. Workers that die before they say hello end the pool with `PoolError`; the ladder goes on.
-5. Workers stay for the next store, until `close`. That leaves no process, whatever happens:
+5. A worker that the kernel has ended for want of memory is not replaced: the store is filled by one
+   fewer, by one at least.
+6. Workers stay for the next store, until `close`. That leaves no process, whatever happens:
    sockets closed, then wait, then SIGKILL. After an error they are killed at once.
 """
 
 import contextlib
+import logging
 import selectors
 import socket
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from dualgaf import errors
+from dualgaf.cgroups import oom_kills
 from dualgaf.errors import ChunkError, DualGAFError, PoolError
 from dualgaf.pool.lanes import Lanes
 from dualgaf.pool.launch import Program, ending, launch
@@ -36,6 +41,8 @@ MAX_LOSSES_AT_START = 3
 LOSSES_OF_ONE_CHUNK = 2
 
 Bounds = tuple[int, int]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -66,6 +73,8 @@ class _Fill:
     descriptors: tuple[int, ...]
     left: dict[int, Bounds]
     todo: Lanes
+    n_workers: int
+    oom_kills: int
     losses: dict[int, int] = field(default_factory=dict)
 
 
@@ -107,7 +116,7 @@ class ProcessPool:
         left: dict[int, Bounds],
         between: Callable[[], None],
         finished: Callable[[int, int], None],
-    ) -> None:
+    ) -> int:
         """Fill chunks of one store.
 
         Args:
@@ -117,6 +126,9 @@ class ProcessPool:
             between: called before each chunk is handed out; may raise to end the build.
             finished: called with (first, last) windows of each finished chunk.
 
+        Returns:
+            Workers at its end: one less for each that the kernel ended for want of memory.
+
         Raises:
             ChunkError: a chunk failed, or cost two workers.
             PoolError: no worker could be started.
@@ -124,12 +136,13 @@ class ProcessPool:
         """
         self._job += 1
         self._losses_at_start = 0
-        fill = _Fill(job, descriptors, left, Lanes(list(left), self._n_workers))
+        lanes = Lanes(list(left), self._n_workers)
+        fill = _Fill(job, descriptors, left, lanes, self._n_workers, oom_kills(_ROOT))
         try:
             for worker in [w for w in self._workers if w.program.process.poll() is not None]:
                 self._forget(worker)  # died while it had nothing to do
             while left:
-                self._top_up(min(self._n_workers, len(left)))
+                self._top_up(min(fill.n_workers, len(left)))
                 self._hand_out(fill, between)
                 for worker in self._next_events():
                     self._hear(worker, fill, finished)
@@ -138,6 +151,7 @@ class ProcessPool:
         except BaseException:
             self._end(patience_s=0.0)
             raise
+        return fill.n_workers
 
     def close(self) -> None:
         """End all workers; returns when they are gone."""
@@ -220,9 +234,9 @@ class ProcessPool:
 
     def _lose(self, worker: _Worker, fill: _Fill) -> None:
         """A worker has died: give its chunk to another, unless it has cost two."""
-        how = self._forget(worker)
-        if worker.overdue:
-            how = f"no answer for {worker.limit_s:g} s, so it was {how}"
+        status, words = self._forget(worker)
+        how = f"{ending(status)}{_why(worker, status, fill)}; last words of the worker: {words}"
+        log.warning("a worker was %s; %d go on", how, fill.n_workers)
         chunk = worker.chunk
         if chunk is not None:
             fill.losses[chunk] = fill.losses.get(chunk, 0) + 1

@@ -2,13 +2,16 @@
 
 It says hello, takes a job, fills chunk after chunk, and ends when its socket closes, which also
 happens when the supervisor is killed: a thread watches for that, so a worker deep in a long chunk
-ends too. Ctrl-C is the supervisor's to handle.
+ends too. Ctrl-C is the supervisor's to handle. Where memory runs out, the kernel is told to end a
+worker before the program that started it: a worker can be replaced.
 
 For tests of faults, ``DUALGAF_FAULT=KIND:CHUNK[:FILE]`` makes the worker that takes this chunk
-suffer it: KIND is a signal's name (SIGKILL, SIGSTOP, SIGSEGV), ``exit``, ``raise`` or ``hang``;
-with FILE only the first time, when the file is not there yet.
+suffer it: KIND is a signal's name (SIGKILL, SIGSTOP, SIGSEGV, SIGBUS), ``exit``, ``raise``, ``hang``
+or ``memory``, which takes 900 MiB for a moment; with FILE only the first time, when the file is not
+there yet.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -24,6 +27,9 @@ from dualgaf.pool.messages import TEXT_LIMIT, Job, map_windows, receive, send
 from dualgaf.store.segments import Segments
 from dualgaf.store.writer import SegmentWriter
 
+OOM_SCORE = 800
+"""How much sooner than others the kernel ends a worker where memory runs out; 1000 is the most."""
+FAULT_BYTES = 900 << 20
 WATCH_S = 1.0
 """How often a worker looks whether its parent is still the same process."""
 
@@ -31,6 +37,7 @@ WATCH_S = 1.0
 def run_worker(descriptor: int) -> int:
     """Serve the supervisor behind this socket until it hangs up; returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _volunteer()
     channel = socket.socket(fileno=descriptor)
     threading.Thread(target=_end_with, args=(descriptor, os.getppid()), daemon=True).start()
     filler: ChunkFiller | None = None
@@ -49,6 +56,14 @@ def run_worker(descriptor: int) -> int:
                 send(channel, _fill(filler, message))
     except (BrokenPipeError, ConnectionResetError):
         return 0  # the supervisor is gone; its kernel objects go with it
+
+
+def _volunteer() -> None:
+    """Be the one whom the kernel ends where memory runs out; everybody may ask for that."""
+    path = Path("/proc/self/oom_score_adj")
+    with contextlib.suppress(OSError, ValueError):  # not Linux, or not allowed
+        if int(path.read_text()) < OOM_SCORE:
+            path.write_text(str(OOM_SCORE))
 
 
 def _end_with(descriptor: int, parent: int) -> None:
@@ -100,4 +115,7 @@ def _suffer(chunk: int) -> None:
         raise RuntimeError("a fault on purpose")
     if kind == "hang":
         threading.Event().wait()
+    if kind == "memory":
+        bytearray(FAULT_BYTES)
+        return
     os.kill(os.getpid(), getattr(signal, kind))

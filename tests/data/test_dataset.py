@@ -1,0 +1,167 @@
+"""The pickle of a dataset: how small it is, what comes out, whose memory it is."""
+
+import copy
+import gc
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import leaks
+from dualgaf import DualGAFDataModule
+from dualgaf.data.dataset import DualGAFDataset, share_windows
+from dualgaf.errors import HandleError, StoreFullError
+from dualgaf.imaging.gaf import Renderer
+from dualgaf.imaging.recipe import ImagingRecipe
+from dualgaf.store import backing, segments
+
+IMAGES = pytest.mark.parametrize("images", ["precompute", "on_device"])
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing(leaves_nothing):
+    pass
+
+
+def set_up(images="precompute", n=24, channels=3, steps=16, seed=0, **settings):
+    rng = np.random.default_rng([seed, n])
+    x, y = rng.normal(size=(n, channels, steps)), np.arange(n) % 2
+    settings = {"scaling": "train", "batch_size": 5, **settings}
+    dm = DualGAFDataModule.from_arrays((x, y), test=(x[:9], y[:9]), images=images, **settings)
+    dm.setup()
+    return dm
+
+
+def batches(dataset):
+    """All windows, in order, as a loader worker would ship them."""
+    return [part.clone() for part in dataset.__getitems__(list(range(len(dataset))))]
+
+
+def assert_equal(one, other):
+    for a, b in zip(batches(one), batches(other), strict=True):
+        assert a.dtype == b.dtype
+        assert torch.equal(a, b)
+
+
+@IMAGES
+@pytest.mark.parametrize("scaling", ["train", "window"])
+def test_what_is_unpickled_gives_the_same_batches(images, scaling):
+    dm = set_up(images, scaling=scaling)
+    for split in ("train", "test"):
+        dataset = dm.dataset(split)
+        copied = pickle.loads(pickle.dumps(dataset))
+        assert len(copied) == len(dataset)
+        assert_equal(copied, dataset)
+        assert torch.equal(copied[3].gasf, dataset[3].gasf)
+
+
+@IMAGES
+def test_the_pickle_stays_below_4_kib(images, monkeypatch):
+    monkeypatch.setattr(segments, "MIN_SEGMENT_BYTES", 1 << 16)  # sixteen files
+    small = len(pickle.dumps(set_up(images).dataset("train")))
+    # many windows; many channels, so that mean, deviation and bounds are large; large images
+    for sizes in ({"n": 6000}, {"channels": 2000, "steps": 4}, {"channels": 1, "steps": 700}):
+        dm = set_up(images, parallel={"n_jobs": 16, "backend": "thread"}, **sizes)
+        size = len(pickle.dumps(dm.dataset("train")))
+        assert size < 4096, sizes
+        assert size < small + 1600
+
+
+def test_the_datasets_of_all_splits_share_their_windows():
+    dm = set_up()
+    copies = [pickle.loads(pickle.dumps(dm.dataset(split))) for split in ("train", "test")]
+    first, second = (pickle.dumps(share_windows(copied.windows)) for copied in copies)
+    assert len(leaks.held_stores()) >= 3
+    inodes = {
+        share_windows(dataset.windows)._shared[0].handle.files[0].inode
+        for dataset in (*copies, dm.dataset("train"))
+    }
+    assert len(inodes) == 1
+    assert len(first) == len(second)
+
+
+def test_a_copy_takes_no_memory_and_shares_what_was_sent():
+    dm = set_up("on_device")
+    dataset = dm.dataset("train")
+    twin = copy.copy(dataset)
+    assert leaks.held_stores() == []
+    assert twin.windows is dataset.windows
+    loaders = [dm.train_dataloader().dataset for _ in range(3)]
+    pickle.dumps(dataset)
+    held = len(leaks.held_stores())
+    for each in (twin, *loaders):
+        pickle.dumps(each)
+    assert len(leaks.held_stores()) == held
+
+
+@IMAGES
+def test_what_was_changed_since_it_was_pickled_is_pickled_anew(images):
+    dm = set_up(images)
+    dataset = dm.dataset("train")
+    pickle.dumps(dataset)
+    dataset.labels[:] = 7
+    dataset.note = "of a user"
+    copied = pickle.loads(pickle.dumps(dataset))
+    assert copied.note == "of a user"
+    assert set(copied.labels) == {7}
+    dataset.rows = dataset.rows[:4]
+    if images == "precompute":
+        dataset.images = dataset.images[0], dataset.images[1][:4]
+    dataset.labels = dataset.labels[:4]
+    assert_equal(pickle.loads(pickle.dumps(dataset)), dataset)
+
+
+def test_what_is_unpickled_can_be_pickled_again():
+    dm = set_up("on_device")
+    first = pickle.loads(pickle.dumps(dm.dataset("train")))
+    want = batches(first)
+    data = pickle.dumps(first)
+    dm.close()
+    del dm
+    gc.collect()
+    again = pickle.loads(data)  # names what `first` holds
+    assert all(map(torch.equal, batches(again), want))
+
+
+@IMAGES
+def test_changes_in_the_unpickled_arrays_are_its_own(images):
+    dm = set_up(images)
+    dataset = dm.dataset("train")
+    want, data = batches(dataset), pickle.dumps(dataset)
+    copied = pickle.loads(data)
+    arrays = [copied.windows.flat, copied.labels, copied.scaler.mean]
+    for array in arrays + ([copied.images[0].array] if images == "precompute" else []):
+        array[:] = 0
+    assert not torch.equal(batches(copied)[1], want[1])
+    for unspoilt in (dataset, pickle.loads(data)):
+        assert all(map(torch.equal, batches(unspoilt), want))
+
+
+def test_private_memory_is_refused_before_any_memory_is_taken():
+    dm = set_up(parallel={"shm": False}, seed=9)
+    with pytest.raises(HandleError, match=r"type parallel\.shm=true, or num_workers=0"):
+        pickle.dumps(dm.dataset("train"))
+    assert leaks.held_stores() == []
+
+
+def test_full_memory_and_disk_are_an_error_that_says_what_to_type(monkeypatch):
+    dm = set_up("on_device")
+
+    def refuse(name, flags=0):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(backing.os, "memfd_create", refuse)
+    monkeypatch.setattr(backing, "disk_free", lambda folder: 0)
+    with pytest.raises(StoreFullError, match="type num_workers=0"):
+        pickle.dumps(dm.dataset("train"))
+
+
+def test_a_dataset_made_by_hand():
+    dm = set_up("on_device")
+    cases = dm.cases
+    rows = cases.rows["train"]
+    recipe = ImagingRecipe(8, storage="float32")
+    renderer = Renderer(recipe, cases.windows.window_size)
+    dataset = DualGAFDataset(cases.windows, rows, cases.labels[rows], cases.scaler, renderer)
+    assert_equal(pickle.loads(pickle.dumps(dataset)), dataset)
