@@ -129,7 +129,7 @@ def limit(kind: int, value: Callable[[Build], int]) -> Callable[[Build], str]:
         soft, hard = resource.getrlimit(kind)
         resource.setrlimit(kind, (value(build), hard))
         try:
-            return outcome(build.run, "StoreFullError", "PoolError", "LadderWarning")
+            return outcome(build.run, "StoreFullError", "SystemRefusedError")
         finally:
             resource.setrlimit(kind, (soft, hard))
 

@@ -107,6 +107,7 @@ def build(folder, n=42, verify="size", faults=None, **settings):
         else:
             same = np.array_equal(store.array, images_of(data, RECIPE))
             found |= {"cache": report.cache, "backing": report.backing, "same": same}
+            found["backend"] = report.backend
     told_of = [(warning.category.__name__, str(warning.message)) for warning in caught]
     return {**found, "warnings": told_of, "left": names_in(folder)}
 

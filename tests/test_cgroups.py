@@ -50,3 +50,26 @@ def test_quotas_of_version_one_with_and_without_a_limit(tmp_path: Path) -> None:
 def test_a_system_without_cgroups_has_no_limits(tmp_path: Path) -> None:
     assert list(cgroups.memory_left(tmp_path)) == []
     assert list(cgroups.cpu_quotas(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "file", "text"),
+    [
+        ("0::/job", "job/memory.events", "low 0\noom 3\noom_kill 2\noom_group_kill 1"),
+        ("4:memory:/job", "memory/job/memory.oom_control", "oom_kill_disable 0\noom_kill 2"),
+        ("0::/elsewhere", "memory.events", "oom_kill 2"),  # only the container's root is mounted
+    ],
+)
+def test_kills_of_the_own_group_are_counted(
+    tmp_path: Path, line: str, file: str, text: str
+) -> None:
+    write(tmp_path, "proc/self/cgroup", line)
+    write(tmp_path, f"sys/fs/cgroup/{file}", text)
+    assert cgroups.oom_kills(tmp_path) == 2
+
+
+def test_without_a_count_there_are_no_kills(tmp_path: Path) -> None:
+    assert cgroups.oom_kills(tmp_path) == 0
+    write(tmp_path, "proc/self/cgroup", "4:memory:/job\n0::/")
+    write(tmp_path, "sys/fs/cgroup/memory/job/memory.oom_control", "under_oom 0")  # before 4.13
+    assert cgroups.oom_kills(tmp_path) == 0

@@ -183,7 +183,7 @@ def _bench(options: argparse.Namespace) -> int:
 def _train(arguments: list[str]) -> int:
     from dualgaf.training import main as train_main
 
-    sys.argv = ["python -m dualgaf train", *arguments]
+    sys.argv = [sys.argv[0], *arguments]
     train_main()
     return 0
 

@@ -16,14 +16,22 @@
 import time
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from dualgaf.errors import CacheWarning, LadderWarning, StoreFullError
+from dualgaf.errors import (
+    BudgetError,
+    CacheWarning,
+    DualGAFError,
+    LadderWarning,
+    StoreFullError,
+    SystemRefusedError,
+)
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.memory_use import MemoryMeter
@@ -102,6 +110,7 @@ def build_store(
         StoreFullError: no place took the bytes.
         ChunkError: a chunk could not be filled.
         SeriesError: a window holds a value that cannot be drawn.
+        SystemRefusedError, BudgetError: the system refuses an open file, or memory.
     """
     request, recipe = plan.request, plan.request.recipe
     key = _key(windows, recipe, bounds)
@@ -110,7 +119,7 @@ def build_store(
     if (alive := _living(name)) is not None:
         return alive, _report(plan, alive, cache="hit")
 
-    with stoppable() as check, my_turn(name, layout, while_waiting=check) as turn:
+    with _named(), stoppable() as check, my_turn(name, layout, while_waiting=check) as turn:
 
         def step(rows: int) -> None:
             check()
@@ -158,6 +167,26 @@ def explain_miss(
     if cache_dir is None or is_built(windows, recipe, bounds, cache_dir):
         return None
     return CacheFolder(cache_dir).explain_miss(_key(windows, recipe, bounds))
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """What a limit of the system causes deep inside comes out as an error that says what to do."""
+    try:
+        yield
+    except DualGAFError:
+        raise
+    except OSError as error:
+        raise SystemRefusedError(
+            error.errno,
+            f"the system refuses something that the build needs: {error}; if it is open files, "
+            "type ulimit -n 4096; if it is memory or processes, type parallel.n_jobs=1",
+        ) from error
+    except MemoryError as error:
+        raise BudgetError(
+            f"memory was refused beside the store: {error}; type parallel.n_jobs=1, "
+            "parallel.chunk_size=10 or images=on_device, or lift the limit (ulimit -v)"
+        ) from error
 
 
 def _key(windows: Windows, recipe: ImagingRecipe, bounds: Array | None) -> StoreKey:

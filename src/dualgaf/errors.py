@@ -37,6 +37,10 @@ class StoreFullError(DualGAFError, OSError):
     """No place took the bytes of the store; the text lists each place and its reason."""
 
 
+class SystemRefusedError(DualGAFError, OSError):
+    """The system refuses a build something else than room: an open file, a thread, a lock."""
+
+
 class HandleError(DualGAFError, OSError):
     """A store handle is stale, forged, or belongs to somebody else."""
 

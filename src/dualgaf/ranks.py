@@ -25,10 +25,12 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import ListConfig, open_dict, read_write
+from omegaconf import ListConfig, read_write
 
 VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Set by Lightning where it starts ranks; who finds them takes itself for a rank."""
+first_words: list[str] = []
+"""What the command has before its overrides: ``train`` of ``python -m dualgaf train``."""
 THREADS = "OMP_NUM_THREADS"
 """Set by Lightning to this process' share of the CPUs."""
 
@@ -98,34 +100,32 @@ def _end_others(processes: list[Any], failed: bool) -> None:
 
 @contextmanager
 def _others_run_this_job() -> Iterator[None]:
-    """In a sweep, Lightning's command for the other ranks: `sys.argv` and ``hydra.run.dir``."""
-    if not is_sweep():
-        yield
-        return
-    hydra, argv = HydraConfig.get(), sys.argv
-    run_dir = hydra.run.dir
-    with read_write(hydra.run), open_dict(hydra.run):
-        hydra.run.dir = hydra.runtime.output_dir
-    sys.argv = [argv[0], *_flags(argv[1:]), *hydra.overrides.task, *_of_hydra(hydra)]
+    """`sys.argv` and ``hydra.run.dir``, of which Lightning makes the command of the other ranks."""
+    argv = sys.argv
+    words = [argv[0], *first_words]
     try:
+        if not is_sweep():
+            sys.argv = [*words, *argv[1:]]
+            yield
+            return
+        hydra: Any = HydraConfig.get()
+        sys.argv = [
+            *words,
+            *(text for text in argv[1:] if _is_flag(text)),
+            *hydra.overrides.task,
+            *(text for text in hydra.overrides.hydra if not text.startswith("hydra.mode=")),
+            "hydra.mode=RUN",
+        ]
+        # The configuration of this job, which ends with it.
+        with read_write(hydra.run):
+            hydra.run.dir = hydra.runtime.output_dir
         yield
     finally:
         sys.argv = argv
-        with read_write(hydra.run):
-            hydra.run.dir = run_dir
 
 
-def _flags(typed: list[str]) -> list[str]:
-    """What is no override, such as ``--config-dir FOLDER``, but for the one that sweeps."""
-    return [
-        text
-        for text in typed
-        if text not in ("-m", "--multirun")
-        and not text.startswith("~")
-        and (text.startswith("-") or "=" not in text)
-    ]
-
-
-def _of_hydra(hydra: Any) -> list[str]:
-    kept = [text for text in hydra.overrides.hydra if not text.startswith("hydra.mode=")]
-    return [*kept, "hydra.mode=RUN"]
+def _is_flag(text: str) -> bool:
+    """Whether it is no override, such as ``--config-dir FOLDER``, nor what makes it a sweep."""
+    if text.startswith("-"):
+        return text not in ("-m", "--multirun")
+    return "=" not in text and not text.startswith("~")

@@ -39,7 +39,7 @@ from dualgaf.hardware import conf_folder
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.predictions import write_predictions
 from dualgaf.quiet import quiet
-from dualgaf.ranks import is_first, is_sweep, on_one_device, ranks_started, speak_once
+from dualgaf.ranks import first_words, is_first, is_sweep, on_one_device, ranks_started, speak_once
 from dualgaf.store.store import Store
 
 TASKS = ("fit", "test", "predict", "build")
@@ -79,14 +79,15 @@ def train(cfg: DictConfig) -> float | None:
         if cause is None or _full_error():
             raise
         if is_sweep():
-            log.error("dualgaf: %s", cause)  # Hydra says it after the last job, of the first error
+            log.warning("this job failed: %s", cause)
             raise CompactHydraException(f"dualgaf: {cause}") from error
         raise SystemExit(f"dualgaf: {cause}") from error
 
 
 def main() -> None:
-    """What ``train.py`` does, with the configuration that the wheel carries."""
+    """``python -m dualgaf train``: `train` with the configuration that the wheel carries."""
     exit_on_unknown_keys()
+    first_words[:] = ["train"]
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")(train)()
 
 
@@ -144,9 +145,9 @@ def _build(data: DualGAFDataModule) -> dict[str, Any]:
 
 def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any] | None:
     model = _make_model(cfg, data)
-    has_val = "val" in data.cases.rows
-    alone = {} if cfg.task == "fit" else on_one_device(cfg.trainer.devices)
-    trainer = _make_trainer(cfg, has_val, alone)
+    options = _trainer_options(cfg, has_val="val" in data.cases.rows)
+    one_device = {**options, **on_one_device(cfg.trainer.devices)}
+    trainer = instantiate(cfg.trainer, **(options if cfg.task == "fit" else one_device))
     if cfg.task == "predict":
         return _predict(cfg, trainer, model, data)
     if cfg.task == "test":
@@ -156,7 +157,9 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any] | No
         return None
     best = getattr(trainer.checkpoint_callback, "best_model_path", "") or None
     if trainer.world_size > 1:
-        trainer = _lone_trainer(cfg, trainer)
+        # Lightning deals the windows out to the ranks and repeats some, so that each rank gets as
+        # many; these would be counted twice.
+        trainer = instantiate(cfg.trainer, **one_device)
     return {**fitted, **_evaluate(trainer, model, data, best), **_build_metrics(data)}
 
 
@@ -182,40 +185,19 @@ def _load_model(path: Path) -> DualGAFClassifier:
         ) from error
 
 
-def _make_trainer(cfg: DictConfig, has_val: bool, options: dict[str, Any]) -> L.Trainer:
+def _trainer_options(cfg: DictConfig, has_val: bool) -> dict[str, Any]:
     callbacks = list(instantiate(cfg.callbacks or {}).values())
+    options: dict[str, Any] = {
+        "logger": list(instantiate(cfg.logger or {}).values()),
+        # A bar that is redrawn fills a log file with thousands of lines.
+        "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
+    }
     if not has_val:
         # Nothing to watch: the last epoch is the best that is known.
         callbacks = [c for c in callbacks if not isinstance(c, Checkpoint | EarlyStopping)]
         callbacks.append(ModelCheckpoint(Path(cfg.paths.run_dir) / "checkpoints", "best"))
-        options = {**options, "limit_val_batches": 0}
-    loggers = list(instantiate(cfg.logger or {}).values())
-    trainer: L.Trainer = instantiate(
-        cfg.trainer, callbacks=callbacks, logger=loggers, **_bar(cfg), **options
-    )
-    return trainer
-
-
-def _lone_trainer(cfg: DictConfig, fitted: L.Trainer) -> L.Trainer:
-    """One that evaluates what several ranks have fitted.
-
-    Lightning deals the windows out to the ranks and repeats some, so that each rank gets as many;
-    these would be counted twice.
-    """
-    trainer: L.Trainer = instantiate(
-        cfg.trainer,
-        logger=fitted.loggers,
-        enable_checkpointing=False,
-        **_bar(cfg),
-        **on_one_device(cfg.trainer.devices),
-    )
-    return trainer
-
-
-def _bar(cfg: DictConfig) -> dict[str, bool]:
-    # A bar that is redrawn fills a log file with thousands of lines.
-    wanted = cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty()
-    return {"enable_progress_bar": wanted}
+        options["limit_val_batches"] = 0
+    return {**options, "callbacks": callbacks}
 
 
 def _fit(

@@ -7,7 +7,6 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch.tuner import Tuner
 
 from dualgaf import DualGAFDataModule, HardwarePreset, PoolSettings, SimulatedSource
 from dualgaf.data.batch import Batch
@@ -183,46 +182,6 @@ def test_two_data_modules_of_one_recipe_share_one_store():
     assert one.stores[0] is other.stores[0]
     assert other.build_reports[0].cache == "hit"
     assert third.stores[0] is not one.stores[0]
-
-
-def test_fit_validate_test_predict_and_fit_again():
-    x, y = arrays()
-    dm = DualGAFDataModule.from_arrays((x, y), val=(x, y), test=(x, y), predict=x, batch_size=6)
-    module, runner = Foreign(), trainer(limit_val_batches=1.0)
-    runner.fit(module, datamodule=dm)
-    runner.validate(module, datamodule=dm)
-    runner.test(module, datamodule=dm)
-    module.seen.clear()
-    runner.predict(module, datamodule=dm)
-    assert torch.cat([seen[3] for seen in module.seen]).tolist() == [-1] * 12
-    runner.fit(module, datamodule=dm)
-    assert len(dm.build_reports) == 3
-
-
-def test_fast_dev_run():
-    module = Foreign()
-    trainer(fast_dev_run=True).fit(
-        module, datamodule=DualGAFDataModule.from_arrays(arrays(), val=arrays(), batch_size=5)
-    )
-    assert module.batch_sizes == [5]
-
-
-def test_batch_size_finder_sets_the_attribute(tmp_path):
-    dm = DualGAFDataModule.from_arrays(arrays(64), val=arrays(8), batch_size=2)
-    runner = trainer(default_root_dir=tmp_path, enable_checkpointing=True)
-    found = Tuner(runner).scale_batch_size(Foreign(), datamodule=dm, max_trials=3)
-    assert found == dm.batch_size >= 8  # how many trials count differs between versions
-
-
-def test_an_exception_in_a_step_gives_the_memory_back():
-    class Broken(Foreign):
-        def training_step(self, batch, batch_idx):
-            raise RuntimeError("on purpose")
-
-    dm = DualGAFDataModule.from_arrays(arrays())
-    with pytest.raises(RuntimeError, match="on purpose"):
-        trainer().fit(Broken(), datamodule=dm)
-    assert dm.stores == []
 
 
 def test_hyperparameters_are_plain_and_rebuild_the_module(tmp_path):

@@ -165,3 +165,10 @@ def test_a_dataset_made_by_hand():
     renderer = Renderer(recipe, cases.windows.window_size)
     dataset = DualGAFDataset(cases.windows, rows, cases.labels[rows], cases.scaler, renderer)
     assert_equal(pickle.loads(pickle.dumps(dataset)), dataset)
+
+
+@IMAGES
+@pytest.mark.parametrize("layout", ["dual", "packed"])
+def test_shipped_bytes_are_those_of_a_batch(images, layout):
+    dataset = set_up(images, layout=layout, image_size=7, storage="uint16").dataset("train")
+    assert 5 * dataset.shipped_bytes == sum(part.nbytes for part in dataset.__getitems__([0] * 5))

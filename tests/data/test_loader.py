@@ -5,7 +5,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, SequentialSampler
+from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from dualgaf import DualGAFDataModule
 from dualgaf.data.batch import Batch, PolarBatch, StoredBatch
@@ -164,6 +164,32 @@ def test_lightning_can_make_the_loader_anew_with_another_sampler():
     anew = L.pytorch.utilities.data._update_dataloader(loader, SequentialSampler(loader.dataset))
     assert type(anew) is ImageLoader
     assert torch.equal(next(iter(anew)).series, expected)
+
+
+@BOTH
+def test_ranks_get_each_window_once_an_epoch(images):
+    dm = data(images, n=23, batch_size=5)  # three ranks: eight each, so one window comes twice
+    loader, dataset = dm.train_dataloader(), dm.dataset("train")
+    row_of = {float(dataset[k].series[0, 0]): k for k in range(23)}
+    orders = []
+    for epoch in range(2):
+        seen = []
+        for rank in range(3):
+            sampler = DistributedSampler(dataset, 3, rank, shuffle=True, seed=7)
+            sampler.set_epoch(epoch)
+            own = L.pytorch.utilities.data._update_dataloader(loader, sampler)
+            assert type(own) is ImageLoader
+            assert own.generator is loader.generator
+            batches = list(own)
+            assert [len(batch.label) for batch in batches] == [5, 3]
+            for batch in batches:
+                rows = [row_of[float(value)] for value in batch.series[:, 0, 0]]
+                assert torch.equal(batch.gasf, torch.stack([dataset[row].gasf for row in rows]))
+                seen += rows
+        assert sorted(set(seen)) == list(range(23))
+        assert len(seen) == 24
+        orders.append(seen)
+    assert orders[0] != orders[1]
 
 
 def test_a_store_that_is_closed_under_a_loader_is_noticed():

@@ -12,12 +12,13 @@ from dualgaf.data import windows_cache
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.windowed import read_windows
 from dualgaf.data.windows_cache import cached_windows, train_bounds
-from dualgaf.errors import CacheWarning
+from dualgaf.errors import CacheWarning, ConfigError
 from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.simulate import SimulatedSource
 from dualgaf.series.splits import SplitSettings
 from dualgaf.store.cache_folder import CacheFolder
+from dualgaf.store.layout import HEADER_BYTES
 
 SOURCE = SimulatedSource(40, window_size=24)
 
@@ -212,3 +213,23 @@ def test_the_datamodule_sets_up_from_the_cache_without_reading_or_drawing(tmp_pa
     assert second.build_reports[0].cache == "hit"
     for ours, theirs in zip(second.dataset("train")[0], wanted, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+def test_the_datamodule_looks_at_every_byte_where_it_is_told_to(tmp_path):
+    def state(verify):
+        dm = DualGAFDataModule(SOURCE, image_size=8, cache_dir=tmp_path, cache_verify=verify)
+        dm.setup("fit")
+        dm.close()
+        return dm.build_reports[0].cache
+
+    assert state("full") == "miss"
+    (path,) = tmp_path.glob("*.store")
+    with path.open("r+b") as file:
+        file.seek(HEADER_BYTES)
+        file.write(bytes(64))
+    assert state("size") == "hit"
+    with pytest.warns(CacheWarning, match="windows 0 to .* have other bytes than were written"):
+        assert state("full") == "miss"
+    assert state("full") == "hit"
+    with pytest.raises(ConfigError, match=r"cache\.verify='sample' .*; type cache\.verify="):
+        state("sample")

@@ -1,8 +1,5 @@
 """The ladder processes, threads, this thread: equal bytes, one warning a rung."""
 
-import errno
-import os
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +14,7 @@ from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.pool.ladder import FillReport, fill
 from dualgaf.store.backing import open_writer
+from filling import filled
 from fills import images_of, job_of, layout_of, windows_of
 
 
@@ -26,25 +24,6 @@ def _leaves_nothing() -> Iterator[None]:
 
 
 RECIPE = ImagingRecipe(8)
-
-
-def filled(job, progress=None):
-    """Report and array of a job."""
-    with job.writer:
-        report = fill(job, progress)
-        store = job.writer.seal()
-    array = store.array.copy()
-    store.close()
-    return report, array
-
-
-@pytest.fixture
-def broken_interpreter(tmp_path):
-    """A Python that ends at once."""
-    stub = tmp_path / "python"
-    stub.write_text("#!/bin/sh\necho no such luck >&2\nexit 3\n")
-    stub.chmod(0o755)
-    return str(stub)
 
 
 @pytest.mark.parametrize("place", ["memfd", "file", "private"])
@@ -110,62 +89,6 @@ def test_values_that_are_in_range_already_need_no_scaling_in_a_worker():
 
 
 @pytest.mark.faults
-def test_workers_that_die_at_start_leave_the_work_to_threads(monkeypatch, broken_interpreter):
-    monkeypatch.setattr(sys, "executable", broken_interpreter)
-    windows = windows_of(40)
-    with pytest.warns(LadderWarning) as caught:
-        report, array = filled(job_of(windows, RECIPE, "process"))
-    (warning,) = caught
-    assert str(warning.message) == (
-        "parallel.backend=process is refused, thread takes over: 3 workers ended before they were "
-        "ready: ended with exit status 3; last words of the worker: no such luck; type "
-        "parallel.backend=thread to choose it yourself"
-    )
-    assert warning.filename == __file__
-    assert report.backend == "thread"
-    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
-
-
-@pytest.mark.faults
-def test_what_processes_have_finished_is_not_done_again_by_threads(
-    tmp_path, monkeypatch, broken_interpreter
-):
-    monkeypatch.setenv("DUALGAF_FAULT", f"SIGKILL:3:{tmp_path / 'suffered'}")
-    windows = windows_of(60)
-    rows = []
-
-    def progress(n):
-        rows.append(n)
-        sys.executable = broken_interpreter  # from now on no worker can be replaced
-
-    monkeypatch.setattr(sys, "executable", sys.executable)
-    with pytest.warns(LadderWarning, match="thread takes over"):
-        report, array = filled(job_of(windows, RECIPE, "process", workers=1), progress)
-    assert report.backend == "thread"
-    assert sum(rows) == 60
-    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
-
-
-@pytest.mark.faults
-def test_where_no_thread_can_be_started_this_one_does_the_work(monkeypatch, broken_interpreter):
-    def refuse(*_):
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(sys, "executable", broken_interpreter)
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
-    windows = windows_of(40)
-    with pytest.warns(LadderWarning) as caught:
-        report, array = filled(job_of(windows, RECIPE, "process"))
-    texts = [str(warning.message) for warning in caught]
-    assert [text.split(":")[0] for text in texts] == [
-        "parallel.backend=process is refused, thread takes over",
-        "parallel.backend=thread is refused, serial takes over",
-    ]
-    assert report.backend == "serial"
-    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
-
-
-@pytest.mark.faults
 def test_the_threads_that_could_be_started_do_the_work_of_all(monkeypatch):
     submit, calls, rows = ThreadPoolExecutor.submit, [], []
 
@@ -190,19 +113,6 @@ def test_a_worker_that_loads_torch_is_not_used(tmp_path, monkeypatch):
     with pytest.warns(LadderWarning, match="a worker has loaded torch"):
         report, array = filled(job_of(windows, RECIPE, "process"))
     assert report.backend == "thread"
-    np.testing.assert_array_equal(array, images_of(windows, RECIPE))
-
-
-@pytest.mark.faults
-def test_without_memfd_the_workers_read_their_input_from_a_file(monkeypatch):
-    def refuse(*_):
-        raise OSError(errno.EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(os, "memfd_create", refuse)
-    windows = windows_of(40)
-    writer = open_writer(layout_of(windows, RECIPE), ["file"])
-    report, array = filled(job_of(windows, RECIPE, "process", writer=writer))
-    assert report.backend == "process"
     np.testing.assert_array_equal(array, images_of(windows, RECIPE))
 
 

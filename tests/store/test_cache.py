@@ -70,6 +70,10 @@ def test_what_is_published_is_found_by_another(tmp_path):
     assert names(tmp_path / "new" / "cache") == [".json", ".store"]
 
 
+def test_an_entry_of_another_layout_is_not_given(tmp_path):
+    assert published(tmp_path).find(KEY.name, StoreLayout(5, (3, 2), "uint8")) is None
+
+
 def test_the_sealed_store_is_what_was_written(tmp_path):
     with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
         assert isinstance(writer, CacheWriter)

@@ -71,6 +71,16 @@ class DualGAFDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def shipped_bytes(self) -> int:
+        """Bytes of a window as a loader worker ships it."""
+        series = self.windows.n_channels * self.windows.window_size * 4
+        if isinstance(self.images, Renderer):
+            drawn_from = 2 * self.windows.n_channels * self.images.recipe.image_size * 4
+        else:
+            drawn_from = self.images[0].layout.row_bytes
+        return series + drawn_from + self.labels.itemsize
+
     def __getitem__(self, index: int) -> Batch:
         """One window, decoded: gasf and gadf (C, S, S), series (C, T), label ()."""
         if not -len(self) <= index < len(self):

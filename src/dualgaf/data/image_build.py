@@ -82,8 +82,8 @@ class ImageSettings:
 class ImageBuild:
     """The windows of a source and, split by split, datasets with their images.
 
-    A pickled copy has the datasets of the original, by the handle of their store; those over
-    private memory, which no other process can read, it builds anew.
+    A pickled copy has the datasets of the original, by the handle of their store, and no reports;
+    what is in private memory, which no other process can read, it builds anew.
 
     Args:
         source: what comes in.
@@ -249,7 +249,7 @@ class ImageBuild:
             if isinstance(dataset.images, tuple) and dataset.images[0].backing == "private"
         }
         kept = {name: found for name, found in self.datasets.items() if name not in private}
-        return {**self.__dict__, "datasets": kept}
+        return {**self.__dict__, "datasets": kept, "reports": []}
 
 
 def pool_settings(

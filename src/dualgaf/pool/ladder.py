@@ -82,7 +82,7 @@ class FillReport:
     backend: str
     """The rung that did it."""
     workers: int
-    """Workers of that rung."""
+    """Workers of that rung at its end; fewer processes than asked for where memory was short."""
     chunks: int
     """Chunks of the store."""
     retries: int
@@ -162,10 +162,10 @@ def _fill_by_pool(job: FillJob, pool: ProcessPool, left: Left, finished: Finishe
     assert job.writer.segments is not None
     descriptors, before = (source, *job.writer.segments.descriptors), pool.retries
     try:
-        pool.fill(described, descriptors, left, job.writer.check_headroom, finished)
+        workers = pool.fill(described, descriptors, left, job.writer.check_headroom, finished)
     finally:
         os.close(source)
-    return FillReport("process", job.workers, len(job.chunks), pool.retries - before)
+    return FillReport("process", workers, len(job.chunks), pool.retries - before)
 
 
 def _compile(job: FillJob) -> None:

@@ -12,13 +12,12 @@ Then another job may come. Either side ends the talk by closing its socket; the 
 nothing.
 """
 
+import contextlib
 import json
 import mmap
 import os
 import socket
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -26,9 +25,11 @@ import numpy.typing as npt
 
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.store.backing import anonymous_file
+from dualgaf.machine import memory_headroom
+from dualgaf.store.backing import anonymous_file, disk_folder
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.segments import MAX_SEGMENTS
+from dualgaf.store.writer import memory_reserve
 
 Array = npt.NDArray[Any]
 
@@ -88,7 +89,7 @@ class Job:
 
 
 def share_windows(windows: Windows, bounds: Array | None = None) -> int:
-    """A memfd (a file without a name, where memfd is refused) of what the workers read.
+    """A memfd of what the workers read; a file without a name where memory is short or refused.
 
     It holds ``starts``, ``bounds``, ``flat``: in this order all are aligned, whatever the type of
     ``flat``.
@@ -100,10 +101,7 @@ def share_windows(windows: Windows, bounds: Array | None = None) -> int:
     if bounds is not None:
         parts.append(np.ascontiguousarray(bounds, dtype=np.float64))
     parts.append(np.ascontiguousarray(windows.flat))
-    try:
-        descriptor = os.memfd_create("dualgaf-input", os.MFD_CLOEXEC)
-    except (OSError, AttributeError):
-        descriptor = anonymous_file(Path(tempfile.gettempdir()))
+    descriptor = _input_file(sum(part.nbytes for part in parts))
     try:
         with os.fdopen(os.dup(descriptor), "wb") as file:
             for part in parts:
@@ -112,6 +110,14 @@ def share_windows(windows: Windows, bounds: Array | None = None) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _input_file(n_bytes: int) -> int:
+    # A memfd beyond the limit of a cgroup is not refused: the kernel ends the process.
+    if n_bytes + memory_reserve() // 2 <= memory_headroom().bytes:
+        with contextlib.suppress(OSError, AttributeError):  # a seccomp profile, or not Linux
+            return os.memfd_create("dualgaf-input", os.MFD_CLOEXEC)
+    return anonymous_file(disk_folder())
 
 
 def map_windows(job: Job, descriptor: int) -> tuple[Windows, Array | None]:

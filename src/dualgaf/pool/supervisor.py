@@ -16,6 +16,7 @@
 import contextlib
 import logging
 import selectors
+import signal
 import socket
 import subprocess
 import time
@@ -39,6 +40,7 @@ LONGEST_WAIT_S = 3600.0
 """The selector takes no wait of many days, nor an endless one."""
 MAX_LOSSES_AT_START = 3
 LOSSES_OF_ONE_CHUNK = 2
+_ROOT = Path("/")
 
 Bounds = tuple[int, int]
 
@@ -235,38 +237,50 @@ class ProcessPool:
     def _lose(self, worker: _Worker, fill: _Fill) -> None:
         """A worker has died: give its chunk to another, unless it has cost two."""
         status, words = self._forget(worker)
-        how = f"{ending(status)}{_why(worker, status, fill)}; last words of the worker: {words}"
-        log.warning("a worker was %s; %d go on", how, fill.n_workers)
+        how = ending(status)
+        if worker.overdue:
+            how = f"no answer for {worker.limit_s:g} s, so it was {how}"
+        elif status == -signal.SIGKILL and oom_kills(_ROOT) > fill.oom_kills:
+            fill.oom_kills += 1  # each kill counts for one worker
+            fill.n_workers = max(1, fill.n_workers - 1)
+            how = f"{how} by the kernel, because memory was short"
         chunk = worker.chunk
         if chunk is not None:
-            fill.losses[chunk] = fill.losses.get(chunk, 0) + 1
-            if fill.losses[chunk] >= LOSSES_OF_ONE_CHUNK:
-                first, last = fill.left[chunk]
-                raise ChunkError(
-                    f"chunk {chunk} (windows {first} to {last - 1}) cost {LOSSES_OF_ONE_CHUNK} "
-                    f"workers: {how}. To see it happen in this process, type "
-                    "parallel.enabled=false; if memory is short (SIGKILL), type parallel.n_jobs=1"
-                )
-            fill.todo.put_back(chunk)
-            self.retries += 1
+            self._give_away(chunk, fill, how, words)
         elif not worker.ready:
             self._losses_at_start += 1
             if self._losses_at_start >= MAX_LOSSES_AT_START:
                 raise PoolError(
-                    f"{MAX_LOSSES_AT_START} workers ended before they were ready: {how}"
+                    f"{MAX_LOSSES_AT_START} workers ended before they were ready: {how}; {words}"
                 )
 
-    def _forget(self, worker: _Worker) -> str:
-        """End a worker; returns how it ended and its last words."""
+    def _give_away(self, chunk: int, fill: _Fill, how: str, words: str) -> None:
+        fill.losses[chunk] = fill.losses.get(chunk, 0) + 1
+        first, last = fill.left[chunk]
+        named = f"chunk {chunk} (windows {first} to {last - 1})"
+        if fill.losses[chunk] >= LOSSES_OF_ONE_CHUNK:
+            raise ChunkError(
+                f"{named} cost {LOSSES_OF_ONE_CHUNK} workers: {how}; {words}. To see it happen in "
+                "this process, type parallel.enabled=false; if memory is short (SIGKILL), type "
+                "parallel.n_jobs=1"
+            )
+        log.warning(
+            "%s has lost its worker (%s); another does it, of %d", named, how, fill.n_workers
+        )
+        fill.todo.put_back(chunk)
+        self.retries += 1
+
+    def _forget(self, worker: _Worker) -> tuple[int, str]:
+        """End a worker; returns its exit status and its last words."""
         self._workers.remove(worker)
         self._selector.unregister(worker.channel)
         try:
             worker.program.process.kill()
             status = worker.program.process.wait()
-            words = worker.program.last_words()
+            words = worker.program.last_words() or "none"
         finally:
             worker.program.close()
-        return f"{ending(status)}; last words of the worker: {words or 'none'}"
+        return status, f"last words of the worker: {words}"
 
     def _end(self, patience_s: float) -> None:
         deadline = time.monotonic() + patience_s

@@ -6,9 +6,9 @@ ends too. Ctrl-C is the supervisor's to handle. Where memory runs out, the kerne
 worker before the program that started it: a worker can be replaced.
 
 For tests of faults, ``DUALGAF_FAULT=KIND:CHUNK[:FILE]`` makes the worker that takes this chunk
-suffer it: KIND is a signal's name (SIGKILL, SIGSTOP, SIGSEGV, SIGBUS), ``exit``, ``raise``, ``hang``
-or ``memory``, which takes 900 MiB for a moment; with FILE only the first time, when the file is not
-there yet.
+suffer it: KIND is a signal's name (SIGKILL, SIGSTOP, SIGSEGV, SIGBUS), ``exit``, ``raise``,
+``hang`` or ``memory``, which takes 900 MiB for a moment; with FILE only the first time, when the
+file is not there yet.
 """
 
 import contextlib

@@ -136,10 +136,11 @@ class SegmentWriter(StoreWriter):
             OSError: the system refuses a file.
             StoreFullError: there is no room for the header.
         """
-        nonce = secrets.token_bytes(16)
-        segments = Segments.create(new_file, layout.total_bytes, count)
         # Half of the reserve that was there at the start may go to the workers that fill the store.
-        writer = cls(layout, place, segments, nonce, memory_reserve() // 2)
+        nonce, reserve = secrets.token_bytes(16), memory_reserve() // 2
+        writer = cls(
+            layout, place, Segments.create(new_file, layout.total_bytes, count), nonce, reserve
+        )
         try:
             writer._write(layout.header(nonce), 0)
         except BaseException:

@@ -1,0 +1,198 @@
+"""Ranks of one machine, through Lightning and torchrun: one build, one copy, and no end alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xxhash
+
+import dualgaf
+from dualgaf.imaging.recipe import ImagingRecipe
+from dualgaf.imaging.windows import Windows
+from fills import images_of
+from ranks_program import ROW_BYTES, SPLITS, STEPS, arrays
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / "tests" / "ranks_program.py"
+BYTES = {"fit": (SPLITS["train"] + SPLITS["val"]) * ROW_BYTES, "test": SPLITS["test"] * ROW_BYTES}
+ENDS_WITHIN_S = 60
+
+pytestmark = pytest.mark.timeout(150)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch, tmp_path):
+    package = Path(dualgaf.__file__).resolve().parents[1]
+    monkeypatch.setenv("PYTHONPATH", f"{package}{os.pathsep}{ROOT / 'tests'}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, str]:
+    """Hash of the images of each stage, drawn by a single call."""
+    cases = dualgaf.DualGAFDataModule.from_arrays(**arrays()).cases
+    found = {}
+    for stage, splits in (("fit", ("train", "val")), ("test", ("test",))):
+        rows = np.sort(np.concatenate([cases.rows[split] for split in splits]))
+        windows = Windows(cases.windows.flat, cases.windows.starts[rows], STEPS)
+        found[stage] = xxhash.xxh3_64_hexdigest(images_of(windows, ImagingRecipe(STEPS)))
+    return found
+
+
+def started(folder, *, launcher=(), **options):
+    told = json.dumps({"folder": str(folder), **options})
+    return subprocess.Popen(
+        [sys.executable, *launcher, str(PROGRAM), told],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finished(process, within_s=120):
+    """Output and status; all its processes are ended where it does not end by itself."""
+    try:
+        output, _ = process.communicate(timeout=within_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        raise AssertionError(f"it did not end:\n{output}") from None
+    return output, process.returncode
+
+
+def told(folder, stage):
+    """What each rank has written, in the order of the ranks."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob(f"{stage}.*.json"))]
+
+
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+
+
+@pytest.mark.fault(18)
+@pytest.mark.parametrize(
+    ("ranks", "strategy", "launcher"),
+    [(2, "ddp", ()), (4, "ddp", ()), (2, "ddp", TORCHRUN), (2, "ddp_spawn", ())],
+    ids=["2 of Lightning", "4 of Lightning", "2 of torchrun", "2 spawned"],
+)
+def test_ranks_build_once_and_keep_one_copy(ranks, strategy, launcher, expected, tmp_path):
+    output, status = finished(started(tmp_path, launcher=launcher, ranks=ranks, strategy=strategy))
+    assert status == 0, output
+    stages = ["fit"]
+    for stage, n_windows in (("fit", 840), ("test", 336)):
+        stages = ["fit", "test"] if stage == "test" and strategy == "ddp" else [stage]
+        each = told(tmp_path, stage)
+        assert len(each) == ranks
+        built = sorted(n for rank in each for n in rank["built"])
+        assert built == sorted({"fit": 840, "test": 336}[one] for one in stages), n_windows
+        assert {tuple(rank["hashes"]) for rank in each} == {
+            tuple(sorted(expected[one] for one in stages))
+        }
+        assert len({tuple(rank["inodes"]) for rank in each}) == 1
+        assert each[0]["inodes"]
+        copy = sum(BYTES[one] for one in stages)
+        assert sum(rank["pss_bytes"] for rank in each) == pytest.approx(copy, rel=0.02)
+    seen = [window for rank in told(tmp_path, "fit") for window in rank["windows"]]
+    assert len(seen) == len(set(seen)) == SPLITS["train"]  # none twice, none left out
+    assert output.count("build plan") == 2  # by one rank, before each build
+    assert not list((tmp_path / "dualgaf").iterdir())
+
+
+@pytest.mark.fault(18)
+def test_private_memory_is_a_copy_a_rank_which_is_said_once(expected, tmp_path):
+    output, status = finished(started(tmp_path, ranks=2, shm=False))
+    assert status == 0, output
+    each = told(tmp_path, "test")
+    assert [rank["built"] for rank in each] == [[840, 336]] * 2
+    assert {tuple(rank["hashes"]) for rank in each} == {tuple(sorted(expected.values()))}
+    assert [rank["pss_bytes"] for rank in each] == [0, 0]  # of shared memory
+    said = [line for line in output.splitlines() if "LadderWarning" in line]
+    assert len(said) == 1
+    assert "each of the 2 processes" in said[0]
+    assert said[0].endswith("for one copy type parallel.shm=true")
+
+
+BUILDER, WAITER = {"at": "build"}, {"at": "wait"}
+RACE = {"only_setup": True}
+
+
+@pytest.mark.fault(19)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {**BUILDER, "how": "kill"},
+        {**BUILDER, "how": "raise"},
+        {**WAITER, "how": "kill"},
+        {**BUILDER, **RACE, "how": "kill"},
+        {**WAITER, **RACE, "how": "kill"},
+        {"at": "attach", "how": "kill"},
+        {"at": "attach", "how": "raise"},
+        {"at": "training", "rank": 0, "how": "kill"},
+        {"at": "training", "rank": 1, "how": "kill"},
+        {"at": "training", "rank": 0, "how": "raise"},
+        {"at": "training", "rank": 1, "how": "raise"},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+def test_a_rank_that_dies_or_raises_ends_the_job(fault, tmp_path):
+    process = started(tmp_path, ranks=2, fault=fault)
+    while not (tmp_path / "fault").exists():
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.05)
+    output, status = finished(process, ENDS_WITHIN_S)
+    assert status not in (0, None), output
+    if fault["how"] == "raise":
+        assert "on purpose" in output
+    assert not list(tmp_path.glob("test.*")), "a part of the ranks went on"
+
+
+PLAIN = """
+import os, signal, sys, threading
+import numpy as np, lightning as L, torch
+import dualgaf
+from dualgaf.data import image_build
+from ranks_program import Tiny
+
+build_store = image_build.build_store
+
+def hangs(rows):
+    print("builds", flush=True)
+    threading.Event().wait(30)
+
+def build(*arguments, **named):
+    try:
+        return build_store(*arguments, **{**named, "progress": hangs})
+    finally:
+        handler = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        print("put back" if handler else "left", flush=True)
+
+image_build.build_store = build
+x = np.random.default_rng(0).normal(size=(200, 3, 32))
+dm = dualgaf.DualGAFDataModule.from_arrays((x, np.arange(200) % 2), parallel={"chunk_size": 10})
+L.Trainer(
+    accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False
+).fit(Tiny({}), datamodule=dm)
+"""
+
+
+@pytest.mark.fault(15)
+def test_sigterm_during_setup_under_a_trainer_is_exit_status_143(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", PLAIN], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    for line in process.stdout:
+        if line == "builds\n":
+            break
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert "put back\n" in output
+    assert not list((tmp_path / "dualgaf").iterdir())

@@ -1,0 +1,86 @@
+"""What the coverage-guided fuzzer feeds: bytes in, and only the package's own errors out.
+
+The first byte chooses settings, the rest is a file.
+"""
+
+import json
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from dualgaf.errors import DualGAFError
+from dualgaf.series import ArchiveSource, TableSource
+from dualgaf.series.splits import split_series
+from dualgaf.store.handle import StoreHandle, open_handle
+from dualgaf.store.layout import HEADER_BYTES, StoreLayout
+
+Target = Callable[[bytes], None]
+
+TABLES = (
+    {"split": {"method": "group", "val_fraction": 0, "test_fraction": 0}},
+    {"label": "file", "max_gap": 2, "split": {"method": "time"}},
+    {"label": "column", "max_gap": "2h", "nan": "interpolate", "split": {"method": "time"}},
+    {"time_column": None, "group_columns": ["run"], "window_size": None, "ragged": "pad"},
+    {
+        "working_column": "on",
+        "split_column": "split",
+        "split": {"method": "official"},
+        "exclude": ["note"],
+    },
+    {"channels": ["a", "b"], "null_values": ["?", ""], "time_format": "%d/%m/%Y %H:%M"},
+)
+"""Settings of a `TableSource`."""
+
+
+def csv(data: bytes) -> None:
+    """A CSV file, or a Parquet file whose first bytes say so."""
+    with tempfile.TemporaryDirectory() as folder:
+        kind = (
+            "parquet" if data[1:5] == b"PAR1" else "csv.gz" if data[1:3] == b"\x1f\x8b" else "csv"
+        )
+        Path(folder, f"plant.{kind}").write_bytes(data[1:])
+        source = TableSource(folder, **TABLES[data[0] % len(TABLES)])
+        split_series(source.load(), source.split, 0)
+
+
+def ts(data: bytes) -> None:
+    """A training and a test file of the archive, apart by a line of four dashes."""
+    ending = (".ts", ".tsv", ".txt", ".ts")[data[0] % 4]
+    policy = ("error", "interpolate")[data[0] // 4 % 2]
+    train, _, test = data[1:].partition(b"\n----\n")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, f"Fuzz_TRAIN{ending}").write_bytes(train)
+        Path(folder, f"Fuzz_TEST{ending}").write_bytes(test or train)
+        source = ArchiveSource("Fuzz", root=folder, nan=policy)
+        split_series(source.load(), source.split, 0)
+
+
+def store(data: bytes) -> None:
+    """The header of a store; a handle as the rendezvous keeps it."""
+    if data[0] % 2:
+        StoreLayout.from_header(data[1:][:HEADER_BYTES])
+        return
+    try:
+        handle = StoreHandle.from_json(json.loads(data[1:]))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return  # what the rendezvous takes for a file that is no handle
+    open_handle(handle).close()
+
+
+TARGETS: dict[str, Target] = {"csv": csv, "ts": ts, "store": store}
+
+
+def only_own_errors(target: Target, data: bytes) -> None:
+    """Raise whatever the target raises, unless it is an error of the package."""
+    if not data:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            target(data)
+        except DualGAFError as error:
+            told = str(error)
+        else:
+            return
+    assert told.strip(), "an error without a text"

@@ -1,0 +1,194 @@
+"""A training of several ranks that tells what each of them holds, and that can be made to fail.
+
+Run by the tests as a user's script, so that Lightning starts it again for the other ranks:
+``python ranks_program.py '{"folder": ..., ...}'``. `Tell` is a callback for train.py, too.
+"""
+
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+import xxhash
+
+import dualgaf
+from dualgaf.data import image_build
+from dualgaf.store import rendezvous
+
+SPLITS = {"train": 700, "val": 140, "test": 336}
+CHANNELS, STEPS = 5, 64
+ROW_BYTES = 2 * CHANNELS * STEPS * STEPS  # 840 windows of train and val: 34 MB
+
+
+def arrays():
+    rng = np.random.default_rng(11)
+    return {
+        split: (rng.normal(size=(n, CHANNELS, STEPS)), np.arange(n) % 2)
+        for split, n in SPLITS.items()
+    }
+
+
+def shared_bytes(pid):
+    """What a process maps of stores, each page divided by those who map it (PSS)."""
+    total, ours = 0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-", line):
+            ours = "dualgaf-store" in line
+        elif ours and line.startswith("Pss:"):
+            total += int(line.split()[1]) << 10
+    return total
+
+
+class Tell(L.Callback):
+    """Writes what each rank has built and holds, while all of them hold it."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def tell(self, trainer, stage):
+        dm = trainer.datamodule
+        hashes = [xxhash.xxh3_64_hexdigest(store.array) for store in dm.stores]  # reads every page
+        trainer.strategy.barrier()
+        held = {store.nbytes: store for store in dm.stores}
+        told = {
+            "built": [report.windows for report in dm.build_reports if report.cache != "hit"],
+            "hashes": sorted(set(hashes)),
+            "inodes": sorted(
+                {file.inode for store in dm.stores for file in store.handle.files}
+                if held and dm.stores[0].backing != "private"
+                else []
+            ),
+            "store_bytes": sum(held),
+            "pss_bytes": shared_bytes(os.getpid()),
+            "windows": sorted(getattr(trainer.lightning_module, "seen", [])),
+        }
+        text = json.dumps(told)
+        (self.folder / f"{stage}.{trainer.global_rank}.{os.getpid()}.json").write_text(text)
+        trainer.strategy.barrier()
+
+    def on_train_end(self, trainer, module):
+        self.tell(trainer, "fit")
+
+    def on_test_end(self, trainer, module):
+        self.tell(trainer, "test")
+
+
+class Tiny(L.LightningModule):
+    """One weight. A window is known by its label and its first values."""
+
+    def __init__(self, fault):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.fault = fault
+        self.seen = []
+
+    def training_step(self, batch, batch_idx):
+        if batch_idx == 1 and self.fault.get("rank") == self.global_rank:
+            self.trainer.fault("training")
+        if self.current_epoch == 0:
+            self.seen += batch.series[:, 0, 0].tolist()
+        return (batch.gasf.mean() * self.weight + batch.gadf.mean()).square()
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/loss", batch.gasf.mean(), sync_dist=True)
+
+    def test_step(self, batch, batch_idx):
+        self.log("test/loss", batch.gasf.mean(), sync_dist=True)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.01)
+
+
+class OnlySetup(dualgaf.DualGAFDataModule):
+    """As where `prepare_data` is not called: whoever comes first builds."""
+
+    def prepare_data(self):
+        pass
+
+
+class Fault:
+    """Kills or fails this rank at one place, once in all ranks."""
+
+    def __init__(self, folder, fault):
+        self.folder, self.fault = folder, fault
+        self.rank = int(os.environ.get("LOCAL_RANK", 0))
+
+    def __call__(self, at):
+        if at != self.fault.get("at"):
+            return
+        try:
+            (self.folder / "fault").touch(exist_ok=False)
+        except FileExistsError:
+            return
+        if self.fault["how"] == "raise":
+            raise RuntimeError("on purpose")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def progress(self, rows):
+        """In the builder, for each chunk."""
+        builder = self.folder / "builder"
+        if not builder.exists():
+            builder.write_text(str(self.rank))
+        self("build")
+        if self.fault.get("at") == "wait":  # until the one that waits is dead
+            while not (self.folder / "fault").exists():
+                time.sleep(0.01)
+
+    def watch(self):
+        """In a rank that waits for the builder."""
+        builder = self.folder / "builder"
+        while not (builder.exists() and builder.read_text()):
+            time.sleep(0.01)
+        if builder.read_text() != str(self.rank):
+            self("wait")
+
+    def install(self):
+        build_store, attach = image_build.build_store, rendezvous.attach
+
+        def build(*arguments, **named):
+            return build_store(*arguments, **{**named, "progress": self.progress})
+
+        def attach_or_fail(handle):
+            self("attach")
+            return attach(handle)
+
+        image_build.build_store, rendezvous.attach = build, attach_or_fail
+        threading.Thread(target=self.watch, daemon=True).start()
+
+
+def main():
+    options = json.loads(sys.argv[1])
+    folder = Path(options["folder"])
+    fault = options.get("fault", {})
+    kind = OnlySetup if fault.get("only_setup") else dualgaf.DualGAFDataModule
+    parallel = {"backend": "thread", "chunk_size": 40, "shm": options.get("shm", True)}
+    dm = kind.from_arrays(**arrays(), batch_size=40, parallel=parallel)
+    trainer = L.Trainer(
+        accelerator="cpu",
+        devices=options["ranks"],
+        strategy=options.get("strategy", "ddp"),
+        max_epochs=1,
+        num_sanity_val_steps=0,
+        callbacks=[Tell(folder)],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    if fault:
+        trainer.fault = Fault(folder, fault)
+        trainer.fault.install()
+    module = Tiny(fault)
+    trainer.fit(module, datamodule=dm)
+    trainer.test(module, datamodule=dm, verbose=False)
+
+
+if __name__ == "__main__":
+    main()
