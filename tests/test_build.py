@@ -195,6 +195,9 @@ def test_a_miss_is_explained_and_a_hit_is_not(tmp_path):
         r"\(now 9\), scaling=window \(now train\), other bounds and other values",
         found,
     )
+    shorter = Windows(windows.flat, windows.starts, 15)
+    found = explain_miss(shorter, RECIPE, bounds, tmp_path)
+    assert found.endswith("has window_size=16 (now 15)")
 
 
 # ------------------------------------------------------------------ nothing is left

@@ -1,6 +1,7 @@
-"""What Lightning does with a DataModule over its life; nothing of it leaves a copy of the images."""
+"""What Lightning does with a DataModule over its life; none of it leaves a copy of the images."""
 
 import gc
+import itertools
 import pickle
 
 import lightning as L
@@ -13,7 +14,7 @@ import leaks
 from dualgaf import DualGAFDataModule
 from dualgaf.errors import SplitError
 
-N = 24
+N, SEED = 24, 0
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +24,17 @@ def _no_copy_is_left(leaves_nothing):
     assert leaks.held_stores() == []
 
 
+_tests = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _windows_of_its_own(monkeypatch):
+    """So that no test finds images of another one."""
+    monkeypatch.setitem(globals(), "SEED", next(_tests))
+
+
 def data(**settings):
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(SEED)
     x, y = rng.normal(size=(N, 3, 16)), np.arange(N) % 3
     return DualGAFDataModule.from_arrays(
         (x, y), val=(x[:9], y[:9]), test=(x[:7], y[:7]), predict=x[:5], batch_size=6, **settings
@@ -129,15 +139,13 @@ def test_an_exception_in_a_step_gives_the_memory_back(hook):
         raise RuntimeError("on purpose")
 
     setattr(module, hook, fails)
+    runner = trainer()
+    run = runner.test if hook == "test_step" else runner.fit
     with pytest.raises(RuntimeError, match="on purpose"):
-        if hook == "test_step":
-            trainer().test(module, datamodule=dm)
-        else:
-            trainer().fit(module, datamodule=dm)
+        run(module, datamodule=dm)
     assert built(dm)
     assert dm.stores == []
-    gc.collect()
-    assert leaks.held_stores() == []  # while the DataModule lives
+    assert leaks.held_stores() == []  # while DataModule, Trainer and its loaders live
 
 
 def test_the_batch_size_finder_builds_once(tmp_path):
@@ -193,8 +201,8 @@ def test_after_close_the_next_fit_builds_anew():
     dm, module, runner = data(), Counting(), trainer()
     runner.fit(module, datamodule=dm)
     dm.close()
-    gc.collect()
-    assert leaks.held_stores() == []  # also while Trainer, module and DataModule live
+    dm.close()
+    assert leaks.held_stores() == []  # while DataModule, Trainer and its loaders live
     with pytest.raises(SplitError, match=r"not set up; call setup\('fit'\) first"):
         dm.train_dataloader()
     trainer().fit(module, datamodule=dm)
@@ -208,7 +216,7 @@ def test_a_pickled_data_module_reads_the_same_memory(images):
     dm.setup("fit")
     store_bytes = 0 if images == "on_device" else dm.stores[0].nbytes
     text = pickle.dumps(dm)
-    assert len(text) < 40_000 + store_bytes // 10  # of which the series and their splits
+    assert len(text) < len(pickle.dumps(dm.cases)) + 40_000 < store_bytes + 80_000
     copy = pickle.loads(text)
     assert copy.build_reports == []
     for one, other in zip(dm.train_dataloader(), copy.train_dataloader(), strict=True):

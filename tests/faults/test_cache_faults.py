@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 
 from cache_program import RECIPE, planned, windows
 from dualgaf.build import build_store, is_built
@@ -146,8 +147,18 @@ def flip(path, at):
 
 
 def older(store, manifest):
+    """A manifest that is good but for its version."""
+    fields = {**json.loads(manifest.read_text()), "version": 1}
+    del fields["check"]
+    check = xxhash.xxh3_64_hexdigest(json.dumps(fields, sort_keys=True).encode())
+    manifest.write_text(json.dumps({**fields, "check": check}))
+
+
+def other_checksum(store, manifest):
+    """A manifest with another checksum of some rows, which only its own check tells."""
     fields = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps({**fields, "version": 1, "checksum": "0" * 16}))
+    fields["ranges"][0][2] = "0" * 16
+    manifest.write_text(json.dumps(fields))
 
 
 def array_file(store, manifest):
@@ -177,6 +188,7 @@ DAMAGES = {
     "manifest empty": lambda store, manifest: os.truncate(manifest, 0),
     "manifest nested": lambda store, manifest: manifest.write_text("[" * 100_000),
     "manifest of another": lambda store, manifest: manifest.write_text('{"version": 2}'),
+    "other checksum": other_checksum,
     "older version": older,
     "foreign file": lambda store, manifest: store.write_bytes(b"\0" * store.stat().st_size),
     "npy": array_file,

@@ -41,7 +41,7 @@ def test_one_warm_pool_fills_stores_of_every_kind_with_the_bytes_of_the_renderer
         pids = pool.pids
         for recipe in recipes:
             rows = []
-            array = fill_by(pool, windows, recipe, lambda first, last: rows.append(last - first))
+            array = fill_by(pool, windows, recipe, lambda a, b, rows=rows: rows.append(b - a))
             np.testing.assert_array_equal(array, images_of(windows, recipe))
             assert sorted(rows) == [2, 7, 7, 7, 7]
         assert pool.pids == pids

@@ -1,5 +1,6 @@
 """Stores in a folder: found, gone on with, explained, listed. Damage is in tests/faults."""
 
+import errno
 import json
 import os
 import re
@@ -222,7 +223,10 @@ def test_a_miss_tells_of_a_build_that_was_cut_off_and_of_damage(tmp_path):
         "cache: 4 of 5 windows are there from a build that was cut off; it goes on from there"
     )
     assert folder.unfinished() == {KEY.name: (4, 5)}
+    journal = (tmp_path / f"{KEY.name}.journal").read_bytes()
     published(tmp_path)
+    assert folder.unfinished() == {}
+    (tmp_path / f"{KEY.name}.journal").write_bytes(journal)  # killed before it was removed
     assert folder.unfinished() == {}
     os.truncate(tmp_path / f"{KEY.name}.store", 5000)
     assert folder.explain_miss(KEY) == (
@@ -273,7 +277,9 @@ def test_the_policy_says_how_much_is_looked_at(tmp_path):
 def test_an_entry_is_described(tmp_path):
     published(tmp_path)
     found = CacheFolder(tmp_path).describe(KEY.name)
-    assert re.fullmatch(r" *4\.03 KiB +0 seconds old +5 x 2 x 3 uint8  format=1 image_size=3", found)
+    assert re.fullmatch(
+        r" *4\.03 KiB +0 seconds old +5 x 2 x 3 uint8  format=1 image_size=3", found
+    )
     then = time.time() - 7200
     os.utime(tmp_path / f"{KEY.name}.json", (then, then))
     assert "   2 hours old  " in CacheFolder(tmp_path).describe(KEY.name)
@@ -322,6 +328,16 @@ def test_nothing_is_made_before_something_is_built(tmp_path):
     assert "is empty" in CacheFolder(folder).explain_miss(KEY)
     assert CacheFolder(folder).clear() == (0, [])
     assert not folder.exists()
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_there_at_all(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(tmp_path / "x", [b"abc"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_home_folder_is_written_as_a_shell_does(monkeypatch, tmp_path):

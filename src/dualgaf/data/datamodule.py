@@ -27,8 +27,9 @@ from dualgaf.data.loader import ImageLoader, collate
 from dualgaf.data.on_cpu import draw
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.windowed import WindowedSplits
-from dualgaf.errors import check_whole
+from dualgaf.errors import ConfigError, check_whole
 from dualgaf.hardware import HardwarePreset
+from dualgaf.imaging.recipe import checked_range
 from dualgaf.plan import BuildPlan, Images
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.series.source import ArraySource, Source
@@ -100,7 +101,7 @@ class DualGAFDataModule(L.LightningDataModule):
         self.seed = seed
         drawing = {
             "scaling": scaling,
-            "feature_range": tuple(feature_range),
+            "feature_range": checked_range(feature_range),
             "storage": storage,
             "layout": layout,
         }
@@ -109,6 +110,11 @@ class DualGAFDataModule(L.LightningDataModule):
         )
         self.preset = preset
         self.pool = pool_settings(parallel, preset)
+        if not isinstance(cache_dir, str | Path | None):
+            raise ConfigError(
+                f"cache.dir={cache_dir!r} is not allowed; allowed: a folder, or null for none; type "
+                "cache.dir=FOLDER"
+            )
         folder = None if cache_dir is None else Path(cache_dir)
         settings = ImageSettings(
             image_size, drawing, images, preset, self.pool, folder, cache_verify
@@ -158,8 +164,6 @@ class DualGAFDataModule(L.LightningDataModule):
         source = ArraySource(train, val=val, test=test, predict=predict, split=given)
         return cls(source, **settings)
 
-    # -- what a model needs to know ------------------------------------------------------------
-
     @property
     def source(self) -> Source:
         """What comes in."""
@@ -205,8 +209,6 @@ class DualGAFDataModule(L.LightningDataModule):
         """What standardised the ``series`` of a batch; it has ``inverse_transform``."""
         return self.cases.scaler
 
-    # -- Lightning's hooks ---------------------------------------------------------------------
-
     def prepare_data(self) -> None:
         """Build what the running stage needs, where Lightning lets the other ranks wait.
 
@@ -249,11 +251,13 @@ class DualGAFDataModule(L.LightningDataModule):
         self.close()
 
     def close(self) -> None:
-        """Let go of all images; the next ``setup`` builds them anew. May be called twice."""
-        self._build.datasets.clear()
-        self._buffers.clear()
+        """Let go of all images, also in loaders of a Trainer, which keeps them after a run.
 
-    # -- build ---------------------------------------------------------------------------------
+        The next ``setup`` builds them anew. What `dataset` gave, and loaders that were made without
+        a Trainer, stay usable and keep the images. May be called twice.
+        """
+        self._build.close()
+        self._buffers.clear()
 
     @property
     def build_reports(self) -> list[BuildReport]:
@@ -288,10 +292,10 @@ class DualGAFDataModule(L.LightningDataModule):
 
     def _loader(self, split: str, shuffle: bool = False) -> DataLoader[Batch]:
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
-        dataset = self.dataset(split)
+        dataset = self._build.for_loader(split, lent=self.trainer is not None)
         kind: type[DataLoader[Batch]] = DataLoader
         if device == "cpu":
-            dataset, kind = dataset.with_images_in(self._buffers), ImageLoader
+            dataset.buffers, kind = self._buffers, ImageLoader
         return kind(
             dataset,
             batch_size=self.batch_size,

@@ -6,7 +6,9 @@
 3. Each split gets a `DualGAFDataset` over the store; over the renderer where nothing is stored.
 """
 
+import copy
 import warnings
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +103,7 @@ class ImageBuild:
         self.reports: list[BuildReport] = []
         self.datasets: dict[str, DualGAFDataset] = {}
         self._cases: WindowedSplits | None = None
+        self._lent: weakref.WeakSet[DualGAFDataset] = weakref.WeakSet()
 
     @property
     def cases(self) -> WindowedSplits:
@@ -147,6 +150,29 @@ class ImageBuild:
             stage = next(name for name, splits in STAGES.items() if split in splits)
             raise SplitError(f"the {split} split is not set up; call setup({stage!r}) first")
         return self.datasets[split]
+
+    def for_loader(self, split: str, lent: bool) -> DualGAFDataset:
+        """The dataset of a split, for one loader.
+
+        Args:
+            split: its name.
+            lent: `close` empties it; else it keeps the images for as long as it lives.
+
+        Raises:
+            SplitError: as `dataset`.
+        """
+        dataset = copy.copy(self.dataset(split))
+        if lent:
+            self._lent.add(dataset)
+        return dataset
+
+    def close(self) -> None:
+        """Let go of all images, also of those that are lent."""
+        self.datasets.clear()
+        for dataset in self._lent:
+            if isinstance(dataset.images, tuple):
+                dataset.images = _closed(dataset.images[0]), dataset.images[1]
+        self._lent.clear()
 
     def plan(self, stage: str | None, batch_size: int) -> BuildPlan | None:
         """The plan for what `ensure` would build now; None where nothing is missing.
@@ -249,7 +275,11 @@ class ImageBuild:
             if isinstance(dataset.images, tuple) and dataset.images[0].backing == "private"
         }
         kept = {name: found for name, found in self.datasets.items() if name not in private}
-        return {**self.__dict__, "datasets": kept, "reports": []}
+        return {**self.__dict__, "datasets": kept, "reports": [], "_lent": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lent = weakref.WeakSet()
 
 
 def pool_settings(
@@ -259,7 +289,19 @@ def pool_settings(
     if isinstance(parallel, PoolSettings):
         return parallel
     own = {"n_jobs": preset.n_jobs, "chunk_size": preset.chunk_size}
+    if not isinstance(parallel, Mapping | None):
+        raise ConfigError(
+            f"parallel={parallel!r} is not allowed; allowed: a mapping with keys of PoolSettings; "
+            "type parallel.backend=thread"
+        )
     return PoolSettings.from_mapping({**own, **(parallel or {})})
+
+
+def _closed(store: Store) -> Store:
+    """What a store is after `Store.close`; the store itself may be in use elsewhere."""
+    twin = Store.from_array(store.layout, store.array)
+    twin.close()
+    return twin
 
 
 @rank_zero_only

@@ -60,7 +60,7 @@ class ImagingRecipe:
                 "type image_size=48"
             )
         object.__setattr__(self, "image_size", int(self.image_size))
-        object.__setattr__(self, "feature_range", _checked_range(self.feature_range))
+        object.__setattr__(self, "feature_range", checked_range(self.feature_range))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -86,14 +86,23 @@ class ImagingRecipe:
         return cls(**{**fields, "feature_range": tuple(fields["feature_range"])})
 
 
-def _checked_range(feature_range: object) -> tuple[float, float]:
+def checked_range(feature_range: object) -> tuple[float, float]:
+    """Two numbers low < high inside [-1, 1], as a pair.
+
+    Raises:
+        ConfigError: it is anything else.
+
+    Example:
+        >>> checked_range([0, 1])
+        (0.0, 1.0)
+    """
     text = (
         f"feature_range={feature_range!r} is not allowed; allowed: two numbers low < high inside "
         "[-1, 1]; type feature_range=[-1,1]"
     )
     try:
         low, high = (float(value) for value in feature_range)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConfigError(text) from None
     if not -1.0 <= low < high <= 1.0:
         raise ConfigError(text)

@@ -44,6 +44,40 @@ class ColumnRoles:
         return frozenset(name for name in found if name is not None)
 
 
+def name_list(option: str, value: object) -> tuple[str, ...] | None:
+    """A list of names as a tuple; ``data.channels`` may be None instead, and not empty.
+
+    Raises:
+        ConfigError: it is anything else.
+
+    Example:
+        >>> name_list("data.exclude", ["note"])
+        ('note',)
+    """
+    channels = option == "data.channels"
+    if value is None and channels:
+        return None
+    texts = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    if not texts or (channels and not value):
+        raise ConfigError(
+            f"{option}={value!r} is not allowed; allowed: a list of names"
+            f"{', or null for all numeric columns' if channels else ''}; type {option}=[NAME,NAME]"
+        )
+    return tuple(value)  # type: ignore[arg-type]
+
+
+def check_name(option: str, value: object) -> None:
+    """Raise ConfigError unless it is a text or None.
+
+    Example:
+        >>> check_name("data.label_column", None)
+    """
+    if not isinstance(value, str | None):
+        raise ConfigError(
+            f"{option}={value!r} is not allowed; allowed: a text, or null; type {option}=NAME"
+        )
+
+
 def find_column(header: Sequence[str], names: Sequence[str]) -> str | None:
     """First column of the header that has one of these names, in the order of the names.
 

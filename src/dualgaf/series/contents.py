@@ -42,9 +42,11 @@ class Contents:
         """Series as `SeriesSet.from_arrays` takes them: one (N, C, T) block, or a list."""
         for item in x if isinstance(x, list | tuple) else [x]:
             array = as_numpy(item, name)
-            if array.dtype.hasobject:  # its bytes are addresses
-                array = np.array([repr(value) for value in array.ravel()])
-            self._add(f"{name} {array.dtype.str} {array.shape}", np.ascontiguousarray(array).data)
+            what = f"{name} {array.dtype.str} {array.shape}"
+            if array.dtype.kind in "fiub" and array.size:
+                self._add(what, np.ascontiguousarray(array).data)
+            else:  # bytes of objects are addresses; other types are refused when they are read
+                self._add(what, repr(array.tolist()).encode("utf-8", "backslashreplace"))
 
     def add_labels(self, name: str, y: Any) -> None:
         """Labels: what counts is their text."""

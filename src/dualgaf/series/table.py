@@ -27,7 +27,9 @@ from dualgaf.series.columns import (
     LABEL_NAMES,
     TIME_NAMES,
     ColumnRoles,
+    check_name,
     find_column,
+    name_list,
     need_columns,
     parse_gap,
     same_channels,
@@ -50,6 +52,7 @@ from dualgaf.series.table_files import (
 )
 
 LabelFrom = Literal["auto", "column", "file"]
+_COLUMNS = ("label_column", "split_column", "working_column")
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,15 @@ class TableSource:
         if self.label not in get_args(LabelFrom):
             raise ConfigError(unknown_choice("data.label", self.label, get_args(LabelFrom)))
         for option in ("channels", "exclude", "group_columns", "null_values"):
-            _make_tuple(self, option)
+            given = name_list(f"data.{option}", getattr(self, option))
+            object.__setattr__(self, option, given)
+        for option in ("pattern", "time_column", "time_format", *_COLUMNS):
+            check_name(f"data.{option}", getattr(self, option))
+        if not isinstance(self.working_value, int | float | str):
+            raise ConfigError(
+                f"data.working_value={self.working_value!r} is not allowed; allowed: a number, a "
+                "text, true, false; type data.working_value=1"
+            )
         parse_gap(self.max_gap)
         check_nan_policy(self.nan)
         check_ragged_rule(self.ragged)
@@ -358,16 +369,3 @@ def _sorted_by_time(rows: pl.DataFrame, file: str) -> pl.DataFrame:
         .with_row_index("position")
         .cast({"position": pl.Int64})
     )
-
-
-def _make_tuple(source: TableSource, option: str) -> None:
-    value = getattr(source, option)
-    if value is None and option == "channels":
-        return
-    texts = not isinstance(value, str) and isinstance(value, list | tuple)
-    if not texts or not all(isinstance(item, str) for item in value):
-        raise ConfigError(
-            f"data.{option}={value!r} is not allowed; allowed: a list of names; "
-            f"type data.{option}=[NAME,NAME]"
-        )
-    object.__setattr__(source, option, tuple(value))
