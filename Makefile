@@ -1,10 +1,11 @@
 # make train   install into .venv and run the main job on real data
 # make test    install into .venv and run what CI runs
+# make fuzz    nonsense into everything that reads, for FUZZ_S seconds a target
 # make soak    200 builds with a random fault each; then docs/reliability.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test lint tests notebooks wheel soak constraints clean
+.PHONY: train test lint tests fuzz notebooks wheel soak constraints clean
 
 train: .venv/.train
 	$(BIN)/python train.py
@@ -19,6 +20,17 @@ lint: .venv/.dev
 
 tests: .venv/.dev
 	$(BIN)/python -m pytest
+
+# Inputs that fail are left in runs/fuzz, to be mended and then kept in tests/fuzz/corpus.
+FUZZ_S ?= 120
+fuzz: .venv/.dev
+	mkdir -p runs/fuzz/csv runs/fuzz/ts runs/fuzz/store
+	for target in csv ts store; do \
+	  $(BIN)/python tests/fuzz/fuzz.py $$target -max_total_time=$(FUZZ_S) -max_len=4000 \
+	    -artifact_prefix=runs/fuzz/$$target- runs/fuzz/$$target tests/fuzz/corpus/$$target \
+	    || exit 1; \
+	done
+	$(BIN)/python -m pytest --hypothesis-profile=search --timeout=3000 tests/fuzz
 
 notebooks: .venv/.dev
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 -p no:cacheprovider notebooks

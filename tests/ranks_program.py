@@ -1,7 +1,7 @@
 """A training of several ranks that tells what each of them holds, and that can be made to fail.
 
 Run by the tests as a user's script, so that Lightning starts it again for the other ranks:
-``python ranks_program.py '{"folder": ..., ...}'``. `Tell` is a callback for train.py, too.
+``python ranks_program.py OPTIONS`` (JSON). `Tell` and `Fail` are callbacks for train.py, too.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import lightning as L
 import numpy as np
+import psutil
 import torch
 import xxhash
 
@@ -46,6 +47,29 @@ def shared_bytes(pid):
     return total
 
 
+def bytes_of_this_test():
+    """What all programs that this test has started map of stores."""
+    run, total = os.environ.get("XDG_RUNTIME_DIR"), 0
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("XDG_RUNTIME_DIR") == run:
+                total += shared_bytes(process.pid)
+        except (psutil.Error, OSError):
+            continue
+    return total
+
+
+class Fail(L.Callback):
+    """Fails one rank in its second batch."""
+
+    def __init__(self, rank):
+        self.rank = rank
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        if batch_idx == 1 and trainer.global_rank == self.rank:
+            raise RuntimeError("on purpose")
+
+
 class Tell(L.Callback):
     """Writes what each rank has built and holds, while all of them hold it."""
 
@@ -67,6 +91,7 @@ class Tell(L.Callback):
             ),
             "store_bytes": sum(held),
             "pss_bytes": shared_bytes(os.getpid()),
+            "all_bytes": bytes_of_this_test() if trainer.global_rank == 0 else 0,
             "windows": sorted(getattr(trainer.lightning_module, "seen", [])),
         }
         text = json.dumps(told)

@@ -3,6 +3,7 @@ import json
 import logging
 
 import matplotlib.image
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from dualgaf.sweep import SweepTable
@@ -16,9 +17,13 @@ def job(folder, number, overrides, metrics):
         (folder / str(number) / "metrics.json").write_text(json.dumps(metrics))
 
 
+def config(folder, mode="MULTIRUN"):
+    return OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}, "mode": RunMode[mode]}})
+
+
 def end(folder, caplog):
     with caplog.at_level(logging.INFO):
-        SweepTable().on_multirun_end(OmegaConf.create({"hydra": {"sweep": {"dir": str(folder)}}}))
+        SweepTable().on_multirun_end(config(folder))
     return caplog.messages
 
 
@@ -67,3 +72,18 @@ def test_a_sweep_of_which_no_job_ended_has_a_table_and_no_picture(tmp_path, capl
 def test_a_sweep_without_jobs_writes_nothing(tmp_path, caplog):
     assert end(tmp_path, caplog) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_grows_with_each_job_and_is_there_when_a_later_one_fails(tmp_path):
+    for number in range(2):
+        job(tmp_path, number, [f"seed={number}"], {"test/acc": 0.5})
+        SweepTable().on_job_end(config(tmp_path), None)
+        with (tmp_path / "sweep.csv").open() as file:
+            assert len(list(csv.DictReader(file))) == number + 1
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "1", "sweep.csv"}
+
+
+def test_a_run_that_is_no_sweep_has_no_table(tmp_path):
+    job(tmp_path, 0, ["seed=0"], {"test/acc": 0.5})
+    SweepTable().on_job_end(config(tmp_path, "RUN"), None)
+    assert not (tmp_path / "sweep.csv").exists()

@@ -7,15 +7,16 @@ Lightning starts the other ranks of a machine by running the same command again.
 2. After the block this process is alone, as it was before: the other ranks have ended, the process
    group is gone, and so are the variables by which Lightning would take the next job of a sweep for
    a rank of this one.
-3. When this process fails, the other ranks are ended at once. Else they would end at their next
-   collective, and Lightning's observer would then kill this process, say in the middle of the next
-   job.
+3. When this process fails, the other ranks are ended. Else they would end at their next collective,
+   and Lightning's observer would then kill this process, say in the middle of the next job. Where
+   it failed because another one did, that one has a moment to say why.
 """
 
 import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,6 +32,8 @@ VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_POR
 """Set by Lightning where it starts ranks; who finds them takes itself for a rank."""
 first_words: list[str] = []
 """What the command has before its overrides: ``train`` of ``python -m dualgaf train``."""
+LAST_WORDS_S = 5.0
+"""How long a rank may take to say why it failed."""
 THREADS = "OMP_NUM_THREADS"
 """Set by Lightning to this process' share of the CPUs."""
 
@@ -72,13 +75,17 @@ def ranks_started(trainer: L.Trainer) -> Iterator[None]:
         trainer: with any number of devices; with one nothing is done.
     """
     variables = {name: os.environ.get(name) for name in (*VARIABLES, THREADS)}
-    threads, failed = torch.get_num_threads(), True
+    threads = torch.get_num_threads()
+    others: list[Any] = getattr(trainer.strategy.launcher, "procs", [])
     try:
         with _others_run_this_job():
             yield
-        failed = False
+        _end(others, within_s=None)
+    except Exception:
+        _end(others, LAST_WORDS_S)
+        raise
     finally:
-        _end_others(getattr(trainer.strategy.launcher, "procs", []), failed)
+        _end(others, within_s=0.0)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         for name, value in variables.items():
@@ -89,13 +96,19 @@ def ranks_started(trainer: L.Trainer) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _end_others(processes: list[Any], failed: bool) -> None:
-    for process in processes:
-        if isinstance(process, subprocess.Popen):
-            if failed:
-                process.kill()
+def _end(processes: list[Any], within_s: float | None) -> None:
+    """Wait for ranks, None is without limit, and kill those that are left."""
+    watched = [process for process in processes if isinstance(process, subprocess.Popen)]
+    if within_s is not None:
+        processes.clear()  # the list that Lightning's observer watches: it would kill this process
+    deadline = time.monotonic() + (within_s or 0.0)
+    for process in watched:
+        try:
+            process.wait(None if within_s is None else max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
             process.wait()
-    processes.clear()  # of the list that Lightning's observer watches: all is well
+    processes.clear()
 
 
 @contextmanager

@@ -100,6 +100,7 @@ def _run(cfg: DictConfig) -> float | None:
     data = make_data(cfg)
     log.info("run directory: %s", cfg.paths.run_dir)
     try:
+        _drop_kept_for_others(data)
         metrics = _build(data) if cfg.task == "build" else _with_model(cfg, data)
     finally:
         _keep_for_next_job(data)
@@ -271,6 +272,12 @@ def _keep_for_next_job(data: DualGAFDataModule) -> None:
         if not any(override.lstrip("+~").startswith("parallel") for override in swept):
             _kept_stores.extend(stores)
     gc.collect()  # the trainer's loaders are in reference cycles and would hold the old store
+
+
+def _drop_kept_for_others(data: DualGAFDataModule) -> None:
+    """Before a build: two stores at a time may be more than the memory takes."""
+    if not all(data.is_there(stage) for stage in ("fit", "test", "predict")):
+        _kept_stores.clear()
 
 
 def _check_fits(model: DualGAFClassifier, data: DualGAFDataModule) -> None:

@@ -232,4 +232,4 @@ def test_the_datamodule_looks_at_every_byte_where_it_is_told_to(tmp_path):
         assert state("full") == "miss"
     assert state("full") == "hit"
     with pytest.raises(ConfigError, match=r"cache\.verify='sample' .*; type cache\.verify="):
-        state("sample")
+        DualGAFDataModule(SOURCE, cache_verify="sample")

@@ -20,6 +20,8 @@ from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.series import ArchiveSource, ArraySource, SimulatedSource, TableSource
 from dualgaf.series.splits import SplitSettings
 
+N = settings.default.max_examples
+"""Of the profile: ``--hypothesis-profile=search`` tries ten times as many."""
 FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -98,7 +100,7 @@ ys = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=6 * N)
 @given(
     train=st.tuples(xs, ys),
     test=st.none() | st.tuples(xs, ys),
@@ -114,7 +116,7 @@ def test_any_arrays(**options):
         drawn(source)
 
 
-@settings(max_examples=150)
+@settings(max_examples=3 * N)
 @given(x=plain | ragged, nan=st.sampled_from(["error", "interpolate"]), data=st.data())
 def test_labelled_arrays(x, nan, data):
     """Most of these get as far as images."""
@@ -184,7 +186,7 @@ def as_csv(table):
     return out.getvalue()
 
 
-@settings(FOLDER, max_examples=400)
+@settings(FOLDER, max_examples=8 * N)
 @given(
     files=st.lists(tables, min_size=1, max_size=2),
     options=table_settings,
@@ -230,7 +232,7 @@ def of_fields(kind):
 
 
 @pytest.mark.parametrize("kind", [TableSource, ArchiveSource, SimulatedSource, ImagingRecipe])
-@settings(max_examples=150)
+@settings(max_examples=3 * N)
 @given(data=st.data())
 def test_any_settings(kind, data):
     options = data.draw(of_fields(kind))
@@ -243,7 +245,7 @@ def test_any_settings(kind, data):
     tried(kind, **options)
 
 
-@settings(max_examples=150)
+@settings(max_examples=3 * N)
 @given(options=of_fields(PoolSettings) | st.dictionaries(st.text(max_size=5), junk, max_size=2))
 def test_any_pool_settings(options):
     tried(PoolSettings.from_mapping, options)
@@ -265,7 +267,7 @@ MODULE = (
 )  # fmt: skip
 
 
-@settings(max_examples=200)
+@settings(max_examples=4 * N)
 @given(options=st.dictionaries(st.sampled_from(MODULE), junk, max_size=3))
 def test_any_settings_of_a_data_module(options):
     x = np.random.default_rng(0).normal(size=(4, 1, 6))

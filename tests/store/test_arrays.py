@@ -17,6 +17,7 @@ from dualgaf.store import arrays, backing
 from dualgaf.store.arrays import SharedArrays
 from dualgaf.store.writer import SegmentWriter
 
+
 def sent(shared):
     """What another process would get; the memory lives as long as one of both does."""
     return pickle.loads(pickle.dumps(shared))

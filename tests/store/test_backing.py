@@ -2,10 +2,7 @@
 
 import errno
 import os
-import subprocess
-import sys
 import tempfile
-import textwrap
 import warnings
 from pathlib import Path
 
@@ -140,53 +137,6 @@ def test_files_go_to_a_disk_where_the_temporary_folder_is_memory(monkeypatch):
     assert backing.disk_folder() == Path("/var/tmp")
     monkeypatch.setattr(backing, "is_in_memory", lambda folder: False)
     assert backing.disk_folder() == Path(tempfile.gettempdir())
-
-
-FULL_DISK = """
-    import os, sys
-    import numpy as np
-    from dualgaf.errors import StoreFullError
-    from dualgaf.store import backing
-    from dualgaf.store.backing import open_writer
-    from dualgaf.store.layout import StoreLayout
-
-    folder = sys.argv[1]
-    layout = StoreLayout(24, (1 << 20,), "uint8")
-    try:
-        open_writer(layout, ["file"], __import__("pathlib").Path(folder))
-    except StoreFullError as error:
-        print("refused before:", error)
-    backing.disk_free = lambda folder: 1 << 40   # another program takes the room meanwhile
-    try:
-        with open_writer(layout, ["file"], __import__("pathlib").Path(folder)) as writer:
-            for row in range(24):
-                writer.write_rows(row, np.ones((1, 1 << 20), np.uint8))
-    except StoreFullError as error:
-        print("stopped:", error)
-    found = os.statvfs(folder)
-    print("left:", (found.f_blocks - found.f_bfree) * found.f_frsize, os.listdir(folder))
-"""
-
-
-def test_a_disk_that_is_really_full(tmp_path):
-    """A tmpfs of 16 MiB in a private mount namespace."""
-    mount = f"mount -t tmpfs -o size=16m none {tmp_path}"
-    script = f"{mount} || exit 77; exec '{sys.executable}' - {tmp_path}"
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script],
-        input=textwrap.dedent(FULL_DISK),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode == 77 or "unshare failed" in done.stderr:
-        pytest.skip("a private mount namespace is not permitted here")
-    assert done.returncode == 0, done.stderr  # -7 would be SIGBUS
-    before, stopped, left = done.stdout.splitlines()
-    assert before.startswith("refused before: no place for a store of 24.00 MiB: file: ")
-    assert "16.00 MiB free" in before
-    assert "file is full after 16.00 MiB: No space left on device" in stopped
-    assert left == "left: 0 []"
 
 
 def test_twenty_openings_leave_no_file_open():

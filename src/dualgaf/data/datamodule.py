@@ -112,8 +112,8 @@ class DualGAFDataModule(L.LightningDataModule):
         self.pool = pool_settings(parallel, preset)
         if not isinstance(cache_dir, str | Path | None):
             raise ConfigError(
-                f"cache.dir={cache_dir!r} is not allowed; allowed: a folder, or null for none; type "
-                "cache.dir=FOLDER"
+                f"cache.dir={cache_dir!r} is not allowed; allowed: a folder, or null for none; "
+                "type cache.dir=FOLDER"
             )
         folder = None if cache_dir is None else Path(cache_dir)
         settings = ImageSettings(
@@ -272,6 +272,10 @@ class DualGAFDataModule(L.LightningDataModule):
         """
         return self._build.plan(stage, self.batch_size)
 
+    def is_there(self, stage: str | None = None) -> bool:
+        """Whether ``setup(stage)`` would build nothing: it is alive here, or in the cache."""
+        return self._build.is_there(stage)
+
     def dataset(self, split: str) -> DualGAFDataset:
         """The dataset of a split whose stage was set up.
 
@@ -292,12 +296,10 @@ class DualGAFDataModule(L.LightningDataModule):
 
     def _loader(self, split: str, shuffle: bool = False) -> DataLoader[Batch]:
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
-        dataset = self._build.for_loader(split, lent=self.trainer is not None)
-        kind: type[DataLoader[Batch]] = DataLoader
-        if device == "cpu":
-            dataset.buffers, kind = self._buffers, ImageLoader
+        buffers = self._buffers if device == "cpu" else None
+        kind: type[DataLoader[Batch]] = DataLoader if buffers is None else ImageLoader
         return kind(
-            dataset,
+            self._build.for_loader(split, buffers, lent=self.trainer is not None),
             batch_size=self.batch_size,
             shuffle=shuffle,
             generator=torch.Generator().manual_seed(self.seed) if shuffle else None,

@@ -10,7 +10,7 @@ import copy
 import warnings
 import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from tqdm import tqdm
 
 from dualgaf.build import BuildReport, build_store, explain_miss, is_built
+from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.data.windows_cache import cached_windows, train_bounds
@@ -151,17 +152,19 @@ class ImageBuild:
             raise SplitError(f"the {split} split is not set up; call setup({stage!r}) first")
         return self.datasets[split]
 
-    def for_loader(self, split: str, lent: bool) -> DualGAFDataset:
+    def for_loader(self, split: str, buffers: ImageBuffers | None, lent: bool) -> DualGAFDataset:
         """The dataset of a split, for one loader.
 
         Args:
             split: its name.
+            buffers: for float32 images; without them it gives what images are made of.
             lent: `close` empties it; else it keeps the images for as long as it lives.
 
         Raises:
             SplitError: as `dataset`.
         """
-        dataset = copy.copy(self.dataset(split))
+        dataset = self.dataset(split)
+        dataset = copy.copy(dataset) if buffers is None else dataset.with_images_in(buffers)
         if lent:
             self._lent.add(dataset)
         return dataset
@@ -184,6 +187,18 @@ class ImageBuild:
         if not missing:
             return None
         return self._plan(self._windows(missing)[0], self.renderer(), batch_size)
+
+    def is_there(self, stage: str | None) -> bool:
+        """Whether `ensure` would find what it needs, in either layout, and build nothing."""
+        missing = self._missing(stage)
+        if not missing:
+            return True
+        windows, renderer = self._windows(missing)[0], self.renderer()
+        recipes = {renderer.recipe, replace(renderer.recipe, layout="packed")}
+        return any(
+            is_built(windows, recipe, renderer.bounds, self.settings.cache_dir)
+            for recipe in recipes
+        )
 
     def ensure(self, stage: str | None, batch_size: int, local_ranks: int) -> None:
         """Build, or find, what the stage needs and what is not there yet.

@@ -90,8 +90,15 @@ class StoreHandle:
         """The inverse of `to_json`.
 
         Raises:
-            KeyError, TypeError, ValueError: they are not the fields of a handle.
+            HandleError: they are not the fields of a handle.
         """
+        try:
+            return cls._of_fields(fields)
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+            raise HandleError(f"these are not the fields of a handle: {error!r}") from error
+
+    @classmethod
+    def _of_fields(cls, fields: dict[str, Any]) -> Self:
         return cls(
             boot=str(fields["boot"]),
             pid=int(fields["pid"]),
@@ -115,6 +122,8 @@ def open_handle(handle: StoreHandle) -> Segments:
     """
     if (handle.boot, handle.pid_namespace) != node_identity():
         raise HandleError(f"the store belongs to another machine, boot or container; {_ADVICE}")
+    if not handle.files:
+        raise HandleError(f"the handle names no file; {_ADVICE}")
     opened: list[int] = []
     try:
         opened.extend(_open(handle, file) for file in handle.files)  # keeps those before an error

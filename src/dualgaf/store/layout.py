@@ -7,6 +7,7 @@ The nonce tells two stores of equal layout apart, so that a handle never opens a
 """
 
 import json
+import math
 import struct
 from dataclasses import dataclass
 from typing import Any, Self
@@ -17,6 +18,7 @@ from dualgaf.errors import ConfigError, HandleError
 
 HEADER_BYTES = 4096
 FORMAT_VERSION = 1
+_MAX_BYTES = (1 << 63) - 1
 _MAGIC = b"dualgaf\0"
 _PREFIX = struct.Struct("<8sI16sI")
 
@@ -47,11 +49,18 @@ class StoreLayout:
                 f"a store of {self.n_rows} rows of shape {self.row_shape} is empty; needed: at "
                 "least one row and one element"
             )
+        plain = isinstance(self.dtype, str) and self.dtype in np.sctypeDict
+        if not plain or np.dtype(self.dtype).kind not in "buif":
+            raise ConfigError(f"a store of {self.dtype!r} is not allowed; allowed: NumPy's numbers")
+        if self.total_bytes > _MAX_BYTES:
+            raise ConfigError(
+                f"a store of {self.n_rows} rows of shape {self.row_shape} is larger than any file"
+            )
 
     @property
     def row_bytes(self) -> int:
         """Bytes of a row."""
-        return int(np.prod(self.row_shape)) * np.dtype(self.dtype).itemsize
+        return math.prod(self.row_shape) * np.dtype(self.dtype).itemsize
 
     @property
     def data_bytes(self) -> int:
@@ -83,7 +92,8 @@ class StoreLayout:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        return cls(int(fields["n_rows"]), tuple(fields["row_shape"]), str(fields["dtype"]))
+        sides = tuple(int(side) for side in fields["row_shape"])
+        return cls(int(fields["n_rows"]), sides, str(fields["dtype"]))
 
     def header(self, nonce: bytes) -> bytes:
         """The first 4096 bytes of a store."""
@@ -108,5 +118,5 @@ class StoreLayout:
         text = head[_PREFIX.size : _PREFIX.size + length]
         try:
             return cls.from_json(json.loads(text)), nonce
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise HandleError(f"the header of the store is damaged: {error}") from error
