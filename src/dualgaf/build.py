@@ -7,14 +7,13 @@
    Of several processes that want it at once, say the ranks of a training, one builds; the others
    wait for its lock and open what it has built. When it dies, the next one builds.
 3. Otherwise the plan (printed by the caller, before this) says where the bytes go: shared memory,
-   an anonymous file, private memory, or the cache; `open_writer` takes the next place when one
+   an anonymous file, private memory, or the cache; `store.places` takes the next place when one
    refuses.
 4. The pool fills chunks of windows: `Renderer.render` into a small block, the block into the store.
 5. The store is sealed: nobody can change it any more; readers map it copy-on-write.
 """
 
 import time
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,10 +25,7 @@ import numpy.typing as npt
 
 from dualgaf.errors import (
     BudgetError,
-    CacheWarning,
     DualGAFError,
-    LadderWarning,
-    StoreFullError,
     SystemRefusedError,
 )
 from dualgaf.imaging.recipe import ImagingRecipe
@@ -38,22 +34,17 @@ from dualgaf.memory_use import MemoryMeter
 from dualgaf.plan import BuildPlan
 from dualgaf.pool.ladder import FillJob, fill
 from dualgaf.pool.supervisor import ProcessPool
-from dualgaf.store.backing import open_writer
 from dualgaf.store.cache import StoreCache
 from dualgaf.store.cache_folder import CacheFolder
 from dualgaf.store.fingerprint import StoreKey
 from dualgaf.store.layout import StoreLayout
+from dualgaf.store.places import PLACES, in_first_place, through_cache
 from dualgaf.store.rendezvous import is_held, my_turn
 from dualgaf.store.store import Store
 from dualgaf.store.writer import StoreWriter
 from dualgaf.termination import stoppable
 
 Array = npt.NDArray[Any]
-
-Draw = Callable[[StoreWriter], dict[str, Any]]
-
-PLACES = {"memfd": ("memfd", "file"), "file": ("file",), "private": ("private",)}
-"""Where a store goes, and where it goes when that is refused."""
 
 _alive: "weakref.WeakValueDictionary[str, Store]" = weakref.WeakValueDictionary()
 
@@ -120,13 +111,19 @@ def build_store(
         return alive, _report(plan, alive, cache="hit")
 
     with _named(), stoppable() as check, my_turn(name, layout, while_waiting=check) as turn:
-
-        def step(rows: int) -> None:
-            check()
-            if progress is not None:
-                progress(rows)
+        told = 0  # windows; a place that becomes full leads to another, where all begins anew
 
         def draw(writer: StoreWriter) -> dict[str, Any]:
+            drawn = 0
+
+            def step(rows: int) -> None:
+                nonlocal drawn, told
+                check()
+                drawn += rows
+                if progress is not None and drawn > told:
+                    progress(drawn - told)
+                    told = drawn
+
             job = FillJob(
                 writer, windows, recipe, bounds, plan.settings, plan.workers, plan.backend, pool
             )
@@ -140,10 +137,10 @@ def build_store(
         if store is not None:
             measured: dict[str, Any] = {"cache": "hit"}
         elif plan.cache_dir is None:
-            store, measured = _in_first_place(PLACES[plan.place], layout, plan.workers, draw)
+            store, measured = in_first_place(PLACES[plan.place], layout, plan.workers, draw)
         else:
             cache = StoreCache(plan.cache_dir, cache_verify)
-            store, measured = _through_cache(cache, key, layout, plan.workers, draw)
+            store, measured = through_cache(cache, key, layout, plan.workers, draw)
         _alive[name] = store
         turn.publish(store)
     seconds = 0.0 if measured["cache"] == "hit" else time.perf_counter() - started
@@ -200,52 +197,6 @@ def _living(name: str) -> Store | None:
     found = _alive.get(name)
     # one that was closed has no rows any more
     return found if found is not None and len(found.array) else None
-
-
-def _in_first_place(
-    places: tuple[str, ...], layout: StoreLayout, workers: int, draw: Draw
-) -> tuple[Store, dict[str, Any]]:
-    """Fill a store in the first place that takes it; one that becomes full leads to the next."""
-    with open_writer(layout, places, workers=workers) as writer:
-        below = places[places.index(writer.place) + 1 :]
-        try:
-            report = {"cache": "off", **draw(writer)}
-            return writer.seal(), report
-        except StoreFullError as error:
-            if not below:
-                raise
-            why = error.strerror or str(error)
-    warnings.warn(
-        f"the images go to {below[0]} instead of {writer.place}: {why}", LadderWarning, stacklevel=3
-    )
-    return _in_first_place(below, layout, workers, draw)
-
-
-def _through_cache(
-    cache: StoreCache, key: StoreKey, layout: StoreLayout, workers: int, draw: Draw
-) -> tuple[Store, dict[str, Any]]:
-    """The entry, found or filled; where the folder refuses, a store elsewhere for this run."""
-    found = cache.find(key.name, layout)
-    if found is not None:
-        return found, {"cache": "hit"}
-    try:
-        with cache.claim(key, layout) as claimed:
-            if isinstance(claimed, Store):
-                return claimed, {"cache": "hit"}
-            report = {"cache": "miss", **draw(claimed)}
-            return claimed.seal(), report
-    except StoreFullError as error:
-        why = error.strerror or str(error)
-    warnings.warn(
-        f"the images are not kept for later runs: {why}; they go to memory; make room in "
-        f"{cache.folder} or allow writing there, or type cache.dir=ANOTHER",
-        CacheWarning,
-        stacklevel=3,
-    )
-    try:
-        return _in_first_place(PLACES["memfd"], layout, workers, draw)
-    except StoreFullError as error:
-        raise StoreFullError(f"{error}; cache: {why}") from error
 
 
 def _report(plan: BuildPlan, store: Store, **measured: Any) -> BuildReport:

@@ -1,7 +1,8 @@
-"""Image extractors: one field's image of one signal -> a feature vector.
+"""Image extractors: one field's image of one signal, or of several, -> a feature vector.
 
-An extractor is shared by all signals (they are folded into the batch) and the network owns one for
-each field, because the GASF is symmetric and the GADF antisymmetric.
+``per_signal`` shares one extractor among all signals (they are folded into the batch); ``stacked``
+gives it all signals as input channels. The network owns one for each field, because the GASF is
+symmetric and the GADF antisymmetric.
 
 `LargeKernelExtractor`, step by step:
 
@@ -18,22 +19,24 @@ Normalisation is by group of channels within one sample: batches of one work, an
 evaluation compute the same function.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dualgaf.errors import ConfigError, unknown_choice
-
-RESOLUTION = 48
-"""Images with a longer side are averaged down to this side."""
-CELLS = 4
-"""Side of the grid of cells that a feature map is averaged over."""
+from dualgaf.models.cells import CELLS, shrink
+from dualgaf.models.convolutions import DilatedExtractor, InceptionExtractor, MultiScaleExtractor
+from dualgaf.models.resnet import RESNETS, ResNetExtractor
 
 
 class LargeKernelExtractor(nn.Module):
-    """(N, 1, S, S) -> (N, width) with few layers and large kernels, for every S >= 2.
+    """(N, in_channels, S, S) -> (N, width), few layers and large kernels, for every S >= 2.
 
     Args:
-        width: features a signal; a multiple of 8.
+        width: features of the result; a multiple of 8.
+        in_channels: images that are seen together.
 
     Example:
         >>> import torch
@@ -41,11 +44,11 @@ class LargeKernelExtractor(nn.Module):
         torch.Size([6, 32])
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, in_channels: int = 1) -> None:
         super().__init__()
         half = width // 2
         self.stem = nn.Sequential(
-            nn.Conv2d(1, half, 7, stride=2, padding=3),
+            nn.Conv2d(in_channels, half, 7, stride=2, padding=3),
             nn.GroupNorm(4, half),
             nn.GELU(),
             nn.Conv2d(half, width, 5, stride=2, padding=2),
@@ -58,20 +61,24 @@ class LargeKernelExtractor(nn.Module):
         self.project = nn.Linear(width * CELLS * CELLS, width)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 1, S, S) -> (N, width)."""
-        if images.shape[-1] > RESOLUTION:
-            images = F.adaptive_avg_pool2d(images, RESOLUTION)
-        maps = self.stem(images)  # (N, width, S / 4, S / 4)
+        """(N, in_channels, S, S) -> (N, width)."""
+        maps = self.stem(shrink(images))  # (N, width, S / 4, S / 4)
         cells = F.adaptive_avg_pool2d(maps + self.block(maps), CELLS)
         features: Tensor = self.project(cells.flatten(1))
         return features
 
 
-EXTRACTORS: dict[str, type[LargeKernelExtractor]] = {"large_kernel": LargeKernelExtractor}
-"""What ``extractor=`` may name."""
+EXTRACTORS: dict[str, Callable[[int, int], nn.Module]] = {
+    "large_kernel": LargeKernelExtractor,
+    "inception": InceptionExtractor,
+    "dilated": DilatedExtractor,
+    "multiscale": MultiScaleExtractor,
+    **{name: partial(ResNetExtractor, plan) for name, plan in RESNETS.items()},
+}
+"""What ``extractor=`` may name: (width, in_channels) -> module."""
 
 
-def build_extractor(name: str, width: int) -> LargeKernelExtractor:
+def build_extractor(name: str, width: int, in_channels: int = 1) -> nn.Module:
     """A new extractor by name.
 
     Raises:
@@ -79,4 +86,4 @@ def build_extractor(name: str, width: int) -> LargeKernelExtractor:
     """
     if name not in EXTRACTORS:
         raise ConfigError(unknown_choice("extractor", name, EXTRACTORS))
-    return EXTRACTORS[name](width)
+    return EXTRACTORS[name](width, in_channels)

@@ -96,8 +96,8 @@ def read_table(path: Path, file: str, null_values: Sequence[str]) -> pl.DataFram
             table = pl.read_csv(path, infer_schema_length=None, null_values=list(null_values))
     except pl.exceptions.NoDataError:
         raise SourceError(f"{file} is empty; needed: a header and data rows") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).splitlines()[0]
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{file} cannot be read: {reason}") from error
     names = [name.strip() for name in table.columns]
     double = next((name for name in names if names.count(name) > 1), None)
