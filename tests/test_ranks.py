@@ -15,9 +15,23 @@ from dualgaf import ranks
 from dualgaf.ranks import VARIABLES, is_first, on_one_device, ranks_started, speak_once
 
 
-def trainer_with(*processes):
-    """A trainer that has started these ranks."""
-    return SimpleNamespace(strategy=SimpleNamespace(launcher=SimpleNamespace(procs=[*processes])))
+def trainer_of_ranks():
+    return SimpleNamespace(strategy=SimpleNamespace(launcher=SimpleNamespace(procs=[])))
+
+
+def start(trainer, *processes):
+    """As Lightning does: its observer keeps the very list."""
+    trainer.strategy.launcher.procs = [*processes]
+    return trainer.strategy.launcher.procs
+
+
+def fails_with(error, trainer, other):
+    """Raise inside the block in which this rank was started; the list that is watched."""
+    block = ranks_started(trainer)
+    block.__enter__()
+    watched = start(trainer, other)
+    assert not block.__exit__(error, error("on purpose"), None)  # the error goes on
+    return watched
 
 
 def sleeper(seconds):
@@ -47,7 +61,7 @@ def test_what_lightning_sets_for_ranks_is_gone_after_the_block(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MASTER_ADDR", "mine")
     threads = torch.get_num_threads()
-    with ranks_started(trainer_with()):
+    with ranks_started(trainer_of_ranks()):
         for name in (*VARIABLES, "OMP_NUM_THREADS"):
             os.environ[name] = "1"
         torch.set_num_threads(threads + 1)
@@ -59,17 +73,15 @@ def test_what_lightning_sets_for_ranks_is_gone_after_the_block(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore:.*hostname of the client socket.*")
 def test_the_process_group_is_destroyed():
-    with ranks_started(trainer_with()):
+    with ranks_started(trainer_of_ranks()):
         store = torch.distributed.HashStore()
         torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
     assert not torch.distributed.is_initialized()
 
 
 def test_other_ranks_are_waited_for_and_no_observer_watches_them_any_more():
-    trainer = trainer_with(other := sleeper(0.3))
-    watched = trainer.strategy.launcher.procs
-    with ranks_started(trainer):
-        pass
+    with ranks_started(trainer := trainer_of_ranks()):
+        watched = start(trainer, other := sleeper(0.3))
     assert other.returncode == 0
     assert watched == []
 
@@ -77,25 +89,23 @@ def test_other_ranks_are_waited_for_and_no_observer_watches_them_any_more():
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_other_ranks_are_killed_where_this_one_fails(error, monkeypatch):
     monkeypatch.setattr(ranks, "LAST_WORDS_S", 0.1)
-    trainer = trainer_with(other := sleeper(1000))
-    watched = trainer.strategy.launcher.procs
-    with pytest.raises(error, match="on purpose"), ranks_started(trainer):
-        raise error("on purpose")
+    trainer = trainer_of_ranks()
+    other = sleeper(1000)
+    watched = fails_with(error, trainer, other)
     assert other.returncode == -9
     assert watched == []
 
 
 def test_a_rank_that_failed_first_may_say_why():
-    trainer = trainer_with(other := sleeper(0.2))
-    with pytest.raises(RuntimeError, match="on purpose"), ranks_started(trainer):
-        raise RuntimeError("on purpose")
+    other = sleeper(0.2)
+    fails_with(RuntimeError, trainer_of_ranks(), other)
     assert other.returncode == 0
 
 
 def test_in_a_sweep_other_ranks_run_this_job(sweep_job, monkeypatch, tmp_path):
     typed = ["train.py", "-m", "seed=0,1", "+x=a", "~logger", "-cd", "conf", "hydra.verbose=true"]
     monkeypatch.setattr(sys, "argv", typed)
-    with ranks_started(trainer_with()):
+    with ranks_started(trainer_of_ranks()):
         assert sys.argv == [
             *("train.py", "-cd", "conf", "seed=1", "+x=a"),
             *("hydra.verbose=true", "hydra.mode=RUN"),
@@ -108,7 +118,7 @@ def test_elsewhere_other_ranks_run_the_same_command(monkeypatch):
     typed = ["dualgaf", "seed=0"]
     monkeypatch.setattr(sys, "argv", typed)
     monkeypatch.setattr(ranks, "first_words", ["train"])
-    with ranks_started(trainer_with()):
+    with ranks_started(trainer_of_ranks()):
         assert sys.argv == ["dualgaf", "train", "seed=0"]
     assert sys.argv is typed
 
@@ -122,6 +132,27 @@ def test_the_first_rank_alone_logs_what_is_no_warning(rank, level, monkeypatch):
     assert root.level == level
     assert is_first() == (rank == 0)
     root.setLevel(logging.INFO)  # clears what loggers remember of the level
+
+
+ORPHAN = """
+import os, threading, time
+from dualgaf import ranks
+if os.fork():
+    time.sleep(1)
+    os._exit(0)
+ranks.end_with_parent()
+print("watches", flush=True)
+threading.Event().wait(15)
+print("was left", flush=True)
+"""
+
+
+def test_a_rank_ends_with_the_process_that_has_started_it():
+    environment = {**os.environ, "LOCAL_RANK": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHAN], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "watches\n"  # its end is waited for: it has the pipe
 
 
 @pytest.mark.parametrize(

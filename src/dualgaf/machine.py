@@ -90,11 +90,24 @@ def memory_headroom(root: Path = Path("/")) -> Headroom:
     """
     found = [Headroom(_mem_available(root), "MemAvailable")]
     found.extend(Headroom(left, f"cgroup {name}") for name, left in cgroups.memory_left(root))
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if soft != resource.RLIM_INFINITY:
-        found.append(Headroom(soft - psutil.Process().memory_info().vms, "RLIMIT_AS"))
+    found.extend(left for left in process_limits() if left.limited_by == "RLIMIT_AS")
     least = min(found, key=lambda headroom: headroom.bytes)
     return Headroom(max(0, least.bytes), least.limited_by)
+
+
+def process_limits() -> list[Headroom]:
+    """What ``ulimit -v`` (RLIMIT_AS) and ``ulimit -d`` (RLIMIT_DATA) leave; none where unlimited.
+
+    Example:
+        >>> all(left.bytes >= 0 for left in process_limits())
+        True
+    """
+    used, found = psutil.Process().memory_info(), []
+    for name, taken in (("RLIMIT_AS", used.vms), ("RLIMIT_DATA", getattr(used, "data", 0))):
+        soft, _ = resource.getrlimit(getattr(resource, name))
+        if soft != resource.RLIM_INFINITY:
+            found.append(Headroom(max(0, soft - taken), name))
+    return found
 
 
 def cpu_count(root: Path = Path("/")) -> int:

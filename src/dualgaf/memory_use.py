@@ -44,7 +44,8 @@ class MemoryMeter:
 
     def __enter__(self) -> Self:
         self._start = _private_bytes_of_tree()
-        self._thread.start()
+        with contextlib.suppress(RuntimeError):  # no thread to be had: the end is seen at least
+            self._thread.start()
         return self
 
     def __exit__(
@@ -54,7 +55,8 @@ class MemoryMeter:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._sample()
 
     def _run(self) -> None:

@@ -16,6 +16,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,12 +29,16 @@ from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import ListConfig, read_write
 
+from dualgaf.termination import STATUS
+
 VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Set by Lightning where it starts ranks; who finds them takes itself for a rank."""
 first_words: list[str] = []
 """What the command has before its overrides: ``train`` of ``python -m dualgaf train``."""
 LAST_WORDS_S = 5.0
 """How long a rank may take to say why it failed."""
+PARENT_PAUSE_S = 0.5
+"""Between two looks of a rank for its parent."""
 THREADS = "OMP_NUM_THREADS"
 """Set by Lightning to this process' share of the CPUs."""
 
@@ -47,6 +52,21 @@ def speak_once() -> None:
     """Let the first rank alone log what is no warning."""
     if not is_first():
         logging.getLogger().setLevel(logging.WARNING)
+
+
+def end_with_parent() -> None:
+    """Let no other rank outlive the process that has started it.
+
+    Where that one is killed before all have met, Lightning would wait for it for half an hour.
+    """
+    if not is_first():
+        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_PAUSE_S)
+    os._exit(STATUS)  # the main thread may be anywhere; memory is given back by the system
 
 
 def is_sweep() -> bool:
@@ -76,16 +96,15 @@ def ranks_started(trainer: L.Trainer) -> Iterator[None]:
     """
     variables = {name: os.environ.get(name) for name in (*VARIABLES, THREADS)}
     threads = torch.get_num_threads()
-    others: list[Any] = getattr(trainer.strategy.launcher, "procs", [])
     try:
         with _others_run_this_job():
             yield
-        _end(others, within_s=None)
+        _end_others(trainer, within_s=None)
     except Exception:
-        _end(others, LAST_WORDS_S)
+        _end_others(trainer, LAST_WORDS_S)
         raise
     finally:
-        _end(others, within_s=0.0)
+        _end_others(trainer, within_s=0.0)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         for name, value in variables.items():
@@ -96,8 +115,9 @@ def ranks_started(trainer: L.Trainer) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _end(processes: list[Any], within_s: float | None) -> None:
-    """Wait for ranks, None is without limit, and kill those that are left."""
+def _end_others(trainer: L.Trainer, within_s: float | None) -> None:
+    """Wait for the ranks that were started, None is without limit; kill those that are left."""
+    processes: list[Any] = getattr(trainer.strategy.launcher, "procs", [])
     watched = [process for process in processes if isinstance(process, subprocess.Popen)]
     if within_s is not None:
         processes.clear()  # the list that Lightning's observer watches: it would kill this process

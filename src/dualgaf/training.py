@@ -39,7 +39,15 @@ from dualgaf.hardware import conf_folder
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.predictions import write_predictions
 from dualgaf.quiet import quiet
-from dualgaf.ranks import first_words, is_first, is_sweep, on_one_device, ranks_started, speak_once
+from dualgaf.ranks import (
+    end_with_parent,
+    first_words,
+    is_first,
+    is_sweep,
+    on_one_device,
+    ranks_started,
+    speak_once,
+)
 from dualgaf.store.store import Store
 
 TASKS = ("fit", "test", "predict", "build")
@@ -93,6 +101,7 @@ def main() -> None:
 
 def _run(cfg: DictConfig) -> float | None:
     speak_once()
+    end_with_parent()
     _check_task(cfg)
     if cfg.task != "fit" and not is_first():
         return None

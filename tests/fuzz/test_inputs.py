@@ -3,7 +3,7 @@
 import csv
 import io
 import warnings
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from dualgaf.series.splits import SplitSettings
 
 N = settings.default.max_examples
 """Of the profile: ``--hypothesis-profile=search`` tries ten times as many."""
+HERE = Path(__file__).resolve().parent
 FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -242,7 +243,10 @@ def test_any_settings(kind, data):
     if kind is ArchiveSource:
         options = {**options, "download": False}
     assume("n_windows" not in options or not isinstance(options["n_windows"], int))
-    tried(kind, **options)
+    source = tried(kind, **options)
+    if kind is TableSource and source is not None:
+        plant = HERE / "corpus" / "plant.csv"
+        tried(replace(source, root=plant, pattern=None).load)
 
 
 @settings(max_examples=3 * N)

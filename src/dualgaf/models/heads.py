@@ -1,8 +1,15 @@
 """Heads: the features of a window -> one logit a class."""
 
+from collections.abc import Callable
+from functools import partial
+
 from torch import Tensor, nn
 
 from dualgaf.errors import ConfigError, unknown_choice
+from dualgaf.models.residual import ResidualBlock
+
+N_BLOCKS = 2
+"""Residual blocks of a residual head."""
 
 
 class MLPHead(nn.Module):
@@ -37,13 +44,89 @@ class MLPHead(nn.Module):
         return logits
 
 
-HEADS: dict[str, type[MLPHead]] = {"mlp": MLPHead}
+class SimpleHead(nn.Module):
+    """Normalisation, dropout, logits: a linear classifier of the features.
+
+    Args:
+        n_features: length of the input.
+        num_classes: classes K.
+        hidden: not used, there is no hidden layer; all heads are built by the same call.
+        dropout: share of the features that is dropped in training.
+
+    Example:
+        >>> import torch
+        >>> SimpleHead(192, 4, hidden=64, dropout=0.2)(torch.zeros(2, 192)).shape
+        torch.Size([2, 4])
+    """
+
+    def __init__(self, n_features: int, num_classes: int, *, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.LayerNorm(n_features), nn.Dropout(dropout), nn.Linear(n_features, num_classes)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, n_features) -> (B, K)."""
+        logits: Tensor = self.layers(features)
+        return logits
+
+
+class ResidualHead(nn.Module):
+    """A linear layer to ``hidden`` features, `N_BLOCKS` residual blocks, logits.
+
+    Args:
+        shares: layers in each block, as divisors of ``hidden``: ``(1,)`` is one layer of that
+            length, ``(4, 4)`` a bottleneck of a quarter.
+        n_features: length of the input.
+        num_classes: classes K.
+        hidden: features that pass along the shortcuts; a multiple of 4.
+        dropout: share that is dropped in training, of the input and of each block's result.
+
+    Example:
+        >>> import torch
+        >>> ResidualHead((4, 4), 192, 4, hidden=64, dropout=0.2)(torch.zeros(2, 192)).shape
+        torch.Size([2, 4])
+    """
+
+    def __init__(
+        self,
+        shares: tuple[int, ...],
+        n_features: int,
+        num_classes: int,
+        *,
+        hidden: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        inner = tuple(hidden // share for share in shares)
+        self.layers = nn.Sequential(
+            nn.LayerNorm(n_features),
+            nn.Dropout(dropout),
+            nn.Linear(n_features, hidden),
+            *(ResidualBlock(hidden, inner, dropout=dropout) for _ in range(N_BLOCKS)),
+            nn.LayerNorm(hidden),
+            nn.Linear(hidden, num_classes),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, n_features) -> (B, K)."""
+        logits: Tensor = self.layers(features)
+        return logits
+
+
+HEADS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": MLPHead,
+    "simple": SimpleHead,
+    "residual": partial(ResidualHead, (1,)),
+    "residual_bottleneck": partial(ResidualHead, (4, 4)),
+    "residual_dense": partial(ResidualHead, (1, 1)),
+}
 """What ``head=`` may name."""
 
 
 def build_head(
     name: str, n_features: int, num_classes: int, *, hidden: int, dropout: float
-) -> MLPHead:
+) -> nn.Module:
     """A new head by name.
 
     Raises:

@@ -1,24 +1,53 @@
 """`DualGAFNet`: GASF and GADF images, and the window itself -> class logits.
 
-1. Every signal's image goes through the extractor of its field: (B, C, S, S) -> (B, C, W).
-2. The fusion makes one feature vector a signal of the two fields': (B, C, W).
-3. The attention weighs the signals.
-4. The features of all signals are laid side by side, (B, C W); the statistics branch adds its
-   embedding of the window, (B, W).
+1. Every signal's image goes through the extractor of its field: (B, C, S, S) -> (B, V, W). V is the
+   number of signals; with ``arrangement=stacked`` signals go through it together and V is 1, or the
+   number of groups.
+2. The fusion makes one feature vector of the two fields': (B, V, W).
+3. The attention weighs the V vectors.
+4. They are laid side by side, (B, V W); the statistics branch adds its embedding of the window,
+   (B, W), or changes them by it.
 5. The head gives the logits, (B, K).
 """
 
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from dualgaf.errors import ConfigError, SeriesError, check_whole
-from dualgaf.models.attention import build_attention
-from dualgaf.models.extractors import build_extractor
-from dualgaf.models.fusion import build_fusion
-from dualgaf.models.heads import build_head
-from dualgaf.models.statistics import StatisticsBranch
+from dualgaf.errors import ConfigError, SeriesError, check_whole, unknown_choice
+from dualgaf.models.attention import ATTENTIONS, build_attention
+from dualgaf.models.auto import Workload, choose_extractor
+from dualgaf.models.backbone import ExtractorFactory, described, extractor_maker
+from dualgaf.models.fusion import FUSIONS, build_fusion
+from dualgaf.models.heads import HEADS, build_head
+from dualgaf.models.signal_groups import (
+    ARRANGEMENTS,
+    ExtractorMaker,
+    GroupedExtractor,
+    SignalGroup,
+    all_groups,
+    field_extractor,
+    resolve_groups,
+)
+from dualgaf.models.statistics import KINDS, StatisticsBranch
+from dualgaf.models.statistics_fusion import STATISTICS_FUSIONS, build_statistics_fusion
+
+FIELDS = ("both", "gasf", "gadf")
+"""What ``fields=`` may name."""
+CHOICES: dict[str, Collection[str]] = {
+    "arrangement": ARRANGEMENTS,
+    "fields": FIELDS,
+    "fusion": FUSIONS,
+    "attention": ATTENTIONS,
+    "head": HEADS,
+    "statistics": KINDS,
+    "statistics_fusion": STATISTICS_FUSIONS,
+}
+"""The closed lists; the extractor's is open."""
+
+log = logging.getLogger(__name__)
 
 
 class DualGAFNet(nn.Module):
@@ -27,18 +56,28 @@ class DualGAFNet(nn.Module):
     Args:
         n_channels: signals C of a window.
         num_classes: classes K.
-        extractor: image -> features, shared by the signals: ``large_kernel``.
-        fusion: how the two fields are joined: ``adaptive``, ``concat``.
-        attention: how the signals are weighed: ``channel``, ``none``.
-        head: features -> logits: ``mlp``.
-        use_statistics: also use five statistics of each signal of the window.
+        extractor: image -> features: a name in `EXTRACTORS`, ``auto`` (see `choose_extractor`), or
+            a factory of your own, called with the number of input channels (see `Backbone`).
+        arrangement: ``per_signal`` or ``stacked``, see `signal_groups`.
+        groups: signals with an extractor of their own, see `resolve_groups`.
+        fields: the images that are used: ``both``, ``gasf`` or ``gadf``.
+        fusion: how the two fields are joined, a name in `FUSIONS`.
+        attention: how the signals are weighed, a name in `ATTENTIONS`.
+        head: features -> logits, a name in `HEADS`.
+        use_statistics: also use statistics of the window.
+        statistics: which, a name in `KINDS`.
+        statistics_fusion: how they are joined with the images, a name in `STATISTICS_FUSIONS`.
         width: features a signal, W; a multiple of 8.
         dropout: share of features dropped in training.
+        budget_gflop: 1e9 operations a window that ``extractor=auto`` may spend.
+        image_size: S, where it is known; for ``auto`` and to try extractors of your own.
+        channel_names: names of the signals; needed for groups by name.
 
     Raises:
         ConfigError: an option is unknown or a number is out of range.
 
     Example:
+        >>> import torch
         >>> net = DualGAFNet(n_channels=6, num_classes=4)
         >>> image, series = torch.zeros(2, 6, 26, 26), torch.zeros(2, 6, 26)
         >>> net(image, image, series).shape
@@ -50,45 +89,63 @@ class DualGAFNet(nn.Module):
         n_channels: int,
         num_classes: int,
         *,
-        extractor: str = "large_kernel",
+        extractor: str | ExtractorFactory | Mapping[str, str] = "large_kernel",
+        arrangement: str = "per_signal",
+        groups: Mapping[str, Any] | None = None,
+        fields: str = "both",
         fusion: str = "adaptive",
         attention: str = "channel",
         head: str = "mlp",
         use_statistics: bool = True,
+        statistics: str = "basic",
+        statistics_fusion: str = "concat",
         width: int = 32,
         dropout: float = 0.2,
+        budget_gflop: float = 1.0,
+        image_size: int | None = None,
+        channel_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        check_whole("n_channels", n_channels, 1, 6)
-        check_whole("num_classes", num_classes, 2, 2)
-        check_whole("model.width", width, 8, 32)
-        if width % 8 or not 0.0 <= dropout < 1.0:
-            raise ConfigError(
-                f"model.width={width}, model.dropout={dropout} is not allowed; allowed: a multiple "
-                "of 8, and 0 to below 1; type model.width=32 model.dropout=0.2"
-            )
-        self._settings: dict[str, Any] = {
-            "n_channels": n_channels,
-            "num_classes": num_classes,
-            "extractor": extractor,
+        _check_numbers(n_channels, num_classes, width, dropout)
+        choices: dict[str, Any] = {
+            "arrangement": arrangement,
+            "fields": fields,
             "fusion": fusion,
             "attention": attention,
             "head": head,
+            "statistics": statistics,
+            "statistics_fusion": statistics_fusion,
+        }
+        for option, got in choices.items():
+            if got not in CHOICES[option]:
+                raise ConfigError(unknown_choice(option, got, CHOICES[option]))
+        if extractor == "auto":
+            n_fields = 2 if fields == "both" else 1
+            work = Workload(n_channels, n_fields, image_size, width, arrangement == "stacked")
+            choice = choose_extractor(work, budget_gflop)
+            log.info(choice.reason)
+            extractor = choice.extractor
+        make = extractor_maker(extractor, width, image_size)
+        named = resolve_groups(groups or {}, n_channels, channel_names)
+        self._settings: dict[str, Any] = {
+            "n_channels": n_channels,
+            "num_classes": num_classes,
+            "extractor": described(extractor),
+            "groups": {name: group.settings for name, group in named.items()} or None,
+            **choices,
             "use_statistics": use_statistics,
             "width": width,
             "dropout": dropout,
         }
-        self.gasf_extractor = build_extractor(extractor, width)
-        self.gadf_extractor = build_extractor(extractor, width)
-        self.fusion = build_fusion(fusion, width)
-        self.attention = build_attention(attention, n_channels)
-        self.statistics = StatisticsBranch(n_channels, width) if use_statistics else None
-        n_features = width * (n_channels + int(use_statistics))
-        self.head = build_head(head, n_features, num_classes, hidden=2 * width, dropout=dropout)
+        self._build(make, all_groups(named, n_channels))
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The constructor's arguments as plain values: ``DualGAFNet(**net.settings)``."""
+        """The constructor's arguments as plain values: ``DualGAFNet(**net.settings)``.
+
+        What ``auto`` chose and the numbers of named signals stand there, so that a checkpoint needs
+        neither. An extractor of your own is named only: it must be given again.
+        """
         return dict(self._settings)
 
     def forward(self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None) -> Tensor:
@@ -106,14 +163,57 @@ class DualGAFNet(nn.Module):
             SeriesError: a shape does not fit, or ``series`` is missing.
         """
         self._check_shapes(gasf, gadf, series)
-        features = self.fusion(
-            _by_signal(self.gasf_extractor, gasf), _by_signal(self.gadf_extractor, gadf)
-        )
-        joined = self.attention(features).flatten(1)  # (B, C W)
-        if self.statistics is not None:
-            joined = torch.cat((joined, self.statistics(series)), dim=1)  # (B, C W + W)
+        features = self.attention(self._fields(gasf, gadf))  # (B, V, W)
+        if self.statistics is None:
+            joined = features.flatten(1)  # (B, V W)
+        else:
+            joined = self.statistics_fusion(features, self.statistics(series))
         logits: Tensor = self.head(joined)
         return logits
+
+    def _build(self, make: ExtractorMaker, groups: list[SignalGroup]) -> None:
+        told = self._settings
+        n_channels, width, fields = told["n_channels"], told["width"], told["fields"]
+        arrangement, listed = told["arrangement"], groups if told["groups"] else []
+        # The order of these lines is the order of the random numbers, and so of a seed's result.
+        self.gasf_extractor = self.gadf_extractor = self.fusion = self.statistics = None
+        if fields != "gadf":
+            self.gasf_extractor = field_extractor(make, listed, n_channels, arrangement)
+        if fields != "gasf":
+            self.gadf_extractor = field_extractor(make, listed, n_channels, arrangement)
+        if fields == "both":
+            self.fusion = build_fusion(told["fusion"], width)
+        n_vectors = n_channels if arrangement == "per_signal" else len(groups)
+        self.attention = build_attention(told["attention"], n_vectors, width)
+        n_features = n_vectors * width
+        if told["use_statistics"]:
+            self.statistics = StatisticsBranch(n_channels, width, told["statistics"])
+            self.statistics_fusion = build_statistics_fusion(told["statistics_fusion"], width)
+            n_features += width if told["statistics_fusion"] == "concat" else 0
+        self.head = build_head(
+            told["head"],
+            n_features,
+            told["num_classes"],
+            hidden=2 * width,
+            dropout=told["dropout"],
+        )
+
+    def _fields(self, gasf: Tensor, gadf: Tensor) -> Tensor:
+        """(B, C, S, S), (B, C, S, S) -> (B, V, W)."""
+        found = [
+            self._features(extractor, images)
+            for extractor, images in ((self.gasf_extractor, gasf), (self.gadf_extractor, gadf))
+            if extractor is not None
+        ]
+        fused: Tensor = found[0] if self.fusion is None else self.fusion(*found)
+        return fused
+
+    def _features(self, extractor: nn.Module, images: Tensor) -> Tensor:
+        """(B, C, S, S) -> (B, V, W)."""
+        if isinstance(extractor, GroupedExtractor):
+            features: Tensor = extractor(images)
+            return features
+        return ARRANGEMENTS[self._settings["arrangement"]](extractor, images)
 
     def _check_shapes(self, gasf: Tensor, gadf: Tensor, series: Tensor | None) -> None:
         n_channels = self._settings["n_channels"]
@@ -137,7 +237,12 @@ class DualGAFNet(nn.Module):
             )
 
 
-def _by_signal(extractor: nn.Module, images: Tensor) -> Tensor:
-    """(B, C, S, S) -> (B, C, W): every signal's image through the same extractor."""
-    features: Tensor = extractor(images.flatten(0, 1).unsqueeze(1))  # (B C, 1, S, S) -> (B C, W)
-    return features.view(*images.shape[:2], -1)
+def _check_numbers(n_channels: int, num_classes: int, width: int, dropout: float) -> None:
+    check_whole("n_channels", n_channels, 1, 6)
+    check_whole("num_classes", num_classes, 2, 2)
+    check_whole("model.width", width, 8, 32)
+    if width % 8 or not 0.0 <= dropout < 1.0:
+        raise ConfigError(
+            f"model.width={width}, model.dropout={dropout} is not allowed; allowed: a multiple "
+            "of 8, and 0 to below 1; type model.width=32 model.dropout=0.2"
+        )

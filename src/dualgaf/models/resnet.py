@@ -47,11 +47,23 @@ class ResNetPlan:
 
 RESNETS = {
     "resnet18": ResNetPlan(
-        (4, 8, 16, 32), (2, 2, 2, 2), (1, 2, 2, 2), (4,), stem_kernel=5, stem_stride=2
-    , side=RESOLUTION),
+        (4, 8, 16, 32),
+        (2, 2, 2, 2),
+        (1, 2, 2, 2),
+        (4,),
+        stem_kernel=5,
+        stem_stride=2,
+        side=RESOLUTION,
+    ),
     "resnet34": ResNetPlan(
-        (4, 8, 16, 32), (3, 4, 6, 3), (1, 2, 2, 2), (4,), stem_kernel=5, stem_stride=2
-    , side=RESOLUTION),
+        (4, 8, 16, 32),
+        (3, 4, 6, 3),
+        (1, 2, 2, 2),
+        (4,),
+        stem_kernel=5,
+        stem_stride=2,
+        side=RESOLUTION,
+    ),
     "resnet_light": ResNetPlan((4, 8, 16), (2, 2, 2), (2, 2, 2), (2,), side=RESOLUTION),
     "resnet18_gaf": ResNetPlan((4, 8, 16, 32), (2, 2, 2, 2), (2, 2, 2, 2), (2,)),
     "resnet18_gaf_light": ResNetPlan((2, 4, 8, 16), (2, 2, 2, 2), (2, 2, 2, 2), (1,)),

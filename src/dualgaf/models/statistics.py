@@ -1,14 +1,34 @@
 """Statistics branch: what the images lose, taken from the window itself.
 
-Scaling each window to [-1, 1] before imaging removes its level and amplitude. Five numbers a
-signal bring them back.
+Scaling each window to [-1, 1] before imaging removes its level and amplitude. A few numbers a
+signal bring them back; numbers of each pair of signals say how they move together, which images of
+single signals do not show.
+
+===================== ======================================= ==============================
+kind                  of each signal                          of each pair of signals
+===================== ======================================= ==============================
+`basic`               mean, std, min, max, slope              -
+`comprehensive`       these, median, skewness, kurtosis       correlation
+`correlation_focused` mean, std, min, max, slope              correlation, greatest and mean
+                                                              distance
+===================== ======================================= ==============================
+
+A signal that is constant has no shape: its skewness, kurtosis and correlations are zero, and so is
+their gradient.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from dualgaf.errors import ConfigError, unknown_choice
+
 STATISTICS = ("mean", "std", "min", "max", "slope")
 """The last axis of `basic_statistics`, in order."""
+CONSTANT = 1e-6
+"""A signal whose deviation is at most this has no shape. Series are standardised, so it is one
+millionth of what the training split deviates."""
 
 
 def basic_statistics(series: Tensor) -> Tensor:
@@ -29,31 +49,150 @@ def basic_statistics(series: Tensor) -> Tensor:
     """
     mean = series.mean(dim=-1, keepdim=True)
     centred = series - mean
-    std = centred.square().mean(dim=-1).sqrt()
     time = torch.linspace(-0.5, 0.5, series.shape[-1], dtype=series.dtype, device=series.device)
     if series.shape[-1] == 1:
         time = torch.zeros_like(time)
     slope = (centred * time).sum(dim=-1) / time.square().sum().clamp(min=1e-12)
-    return torch.stack((mean[..., 0], std, series.amin(-1), series.amax(-1), slope), dim=-1)
+    return torch.stack(
+        (mean[..., 0], _deviation(centred), series.amin(-1), series.amax(-1), slope), dim=-1
+    )
+
+
+def shape_statistics(series: Tensor) -> Tensor:
+    """Median, skewness and excess kurtosis of each window and signal.
+
+    The median of an even number of steps is the mean of the middle two. Moments are those of the
+    population; a normal distribution has excess kurtosis 0.
+
+    Args:
+        series: (B, C, T), standardised.
+
+    Returns:
+        (B, C, 3).
+
+    Example:
+        >>> shape_statistics(torch.tensor([[[0.0, 0.0, 0.0, 4.0]]]))
+        tensor([[[ 0.0000,  1.1547, -0.6667]]])
+    """
+    n_steps = series.shape[-1]
+    ordered = series.sort(dim=-1).values
+    median = ordered[..., (n_steps - 1) // 2 : n_steps // 2 + 1].mean(dim=-1)
+    shape = _standardised(series)
+    varies = shape.square().mean(dim=-1).round()  # 1, or 0 for a constant signal
+    kurtosis = shape.pow(4).mean(dim=-1) - 3.0 * varies
+    return torch.stack((median, shape.pow(3).mean(dim=-1), kurtosis), dim=-1)
+
+
+def pair_correlations(series: Tensor) -> Tensor:
+    """Pearson's correlation of each pair of signals of a window.
+
+    Args:
+        series: (B, C, T), standardised.
+
+    Returns:
+        (B, C (C - 1) / 2): pairs (0, 1), (0, 2), ..., (1, 2), ...
+
+    Example:
+        >>> pair_correlations(torch.tensor([[[1.0, -1.0, 1.0, -1.0], [2.0, 0.0, 2.0, 0.0]]]))
+        tensor([[1.]])
+    """
+    shape = _standardised(series)
+    matrix = shape @ shape.transpose(1, 2) / series.shape[-1]  # (B, C, C)
+    first, second = _pairs(series)
+    return matrix[:, first, second]
+
+
+def pair_distances(series: Tensor) -> Tensor:
+    """Greatest and mean absolute difference of each pair of signals of a window.
+
+    Args:
+        series: (B, C, T), standardised.
+
+    Returns:
+        (B, C (C - 1)): the greatest of all pairs, then the means, pairs as in `pair_correlations`.
+
+    Example:
+        >>> pair_distances(torch.tensor([[[0.0, 1.0, 2.0], [0.0, -1.0, -2.0]]]))
+        tensor([[4., 2.]])
+    """
+    first, second = _pairs(series)
+    apart = (series[:, first] - series[:, second]).abs()  # (B, pairs, T)
+    return torch.cat((apart.amax(dim=-1), apart.mean(dim=-1)), dim=1)
+
+
+def comprehensive_statistics(series: Tensor) -> Tensor:
+    """Eight numbers of each signal and a correlation of each pair: (B, C, T) -> (B, n).
+
+    Moments of the fourth order reach T where the others are about 1; ``asinh`` keeps small values
+    as they are and large ones small.
+    """
+    each = torch.cat((basic_statistics(series), shape_statistics(series)), dim=-1)
+    return torch.asinh(torch.cat((each.flatten(1), pair_correlations(series)), dim=1))
+
+
+def correlation_focused_statistics(series: Tensor) -> Tensor:
+    """Five numbers of each signal and three of each pair: (B, C, T) -> (B, n)."""
+    each = basic_statistics(series).flatten(1)
+    return torch.cat((each, pair_correlations(series), pair_distances(series)), dim=1)
+
+
+KINDS: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
+    "basic": (lambda series: basic_statistics(series).flatten(1), 5, 0),
+    "comprehensive": (comprehensive_statistics, 8, 1),
+    "correlation_focused": (correlation_focused_statistics, 5, 3),
+}
+"""What ``statistics=`` may name: (B, C, T) -> (B, n), and how many numbers a signal and a pair."""
 
 
 class StatisticsBranch(nn.Module):
-    """Raw windows (B, C, T) -> an embedding (B, width) of their `basic_statistics`.
+    """Raw windows (B, C, T) -> an embedding (B, width) of their statistics.
 
     Args:
         n_channels: signals C.
         width: length of the embedding.
+        kind: which statistics, a name in `KINDS`.
+
+    Raises:
+        ConfigError: the kind is not in `KINDS`.
 
     Example:
-        >>> StatisticsBranch(6, 32)(torch.zeros(2, 6, 100)).shape
+        >>> StatisticsBranch(6, 32, "comprehensive")(torch.zeros(2, 6, 100)).shape
         torch.Size([2, 32])
     """
 
-    def __init__(self, n_channels: int, width: int) -> None:
+    def __init__(self, n_channels: int, width: int, kind: str = "basic") -> None:
         super().__init__()
-        self.embed = nn.Sequential(nn.Linear(n_channels * len(STATISTICS), width), nn.GELU())
+        if kind not in KINDS:
+            raise ConfigError(unknown_choice("statistics", kind, KINDS))
+        self.statistics, each, pair = KINDS[kind]
+        n_numbers = each * n_channels + pair * n_channels * (n_channels - 1) // 2
+        self.embed = nn.Sequential(nn.Linear(n_numbers, width), nn.GELU())
 
     def forward(self, series: Tensor) -> Tensor:
         """(B, C, T) -> (B, width)."""
-        embedding: Tensor = self.embed(basic_statistics(series).flatten(1))
+        embedding: Tensor = self.embed(self.statistics(series))
         return embedding
+
+
+def _pairs(series: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, C, T) -> the first and the second signal of each pair, (C (C - 1) / 2,) each."""
+    n_channels = series.shape[1]
+    first, second = torch.triu_indices(n_channels, n_channels, offset=1, device=series.device)
+    return first, second
+
+
+def _deviation(centred: Tensor) -> Tensor:
+    """(B, C, T) without its mean -> (B, C), with gradient zero where it is zero, not infinite."""
+    variance = centred.square().mean(dim=-1)
+    spread = variance > 0
+    return torch.where(spread, torch.where(spread, variance, 1.0).sqrt(), 0.0)
+
+
+def _standardised(series: Tensor) -> Tensor:
+    """(B, C, T) with mean 0 and deviation 1; zeros, without gradient, for a constant signal."""
+    centred = series - series.mean(dim=-1, keepdim=True)
+    deviation = _deviation(centred).unsqueeze(-1)
+    # A mean is rounded, so a constant signal may seem to deviate; equal extremes do not lie.
+    same = series.amax(-1, keepdim=True) == series.amin(-1, keepdim=True)
+    varies = (deviation > CONSTANT) & ~same
+    return torch.where(varies, centred / torch.where(varies, deviation, 1.0), 0.0)

@@ -4,20 +4,44 @@ A chunk is drawn in blocks of a few windows. A block fits the processor's second
 copying it into the store reads no memory. Private memory needs no block: it is drawn in place.
 """
 
+import errno
 import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dualgaf.errors import SystemRefusedError
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.windows import Windows
+from dualgaf.machine import format_bytes, process_limits
 from dualgaf.store.writer import PrivateWriter, StoreWriter
 
 Array = npt.NDArray[Any]
 
 BLOCK_BYTES = 2 << 20
 """Size of a block: it stays in the caches of a core, and a call for each costs nothing."""
+KERNEL_BYTES = 256 << 20
+"""What compiling or loading the kernel, and the threads' own heaps, may take of a process' limit."""
+
+
+def check_limits() -> None:
+    """Look before the kernel is used: its compiler ends a process that gets no memory, or hangs.
+
+    Raises:
+        SystemRefusedError: ``ulimit -v`` or ``ulimit -d`` leaves less than `KERNEL_BYTES`.
+
+    Example:
+        >>> check_limits()
+    """
+    for left in process_limits():
+        if left.bytes < KERNEL_BYTES:
+            raise SystemRefusedError(
+                errno.ENOMEM,
+                f"{left.limited_by} leaves this process {format_bytes(left.bytes)}, and drawing "
+                f"needs {format_bytes(KERNEL_BYTES)}; type ulimit "
+                f"{'-v' if left.limited_by == 'RLIMIT_AS' else '-d'} unlimited",
+            )
 
 
 class ChunkFiller:
@@ -27,9 +51,13 @@ class ChunkFiller:
         renderer: what to draw.
         windows: the N windows.
         writer: where row n of the store is window n.
+
+    Raises:
+        SystemRefusedError: see `check_limits`.
     """
 
     def __init__(self, renderer: Renderer, windows: Windows, writer: StoreWriter) -> None:
+        check_limits()
         self.renderer = renderer
         self.windows = windows
         self.writer = writer

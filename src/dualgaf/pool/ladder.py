@@ -29,7 +29,7 @@ from dualgaf.errors import (
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.pool.chunk import ChunkFiller
+from dualgaf.pool.chunk import ChunkFiller, check_limits
 from dualgaf.pool.lanes import Lanes
 from dualgaf.pool.messages import Job, share_windows
 from dualgaf.pool.settings import PoolSettings
@@ -95,6 +95,7 @@ def fill(job: FillJob, progress: Callable[[int], None] | None = None) -> FillRep
     Raises:
         ConfigError: the backend is not known, or processes are asked to fill private memory.
         ChunkError, SeriesError, StoreFullError: a chunk could not be filled.
+        SystemRefusedError: a limit of this process leaves no memory to draw.
     """
     if job.backend not in RUNGS:
         raise ConfigError(unknown_choice("parallel.backend", job.backend, RUNGS))
@@ -174,6 +175,7 @@ def _compile(job: FillJob) -> None:
     It must not be a window of the job: one that crashes the kernel may cost a worker, not this
     process. Its arrays are read-only, as a worker's are; to the compiler they are another type.
     """
+    check_limits()
     steps, n_channels = job.windows.window_size, job.windows.n_channels
     ramp = np.linspace(-1.0, 1.0, steps).astype(job.windows.flat.dtype)
     windows = Windows(np.tile(ramp, (n_channels, 1)), np.zeros(1, np.int64), steps)

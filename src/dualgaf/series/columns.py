@@ -60,8 +60,8 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
     texts = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     if not texts or (channels and not value):
         raise ConfigError(
-            f"{option}={value!r} is not allowed; allowed: a list of names"
-            f"{', or null for all numeric columns' if channels else ''}; type {option}=[NAME,NAME]"
+            f"{option}={value!r} is not allowed; allowed: a list of names; type "
+            f"{option}=[NAME,NAME]{', or null for all numeric columns' if channels else ''}"
         )
     return tuple(value)  # type: ignore[arg-type]
 

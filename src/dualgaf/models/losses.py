@@ -1,0 +1,218 @@
+"""Losses for training a classifier; each is called with logits (B, K) and classes (B,).
+
+=========================== =====================================================================
+`CrossEntropyLoss`          -log p of the true class; smoothing spreads part of it over all classes
+`FocalLoss`                 the same times (1 - p) ^ gamma: what is right already counts less
+`HybridFocalLoss`           a mixture of the two
+`ConfidencePenaltyLoss`     cross-entropy less beta times the entropy of the answer
+`AdaptiveSmoothingLoss`     cross-entropy, smoothed by as much as the answer is certain
+=========================== =====================================================================
+
+All take ``class_weights``, one for each class; a mean over windows is then weighted as in
+`torch.nn.CrossEntropyLoss`, by the weight of each window's class. `balanced_class_weights` makes
+them from a training split. Weights are not kept in checkpoints: a trained network needs no loss.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dualgaf.errors import ConfigError
+from dualgaf.models.class_weights import checked_weights, weighted_mean
+
+
+class CrossEntropyLoss(nn.Module):
+    """`torch.nn.functional.cross_entropy`, with weights that can be typed in YAML.
+
+    Args:
+        label_smoothing: share of the target that is spread over all classes (Szegedy et al.,
+            "Rethinking the Inception architecture", 2016), 0 <= share < 1.
+        class_weights: K numbers above 0; None = all 1.
+
+    Raises:
+        ConfigError: a number is out of range.
+
+    Example:
+        >>> CrossEntropyLoss()(torch.zeros(1, 4), torch.tensor([0]))
+        tensor(1.3863)
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(
+        self, *, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
+    ) -> None:
+        super().__init__()
+        _check_share("label_smoothing", label_smoothing, 0.1)
+        self.label_smoothing = label_smoothing
+        self.register_buffer("class_weights", checked_weights(class_weights), persistent=False)
+
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
+        """(B, K), (B,) -> the mean loss, a scalar."""
+        return F.cross_entropy(
+            logits, label, weight=self.class_weights, label_smoothing=self.label_smoothing
+        )
+
+
+class FocalLoss(nn.Module):
+    """``-(1 - p)^gamma log p`` of the true class (Lin et al., 2017).
+
+    Args:
+        gamma: 0 is cross-entropy; the larger, the less counts what is right already.
+        class_weights: K numbers above 0, the paper's alpha; None = all 1.
+
+    Raises:
+        ConfigError: a number is out of range.
+
+    Example:
+        >>> FocalLoss(gamma=2.0)(torch.zeros(1, 2), torch.tensor([0]))  # (1/2)^2 log 2
+        tensor(0.1733)
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(self, *, gamma: float = 2.0, class_weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        _check_from_zero("gamma", gamma, 2.0)
+        self.gamma = gamma
+        self.register_buffer("class_weights", checked_weights(class_weights), persistent=False)
+
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
+        """(B, K), (B,) -> the mean loss, a scalar."""
+        return weighted_mean(_focal(logits, label, self.gamma), label, self.class_weights)
+
+
+class HybridFocalLoss(nn.Module):
+    """``share * focal + (1 - share) * cross-entropy``: hard windows first, the others not at rest.
+
+    Args:
+        gamma: of the focal part.
+        share: of the focal part, 0 to 1.
+        label_smoothing: of the cross-entropy, 0 <= share < 1.
+        class_weights: K numbers above 0; None = all 1.
+
+    Raises:
+        ConfigError: a number is out of range.
+
+    Example:
+        >>> HybridFocalLoss()(torch.zeros(1, 2), torch.tensor([0]))  # 0.5 (1/4 + 1) log 2
+        tensor(0.4332)
+    """
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 2.0,
+        share: float = 0.5,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        if not 0 <= share <= 1:
+            raise ConfigError(f"share={share!r} is not allowed; allowed: 0 to 1; type share=0.5")
+        self.share = share
+        self.focal = FocalLoss(gamma=gamma, class_weights=class_weights)
+        self.entropy = CrossEntropyLoss(
+            label_smoothing=label_smoothing, class_weights=class_weights
+        )
+
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
+        """(B, K), (B,) -> the mean loss, a scalar."""
+        focal: Tensor = self.focal(logits, label)
+        entropy: Tensor = self.entropy(logits, label)
+        return torch.lerp(entropy, focal, self.share)
+
+
+class ConfidencePenaltyLoss(nn.Module):
+    """Cross-entropy less ``beta`` times the entropy of the answer (Pereyra et al., 2017).
+
+    An answer that is certain has entropy 0, an even one log K. (The earlier system subtracted the
+    divergence from an even answer, which rewards certainty.)
+
+    Args:
+        beta: 0 is cross-entropy.
+        class_weights: K numbers above 0; None = all 1.
+
+    Raises:
+        ConfigError: a number is out of range.
+
+    Example:
+        >>> ConfidencePenaltyLoss(beta=0.1)(torch.zeros(1, 2), torch.tensor([0]))  # 0.9 log 2
+        tensor(0.6238)
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(self, *, beta: float = 0.1, class_weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        _check_from_zero("beta", beta, 0.1)
+        self.beta = beta
+        self.register_buffer("class_weights", checked_weights(class_weights), persistent=False)
+
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
+        """(B, K), (B,) -> the mean loss, a scalar."""
+        log_p = F.log_softmax(logits, dim=1)
+        entropy = -(log_p.exp() * log_p).sum(dim=1)
+        loss = F.nll_loss(log_p, label, reduction="none") - self.beta * entropy
+        return weighted_mean(loss, label, self.class_weights)
+
+
+class AdaptiveSmoothingLoss(nn.Module):
+    """Label smoothing that grows with the certainty of the answer, window by window.
+
+    The share that is spread over all classes is ``most * (p_max - 1/K) / (1 - 1/K)``, with p_max
+    the largest probability of the answer, through which no gradient flows: an even answer is not
+    smoothed, a certain one by ``most``.
+
+    Args:
+        most: the largest share, 0 <= share < 1.
+        class_weights: K numbers above 0; None = all 1.
+
+    Raises:
+        ConfigError: a number is out of range.
+
+    Example:
+        >>> AdaptiveSmoothingLoss()(torch.zeros(1, 2), torch.tensor([0]))  # log 2
+        tensor(0.6931)
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(self, *, most: float = 0.2, class_weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        _check_share("most", most, 0.2)
+        self.most = most
+        self.register_buffer("class_weights", checked_weights(class_weights), persistent=False)
+
+    def forward(self, logits: Tensor, label: Tensor) -> Tensor:
+        """(B, K), (B,) -> the mean loss, a scalar."""
+        log_p = F.log_softmax(logits, dim=1)
+        even = 1.0 / logits.shape[1]
+        certainty = (log_p.detach().amax(dim=1).exp() - even) / (1.0 - even)
+        hard = F.nll_loss(log_p, label, reduction="none")
+        loss = torch.lerp(hard, -log_p.mean(dim=1), self.most * certainty)
+        return weighted_mean(loss, label, self.class_weights)
+
+
+def _focal(logits: Tensor, label: Tensor, gamma: float) -> Tensor:
+    """(B, K), (B,) -> (B,)."""
+    entropy = F.cross_entropy(logits, label, reduction="none")
+    # 1 - p, exact where p is near 1; at 0 a power below 1 has no gradient
+    wrong = (-torch.expm1(-entropy)).clamp(min=1e-12)
+    return wrong.pow(gamma) * entropy
+
+
+def _check_share(option: str, share: float, typed: float) -> None:
+    if not 0 <= share < 1:
+        raise ConfigError(
+            f"{option}={share!r} is not allowed; allowed: 0 to below 1; type {option}={typed}"
+        )
+
+
+def _check_from_zero(option: str, number: float, typed: float) -> None:
+    if not number >= 0:
+        raise ConfigError(
+            f"{option}={number!r} is not allowed; allowed: 0 or more; type {option}={typed}"
+        )
