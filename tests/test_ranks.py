@@ -97,8 +97,16 @@ def test_other_ranks_are_killed_where_this_one_fails(error, monkeypatch):
 
 
 def test_a_rank_that_failed_first_may_say_why():
-    other = sleeper(0.2)
-    fails_with(RuntimeError, trainer_of_ranks(), other)
+    trainer, other = trainer_of_ranks(), sleeper(0.2)
+    wait, watched_meanwhile = other.wait, []
+
+    def wait_and_note(timeout):
+        watched_meanwhile.extend(trainer.strategy.launcher.procs)
+        return wait(timeout)
+
+    other.wait = wait_and_note
+    fails_with(RuntimeError, trainer, other)
+    assert watched_meanwhile == []
     assert other.returncode == 0
 
 

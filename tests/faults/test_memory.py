@@ -201,7 +201,8 @@ def test_memory_that_vanishes_while_building_moves_the_store_to_disk(backend, me
     assert told["kills"] == 0
     (warning,) = told["warned"]
     assert warning.startswith(
-        "the images go to file instead of memfd: memory became short while building: "
+        "the images go to an anonymous disk file instead of memory; "
+        "memfd: memory became short while building: "
     )
 
 

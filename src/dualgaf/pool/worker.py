@@ -94,7 +94,7 @@ def _fill(filler: ChunkFiller, message: dict[str, int]) -> dict[str, object]:
             "kind": "failed",
             "chunk": chunk,
             "error": type(error).__name__,
-            "text": str(error)[:TEXT_LIMIT],
+            "text": str(getattr(error, "strerror", None) or error)[:TEXT_LIMIT],
             "trace": traceback.format_exc()[-TEXT_LIMIT:],
         }
     return {"kind": "done", "chunk": chunk, "torch": "torch" in sys.modules}

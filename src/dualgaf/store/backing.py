@@ -36,7 +36,11 @@ _ADVICE = {
 
 
 def open_writer(
-    layout: StoreLayout, places: Sequence[str], folder: Path | None = None, workers: int = 1
+    layout: StoreLayout,
+    places: Sequence[str],
+    folder: Path | None = None,
+    workers: int = 1,
+    refused: Sequence[str] = (),
 ) -> StoreWriter:
     """A writer for a new store in the first place that has room for it.
 
@@ -45,6 +49,7 @@ def open_writer(
         places: ``memfd``, ``file``, ``private``, in the order to try.
         folder: where anonymous files go; `disk_folder` when left out.
         workers: how many will fill it; a large store gets a file for each.
+        refused: why places before these did not take it, for the warning and the error.
 
     Returns:
         The writer; use it in a ``with`` block, which frees an unsealed store.
@@ -62,7 +67,7 @@ def open_writer(
     for place in places:
         if place not in openers:
             raise ConfigError(unknown_choice("place", place, openers))
-    refusals: list[str] = []
+    refusals = list(refused)
     for place in places:
         try:
             writer = openers[place]()
@@ -75,10 +80,15 @@ def open_writer(
                 LadderWarning,
                 stacklevel=2,
             )
+        writer.refused = tuple(refusals)
         return writer
-    raise StoreFullError(
-        f"no place for a store of {format_bytes(layout.total_bytes)}: " + "; ".join(refusals)
-    )
+    raise no_place(layout, refusals)
+
+
+def no_place(layout: StoreLayout, refused: Sequence[str]) -> StoreFullError:
+    """The error that lists each place with its reason."""
+    size = format_bytes(layout.total_bytes)
+    return StoreFullError(f"no place for a store of {size}: {'; '.join(refused)}")
 
 
 _WORDS = {"memfd": "shared memory", "file": "an anonymous disk file", "private": "private memory"}

@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from dualgaf.errors import CacheWarning, LadderWarning, StoreFullError
-from dualgaf.store.backing import open_writer
+from dualgaf.errors import CacheWarning, StoreFullError
+from dualgaf.store.backing import no_place, open_writer
 from dualgaf.store.cache import StoreCache
 from dualgaf.store.fingerprint import StoreKey
 from dualgaf.store.layout import StoreLayout
@@ -26,7 +26,11 @@ PLACES = {"memfd": ("memfd", "file"), "file": ("file",), "private": ("private",)
 
 
 def in_first_place(
-    places: tuple[str, ...], layout: StoreLayout, workers: int, draw: Draw
+    places: tuple[str, ...],
+    layout: StoreLayout,
+    workers: int,
+    draw: Draw,
+    refused: tuple[str, ...] = (),
 ) -> tuple[Store, dict[str, Any]]:
     """Fill a store in the first place that takes it; one that becomes full leads to the next.
 
@@ -35,26 +39,24 @@ def in_first_place(
         layout: rows, shape, type.
         workers: how many fill it.
         draw: fills it.
+        refused: why places before these did not take it.
 
     Returns:
         The sealed store, and what ``draw`` measured.
 
     Raises:
-        StoreFullError: no place took it.
+        StoreFullError: no place took it; the text lists each with its reason.
     """
-    with open_writer(layout, places, workers=workers) as writer:
+    with open_writer(layout, places, workers=workers, refused=refused) as writer:
         below = places[places.index(writer.place) + 1 :]
         try:
             report = {"cache": "off", **draw(writer)}
             return writer.seal(), report
         except StoreFullError as error:
+            refused = (*writer.refused, f"{writer.place}: {error.strerror or error}")
             if not below:
-                raise
-            why = error.strerror or str(error)
-    warnings.warn(
-        f"the images go to {below[0]} instead of {writer.place}: {why}", LadderWarning, stacklevel=3
-    )
-    return in_first_place(below, layout, workers, draw)
+                raise no_place(layout, refused) from error
+    return in_first_place(below, layout, workers, draw, refused)
 
 
 def through_cache(

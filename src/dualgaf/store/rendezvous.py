@@ -28,6 +28,7 @@ from pathlib import Path
 import xxhash
 
 from dualgaf.errors import HandleError, LadderWarning
+from dualgaf.store.cache_files import DAMAGE
 from dualgaf.store.handle import StoreHandle, node_identity
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.lock import locked, remove_free_lock
@@ -79,7 +80,7 @@ class Rendezvous:
                 if handle.layout != layout:
                     raise HandleError(f"layout {handle.layout}, needed {layout}")
                 return attach(handle)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            except DAMAGE:
                 with suppress(OSError):
                     path.unlink()
         return None

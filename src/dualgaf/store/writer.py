@@ -62,6 +62,8 @@ class StoreWriter(ABC):
     """``memfd``, ``file`` or ``private``."""
     segments: Segments | None
     """The open files that hold the rows; None for private memory."""
+    refused: tuple[str, ...] = ()
+    """Why places that were tried before did not take the store."""
 
     @abstractmethod
     def write_rows(self, first: int, rows: Array) -> None:
