@@ -57,14 +57,16 @@ class MemoryMeter:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
-        self._sample()
+        with contextlib.suppress(OSError):
+            self._sample()
 
     def _run(self) -> None:
         pause_s = SAMPLE_S
         while not self._stop.wait(pause_s):
             # processor time, not wall time: a busy machine must not make the meter miss the peak
             began_s = time.thread_time()
-            self._sample()
+            with contextlib.suppress(OSError):  # no open file to be had: the next may be luckier
+                self._sample()
             pause_s = max(SAMPLE_S, 5 * (time.thread_time() - began_s))
 
     def _sample(self) -> None:

@@ -1,13 +1,22 @@
-"""The two fusions: values by hand, and properties of the weights."""
+"""The fusions: values by hand, and properties of the weights."""
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from dualgaf.errors import ConfigError
-from dualgaf.models.fusion import FUSIONS, AdaptiveFusion, ConcatFusion, build_fusion
+from dualgaf.models.fusion import (
+    FUSIONS,
+    AdaptiveFusion,
+    BidirectionalFusion,
+    ConcatFusion,
+    GatedFusion,
+    WeightedAddFusion,
+    build_fusion,
+)
 
 
 def test_adaptive_fusion_by_hand() -> None:
@@ -44,6 +53,61 @@ def test_concat_fusion_by_hand() -> None:
     torch.testing.assert_close(fused, torch.tensor([[[2.5]]]))
 
 
+def test_gated_fusion_by_hand() -> None:
+    fusion = GatedFusion(1)
+    with torch.no_grad():
+        fusion.project.weight.copy_(torch.tensor([[2.0, -1.0], [1.0, 0.0]]))
+        fusion.project.bias.copy_(torch.tensor([0.5, 0.0]))
+    gasf, gadf = torch.tensor([[[np.log(3.0)]]]).float(), torch.tensor([[[4.0]]])
+    # (2 log 3 - 4 + 1/2) behind a gate of sigmoid(log 3) = 3/4
+    wanted = torch.tensor([[[0.75 * (2 * np.log(3.0) - 3.5)]]]).float()
+    torch.testing.assert_close(fusion(gasf, gadf), wanted)
+
+
+def test_add_and_mul_by_hand() -> None:
+    gasf, gadf = torch.tensor([[[3.0, -2.0]]]), torch.tensor([[[4.0, 0.5]]])
+    assert build_fusion("add", 2)(gasf, gadf).tolist() == [[[7.0, -1.5]]]
+    assert build_fusion("mul", 2)(gasf, gadf).tolist() == [[[12.0, -1.0]]]
+
+
+def test_weighted_add_by_hand() -> None:
+    fusion = WeightedAddFusion()
+    with torch.no_grad():
+        fusion.logit.fill_(np.log(3.0))  # a share of 3/4
+    fused = fusion(torch.tensor([[[8.0]]]), torch.tensor([[[-4.0]]]))
+    torch.testing.assert_close(fused, torch.tensor([[[5.0]]]))
+
+
+def test_bidirectional_fusion_agrees_with_attention_by_its_formula() -> None:
+    fusion = BidirectionalFusion(8)
+    gasf, gadf = torch.randn(2, 3, 5, 8)
+
+    def attend(layer: torch.nn.MultiheadAttention, asking: torch.Tensor, told: torch.Tensor):
+        weights, biases = layer.in_proj_weight.chunk(3), layer.in_proj_bias.chunk(3)
+        q, k, v = (
+            F.linear(x, w, b).unflatten(-1, (4, 2)).transpose(1, 2)
+            for x, w, b in zip((asking, told, told), weights, biases, strict=True)
+        )
+        shares = (q @ k.transpose(-1, -2) / 2**0.5).softmax(dim=-1)
+        return layer.out_proj((shares @ v).transpose(1, 2).flatten(2))
+
+    both = (
+        gasf + attend(fusion.gasf_asks, gasf, gadf),
+        gadf + attend(fusion.gadf_asks, gadf, gasf),
+    )
+    wanted = fusion.project(torch.cat(both, dim=-1))
+    torch.testing.assert_close(fusion(gasf, gadf), wanted)
+
+
+def test_bidirectional_fusion_lets_signals_hear_of_each_other() -> None:
+    fusion, (gasf, gadf) = BidirectionalFusion(8), torch.randn(2, 1, 3, 8)
+    changed = gadf.clone()
+    changed[:, 2] += 1.0
+    assert not torch.allclose(fusion(gasf, gadf)[:, 0], fusion(gasf, changed)[:, 0])
+    adaptive = AdaptiveFusion(8)
+    assert torch.equal(adaptive(gasf, gadf)[:, 0], adaptive(gasf, changed)[:, 0])
+
+
 @given(seed=st.integers(0, 2**16), scale=st.floats(0.01, 100.0))
 def test_adaptive_fusion_lies_between_the_fields(seed: int, scale: float) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -55,7 +119,7 @@ def test_adaptive_fusion_lies_between_the_fields(seed: int, scale: float) -> Non
 
 
 @pytest.mark.parametrize("name", FUSIONS)
-@pytest.mark.parametrize("n_channels", [1, 3])
+@pytest.mark.parametrize("n_channels", [1, 3, 20])
 def test_every_fusion_keeps_the_shape(name: str, n_channels: int) -> None:
     features = torch.randn(2, n_channels, 16)
     assert build_fusion(name, 16)(features, features).shape == (2, n_channels, 16)
@@ -66,5 +130,6 @@ def test_an_unknown_name_lists_the_allowed_ones() -> None:
         build_fusion("concatenate", 16)
     # The name may carry the group it is typed under on the command line, model.extractor=...
     assert str(error.value).replace("model.", "") == (
-        "fusion='concatenate' is not known; allowed: adaptive, concat; type fusion=concat"
+        "fusion='concatenate' is not known; allowed: adaptive, concat, bidirectional, "
+        "gated, add, mul, weighted_add; type fusion=concat"
     )

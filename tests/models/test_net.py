@@ -1,14 +1,25 @@
 """`DualGAFNet`: shapes, gradients, determinism, learning, and what it refuses."""
 
-from itertools import product
+import json
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from torch.nn import functional as F
 
 from dualgaf.errors import ConfigError, SeriesError
-from dualgaf.models.net import DualGAFNet
+from dualgaf.models.attention import ChannelAttention
+from dualgaf.models.extractors import EXTRACTORS, LargeKernelExtractor
+from dualgaf.models.fusion import AdaptiveFusion
+from dualgaf.models.heads import MLPHead
+from dualgaf.models.net import CHOICES, DualGAFNet
+from dualgaf.models.statistics import StatisticsBranch
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
 def windows(n: int, n_channels: int, size: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
@@ -21,38 +32,130 @@ def windows(n: int, n_channels: int, size: int, seed: int = 0) -> tuple[torch.Te
     return gasf, gadf, x
 
 
-@pytest.mark.parametrize(("size", "n_channels"), list(product([2, 3, 7, 26, 100], [1, 3])))
+# One option at a time away from the default, and some that meet each other.
+OPTIONS: list[dict[str, Any]] = [
+    *({"extractor": name, "width": 8} for name in EXTRACTORS),
+    *({name: choice} for name, choices in CHOICES.items() for choice in choices),
+    {"use_statistics": False},
+    {"arrangement": "stacked", "attention": "none", "width": 64},
+    {"arrangement": "stacked", "attention": "self", "statistics_fusion": "attention"},
+    {"fields": "gasf", "attention": "none", "use_statistics": False},
+    {"fusion": "concat", "attention": "none", "use_statistics": False},
+    {"groups": {"first": {"channels": [0], "extractor": "inception"}}},
+    {"groups": {"first": {"channels": [0]}}, "arrangement": "stacked"},
+]
+
+
 @pytest.mark.parametrize(
-    ("fusion", "attention", "use_statistics"),
-    list(product(["adaptive", "concat"], ["channel", "none"], [True, False])),
+    ("size", "n_channels"), [(2, 3), (5, 20), (24, 1), (26, 3), (48, 1), (100, 3)]
 )
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_logits_for_every_size_and_option(
-    size: int, n_channels: int, fusion: str, attention: str, use_statistics: bool
+    size: int, n_channels: int, options: dict[str, Any]
 ) -> None:
-    options = {"fusion": fusion, "attention": attention, "use_statistics": use_statistics}
-    net = DualGAFNet(n_channels, 5, **options)  # type: ignore[arg-type]
+    net = DualGAFNet(n_channels, 5, **options)
     gasf, gadf, series = windows(2, n_channels, size)
-    logits = net(gasf, gadf, series if use_statistics else None)
+    with torch.no_grad():
+        logits = net(gasf, gadf, series if net.statistics is not None else None)
     assert logits.shape == (2, 5)
     assert torch.isfinite(logits).all()
 
 
-@pytest.mark.parametrize(
-    ("fusion", "attention", "use_statistics"),
-    list(product(["adaptive", "concat"], ["channel", "none"], [True, False])),
-)
-def test_gradients_reach_every_parameter(fusion: str, attention: str, use_statistics: bool) -> None:
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_gradients_reach_every_parameter(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    net = DualGAFNet(
-        3, 4, fusion=fusion, attention=attention, use_statistics=use_statistics, dropout=0.0
-    )
-    gasf, gadf, series = windows(6, 3, 26)
-    logits = net(gasf, gadf, series if use_statistics else None)
+    net = DualGAFNet(3, 4, dropout=0.0, **options)
+    logits = net(*windows(6, 3, 24))
     F.cross_entropy(logits, torch.tensor([0, 1, 2, 3, 0, 1])).backward()
     unreached = [
         name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0
     ]
     assert unreached == []
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_option_is_in_the_settings_and_builds_a_twin(options: dict[str, Any]) -> None:
+    net = DualGAFNet(3, 4, **options)
+    twin = DualGAFNet(**net.settings)
+    assert twin.settings == net.settings
+    assert {key: net.settings[key] for key in options if key != "groups"} == {
+        key: value for key, value in options.items() if key != "groups"
+    }
+    twin.load_state_dict(net.state_dict())
+    args = windows(2, 3, 24)
+    assert torch.equal(twin.eval()(*args), net.eval()(*args))
+
+
+def test_the_default_is_the_network_of_earlier_checkpoints() -> None:
+    # Names, shapes and the order of random numbers: a checkpoint loads, a seed gives its result.
+    torch.manual_seed(0)
+    parts = {
+        "gasf_extractor": LargeKernelExtractor(32),
+        "gadf_extractor": LargeKernelExtractor(32),
+        "fusion": AdaptiveFusion(32),
+        "attention": ChannelAttention(3),
+        "statistics": StatisticsBranch(3, 32),
+        "head": MLPHead(32 * 4, 4, hidden=64, dropout=0.2),
+    }
+    torch.manual_seed(0)
+    net = DualGAFNet(3, 4)
+    wanted = {f"{at}.{k}": v for at, part in parts.items() for k, v in part.state_dict().items()}
+    got = net.state_dict()
+    assert list(got) == list(wanted)
+    assert all(torch.equal(got[name], wanted[name]) for name in wanted)
+    assert sum(p.numel() for p in net.parameters()) == 88_357
+    assert sum(p.numel() for p in DualGAFNet(12, 9).parameters()) == 109_261
+
+
+def test_the_default_computes_what_its_parts_do() -> None:
+    net, (gasf, gadf, series) = DualGAFNet(3, 4).eval(), windows(2, 3, 24)
+    images = [x.reshape(6, 1, 24, 24) for x in (gasf, gadf)]
+    fields = [
+        extractor(x).view(2, 3, 32)  # type: ignore[misc]
+        for extractor, x in zip((net.gasf_extractor, net.gadf_extractor), images, strict=True)
+    ]
+    signals = net.attention(net.fusion(*fields)).flatten(1)  # type: ignore[misc]
+    wanted = net.head(torch.cat((signals, net.statistics(series)), dim=1))  # type: ignore[misc]
+    assert torch.equal(net(gasf, gadf, series), wanted)
+
+
+def test_settings_of_an_earlier_checkpoint_still_build_the_default() -> None:
+    # as a checkpoint of before these options holds them
+    settings = {
+        "n_channels": 3,
+        "num_classes": 4,
+        "extractor": "large_kernel",
+        "fusion": "adaptive",
+        "attention": "channel",
+        "head": "mlp",
+        "use_statistics": True,
+        "width": 32,
+        "dropout": 0.2,
+    }
+    net = DualGAFNet(**settings)  # type: ignore[arg-type]
+    net.load_state_dict(DualGAFNet(3, 4).state_dict())
+    assert net.settings == DualGAFNet(3, 4).settings
+
+
+def test_the_settings_are_plain_values() -> None:
+    net = DualGAFNet(3, 4, groups={"a": {"channels": ["x", "z"]}}, channel_names=["x", "y", "z"])
+    assert json.loads(json.dumps(net.settings)) == net.settings
+
+
+@pytest.mark.parametrize("fields", ["gasf", "gadf"])
+def test_a_field_that_is_left_out_changes_nothing(fields: str) -> None:
+    net = DualGAFNet(3, 4, fields=fields).eval()
+    gasf, gadf, series = windows(2, 3, 24)
+    other = (gasf, -gadf, series) if fields == "gasf" else (-gasf, gadf, series)
+    assert torch.equal(net(*other), net(gasf, gadf, series))
+    used = (-gasf, gadf, series) if fields == "gasf" else (gasf, -gadf, series)
+    assert not torch.allclose(net(*used), net(gasf, gadf, series), atol=1e-4)
+
+
+def test_stacked_signals_meet_in_the_first_layer() -> None:
+    net = DualGAFNet(3, 4, arrangement="stacked", use_statistics=False)
+    assert net.gasf_extractor.stem[0].in_channels == 3  # type: ignore[union-attr,index]
+    assert net.head.layers[0].normalized_shape == (32,)  # type: ignore[union-attr,index]
 
 
 def test_a_batch_of_one_trains_and_equals_its_row_in_a_larger_batch() -> None:
@@ -92,10 +195,28 @@ def test_statistics_tell_windows_apart_whose_images_are_equal() -> None:
     assert not torch.allclose(net(gasf, gadf, series), net(gasf, gadf, 5 * series), atol=1e-4)
 
 
-def test_it_learns_a_tiny_batch_by_heart() -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"arrangement": "stacked", "attention": "none"},
+        {"extractor": "resnet18_gaf_light", "width": 16},
+        {
+            "extractor": "inception",
+            "fusion": "bidirectional",
+            "attention": "cbam",
+            "head": "residual_dense",
+            "statistics": "comprehensive",
+            "statistics_fusion": "attention",
+        },
+        {"fusion": "gated", "attention": "self", "head": "simple", "fields": "gadf"},
+    ],
+    ids=str,
+)
+def test_it_learns_a_tiny_batch_by_heart(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    net = DualGAFNet(2, 4, dropout=0.0)
-    batch, label = windows(8, 2, 26), torch.tensor([0, 1, 2, 3] * 2)
+    net = DualGAFNet(2, 4, dropout=0.0, **options)
+    batch, label = windows(8, 2, 24), torch.tensor([0, 1, 2, 3] * 2)
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3)
     for _ in range(40):
         optimizer.zero_grad()
@@ -105,27 +226,13 @@ def test_it_learns_a_tiny_batch_by_heart() -> None:
     assert F.cross_entropy(net(*batch), label) < 0.05
 
 
-def test_settings_build_a_twin() -> None:
-    net = DualGAFNet(3, 4, fusion="concat", attention="none", use_statistics=False, width=16)
-    assert net.settings["n_channels"] == 3
-    assert net.settings["use_statistics"] is False
-    twin = DualGAFNet(**net.settings)
-    twin.load_state_dict(net.state_dict())
-    gasf, gadf, _ = windows(2, 3, 26)
-    assert torch.equal(twin.eval()(gasf, gadf), net.eval()(gasf, gadf))
-
-
 def test_settings_are_a_copy() -> None:
     net = DualGAFNet(3, 4)
     net.settings["width"] = 999
     assert net.settings["width"] != 999
 
 
-def test_the_default_is_modest_in_size() -> None:
-    assert sum(p.numel() for p in DualGAFNet(12, 9).parameters()) < 300_000
-
-
-@pytest.mark.parametrize("option", ["extractor", "fusion", "attention", "head"])
+@pytest.mark.parametrize("option", ["extractor", *CHOICES])
 def test_an_unknown_option_is_refused_at_construction(option: str) -> None:
     choice: dict[str, Any] = {option: "nonesuch"}
     with pytest.raises(ConfigError, match=f"{option}='nonesuch' is not known; allowed: "):
@@ -183,3 +290,18 @@ def test_a_wrong_series_shape_names_got_and_needed(shape: tuple[int, ...]) -> No
     with pytest.raises(SeriesError) as error:
         DualGAFNet(3, 4)(image, image, torch.zeros(shape))
     assert str(error.value) == f"series has shape {shape}; needed: (2, 3, T)"
+
+
+@pytest.mark.parametrize("file", sorted((CONF / "model").glob("*.yaml")), ids=lambda f: f.stem)
+def test_every_file_of_conf_builds_a_network(file: Path) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", overrides=["paths.run_dir=run", f"model={file.stem}"])
+    if file.stem == "timm":
+        if find_spec("timm") is None:
+            with pytest.raises(ConfigError, match="type pip install timm"):
+                instantiate(cfg.model)(n_channels=12, num_classes=4)
+            return
+        cfg.model.image_size = 32
+    net = instantiate(cfg.model)(n_channels=12, num_classes=4)
+    with torch.no_grad():
+        assert net(*windows(2, 12, 24)).shape == (2, 4)

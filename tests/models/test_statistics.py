@@ -1,9 +1,26 @@
-"""The five statistics: by hand, by NumPy, and where a division could fail."""
+"""The statistics: by hand, by NumPy and SciPy, and where a division could fail."""
+
+from itertools import combinations, product
 
 import numpy as np
+import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
-from dualgaf.models.statistics import STATISTICS, StatisticsBranch, basic_statistics
+from dualgaf.errors import ConfigError
+from dualgaf.models.statistics import (
+    KINDS,
+    STATISTICS,
+    StatisticsBranch,
+    basic_statistics,
+    comprehensive_statistics,
+    correlation_focused_statistics,
+    pair_correlations,
+    pair_distances,
+    shape_statistics,
+)
 
 
 def test_statistics_by_hand() -> None:
@@ -46,3 +63,107 @@ def test_the_branch_embeds_windows_of_any_length() -> None:
     for n_channels, length in ((1, 1), (1, 2), (3, 100)):
         series = torch.randn(2, n_channels, length)
         assert StatisticsBranch(n_channels, 8)(series).shape == (2, 8)
+
+
+def test_shape_by_hand() -> None:
+    # deviations -1, -1, -1, 3 of a mean of 1: variance 3, third moment 6, fourth 21
+    series = torch.tensor([[[0.0, 0.0, 0.0, 4.0], [5.0, 1.0, 2.0, 4.0]]])
+    got = shape_statistics(series)[0]
+    torch.testing.assert_close(got[0], torch.tensor([0.0, 6 / 3**1.5, 21 / 9 - 3]))
+    # an even number of steps: the mean of the middle two; symmetric: no skewness
+    torch.testing.assert_close(got[1, :2], torch.tensor([3.0, 0.0]))
+
+
+@pytest.mark.parametrize("length", [2, 3, 36, 37])
+def test_shape_agrees_with_numpy_and_scipy(length: int) -> None:
+    x = np.random.default_rng(0).gamma(2.0, 1.0, (4, 2, length))
+    got = shape_statistics(torch.from_numpy(x)).numpy()
+    wanted = np.stack([np.median(x, -1), stats.skew(x, -1), stats.kurtosis(x, -1)], axis=-1)
+    np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+def test_pairs_by_hand() -> None:
+    series = torch.tensor([[[0.0, 1.0, 2.0], [0.0, -1.0, -2.0], [1.0, 1.0, 4.0]]])
+    torch.testing.assert_close(
+        pair_distances(series), torch.tensor([[4.0, 2.0, 6.0, 2.0, 1.0, 3.0]])
+    )
+    # signal 2 deviates -1, -1, 2: covariance with 0 is 1, variances 2/3 and 2
+    r = 1 / (2 / 3 * 2) ** 0.5
+    torch.testing.assert_close(pair_correlations(series), torch.tensor([[-1.0, r, -r]]))
+
+
+def test_pairs_agree_with_numpy() -> None:
+    x = np.random.default_rng(1).normal(3.0, 2.0, (3, 4, 25))
+    pairs = list(combinations(range(4), 2))
+    wanted = [[np.corrcoef(row)[i, j] for i, j in pairs] for row in x]
+    got = pair_correlations(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-9)
+    apart = [[np.abs(row[i] - row[j]) for i, j in pairs] for row in x]
+    wanted = np.concatenate([np.max(apart, -1), np.mean(apart, -1)], axis=1)
+    np.testing.assert_allclose(pair_distances(torch.from_numpy(x)).numpy(), wanted, rtol=1e-12)
+
+
+def test_the_kinds_are_their_parts_in_order() -> None:
+    series = torch.randn(2, 3, 16)
+    basic, shape = basic_statistics(series), shape_statistics(series)
+    comprehensive = torch.cat((basic, shape), dim=2).flatten(1)
+    wanted = torch.cat((comprehensive, pair_correlations(series)), dim=1).asinh()
+    torch.testing.assert_close(comprehensive_statistics(series), wanted)
+    parts = (basic.flatten(1), pair_correlations(series), pair_distances(series))
+    torch.testing.assert_close(correlation_focused_statistics(series), torch.cat(parts, dim=1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_channels", "length"), list(product(KINDS, [1, 3, 20], [1, 2, 100]))
+)
+def test_every_kind_embeds_every_window_and_learns(kind: str, n_channels: int, length: int) -> None:
+    branch = StatisticsBranch(n_channels, 8, kind)
+    embedding = branch(torch.randn(2, n_channels, length))
+    assert embedding.shape == (2, 8)
+    embedding.sum().backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in branch.parameters())
+
+
+CONSTANT = [0.0, 0.1, -7.3, 1e6, 1e-30]
+
+
+@pytest.mark.parametrize(("kind", "value"), list(product(KINDS, CONSTANT)))
+@pytest.mark.parametrize("length", [1, 2, 96])
+def test_constant_signals_give_no_nan_in_values_or_gradients(
+    kind: str, value: float, length: int
+) -> None:
+    series = torch.randn(2, 3, length)
+    series[:, 1:] = value  # two constant signals beside one that varies
+    series[1] = value
+    series.requires_grad_()
+    numbers = KINDS[kind][0](series)
+    assert torch.isfinite(numbers).all()
+    numbers.sum().backward()
+    assert series.grad is not None
+    assert torch.isfinite(series.grad).all()
+
+
+@pytest.mark.parametrize("value", CONSTANT)
+def test_a_constant_signal_has_no_shape(value: float) -> None:
+    # The mean of 96 times 0.1 is not 0.1 in float32: what is left is rounding, not a shape.
+    series = torch.cat((torch.full((1, 1, 96), value), torch.randn(1, 1, 96)), dim=1)
+    assert shape_statistics(series)[0, 0, 1:].tolist() == [0.0, 0.0]
+    assert pair_correlations(series).tolist() == [[0.0]]
+
+
+@given(seed=st.integers(0, 2**16), n_channels=st.integers(1, 5), length=st.integers(1, 40))
+def test_correlations_lie_within_one(seed: int, n_channels: int, length: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    series = torch.randn(2, n_channels, length, generator=generator)
+    r = pair_correlations(series)
+    assert r.shape == (2, n_channels * (n_channels - 1) // 2)
+    assert (r.abs() <= 1 + 1e-5).all()
+
+
+def test_an_unknown_kind_lists_the_allowed_ones() -> None:
+    with pytest.raises(ConfigError) as error:
+        StatisticsBranch(3, 8, "basik")
+    assert str(error.value) == (
+        "statistics='basik' is not known; allowed: basic, comprehensive, correlation_focused; "
+        "type statistics=basic"
+    )

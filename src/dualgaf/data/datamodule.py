@@ -26,6 +26,7 @@ from dualgaf.data.image_build import ImageBuild, ImageSettings, pool_settings
 from dualgaf.data.loader import ImageLoader, collate
 from dualgaf.data.on_cpu import draw
 from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.data.shipping import loader_workers
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.errors import ConfigError, check_whole
 from dualgaf.hardware import HardwarePreset
@@ -68,6 +69,7 @@ class DualGAFDataModule(L.LightningDataModule):
         ConfigError: a setting has a value that is not allowed.
 
     Example:
+        >>> import numpy as np
         >>> x, y = np.random.default_rng(0).normal(size=(8, 3, 24)), [0, 1] * 4
         >>> dm = DualGAFDataModule.from_arrays(train=(x, y), batch_size=4)
         >>> dm.setup("fit")
@@ -298,13 +300,18 @@ class DualGAFDataModule(L.LightningDataModule):
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
         buffers = self._buffers if device == "cpu" else None
         kind: type[DataLoader[Batch]] = DataLoader if buffers is None else ImageLoader
+        dataset = self._build.for_loader(split, buffers, lent=self.trainer is not None)
+        workers, prefetch = loader_workers(
+            self.num_workers, self.batch_size * dataset.shipped_bytes
+        )
         return kind(
-            self._build.for_loader(split, buffers, lent=self.trainer is not None),
+            dataset,
             batch_size=self.batch_size,
             shuffle=shuffle,
             generator=torch.Generator().manual_seed(self.seed) if shuffle else None,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
+            num_workers=workers,
+            prefetch_factor=prefetch,
+            persistent_workers=workers > 0,
             pin_memory=device == "cuda",
             collate_fn=collate,
         )

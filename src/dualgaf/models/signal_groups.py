@@ -123,12 +123,13 @@ def resolve_groups(
     owner: dict[int, str] = {}
     for name, told in groups.items():
         option = f"model.groups.{name}"
-        if not isinstance(told, Mapping) or not isinstance(told.get("channels"), Sequence):
+        listed = told.get("channels") if isinstance(told, Mapping) else None
+        if not isinstance(listed, Sequence) or isinstance(listed, str):
             raise ConfigError(f"{option}={told!r} has no channels; type {option}.channels=[0,1]")
         for key in set(told) - {"channels", "extractor"}:
             raise ConfigError(unknown_choice(f"{option}: key", key, ("channels", "extractor")))
         channels: list[int] = []
-        for wanted in told["channels"]:
+        for wanted in listed:
             channels += _numbers(option, wanted, n_channels, channel_names)
         for channel in channels:
             if channel in owner:

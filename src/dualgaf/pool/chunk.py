@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 BLOCK_BYTES = 2 << 20
 """Size of a block: it stays in the caches of a core, and a call for each costs nothing."""
 KERNEL_BYTES = 256 << 20
-"""What compiling or loading the kernel, and the threads' own heaps, may take of a process' limit."""
+"""What compiling the kernel and the heaps of the threads may take of a process' limit."""
 
 
 def check_limits() -> None:

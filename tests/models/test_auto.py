@@ -1,0 +1,98 @@
+"""`extractor=auto`: the cost by hand, the rule, and what it says."""
+
+import logging
+
+import pytest
+import torch
+
+from dualgaf.errors import ConfigError
+from dualgaf.models.auto import CANDIDATES, Workload, choose_extractor
+from dualgaf.models.extractors import EXTRACTORS
+from dualgaf.models.net import DualGAFNet
+
+
+def multiplications(side: int, width: int, in_channels: int) -> int:
+    """Of one pass of `LargeKernelExtractor`, layer by layer."""
+    half, first = width // 2, (side + 1) // 2
+    second = (first + 1) // 2
+    return (
+        first**2 * half * in_channels * 7**2
+        + second**2 * width * half * 5**2
+        + second**2 * width * width * 3**2
+        + width * 16 * width
+    )
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize(("size", "side"), [(26, 26), (48, 48), (200, 48), (None, 48)])
+def test_the_cost_by_hand(stacked: bool, size: int | None, side: int) -> None:
+    work = Workload(6, 2, size, 32, stacked)
+    one = multiplications(side, 32, 6 if stacked else 1)
+    passes = 2 if stacked else 12
+    assert work.gflop("large_kernel") == pytest.approx(2e-9 * one * passes)
+
+
+def test_the_cost_grows_with_signals_size_and_fields() -> None:
+    cost = Workload(6, 2, 24, 32, False).gflop("resnet18_gaf")
+    assert Workload(12, 2, 24, 32, False).gflop("resnet18_gaf") == pytest.approx(2 * cost)
+    assert Workload(6, 1, 24, 32, False).gflop("resnet18_gaf") == pytest.approx(cost / 2)
+    assert Workload(6, 2, 48, 32, False).gflop("resnet18_gaf") > 3 * cost
+
+
+@pytest.mark.parametrize("n_channels", [1, 6, 20, 120])
+@pytest.mark.parametrize("size", [16, 26, 48, 96, 300])
+def test_the_richest_within_the_budget_is_taken(n_channels: int, size: int) -> None:
+    work = Workload(n_channels, 2, size, 32, False)
+    chosen = choose_extractor(work, 1.0).extractor
+    costs = {name: work.gflop(name) for name in CANDIDATES}
+    richer = CANDIDATES[: CANDIDATES.index(chosen)]
+    assert all(costs[name] > 1.0 for name in richer)
+    assert costs[chosen] <= 1.0 or chosen == CANDIDATES[-1]
+
+
+def test_candidates_are_known_and_ordered_by_cost() -> None:
+    work = Workload(6, 2, 48, 32, False)
+    costs = [work.gflop(name) for name in CANDIDATES]
+    assert set(CANDIDATES) <= set(EXTRACTORS)
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_the_reason_says_cost_budget_and_what_was_passed_over() -> None:
+    assert choose_extractor(Workload(6, 2, 26, 32, False), 1.0).reason == (
+        "extractor=auto takes resnet18_gaf: 0.695 GFLOP a window of budget_gflop=1 (6 signals, "
+        "26 x 26 pixels, 2 fields; resnet_gaf_preserve costs 2.56)"
+    )
+    over = choose_extractor(Workload(6, 2, 26, 32, False), 1e-6)
+    assert over.extractor == "large_kernel"
+    assert "the cheapest and over it" in over.reason
+
+
+def test_small_images_get_no_residual_network() -> None:
+    choice = choose_extractor(Workload(1, 2, 15, 32, False), 1e9)
+    assert choice.extractor == "large_kernel"
+    assert "less than 16 pixels" in choice.reason
+    assert choose_extractor(Workload(1, 2, 16, 32, False), 1e9).extractor == CANDIDATES[0]
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, float("nan")])
+def test_a_budget_of_nothing_is_refused(budget: float) -> None:
+    with pytest.raises(ConfigError, match=r"model.budget_gflop=.* allowed: numbers above 0"):
+        choose_extractor(Workload(1, 2, 26, 32, False), budget)
+
+
+def test_the_network_logs_the_reason_and_keeps_the_choice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO, "dualgaf"):
+        net = DualGAFNet(2, 3, extractor="auto", budget_gflop=0.05, image_size=24, width=8)
+    assert net.settings["extractor"] == "resnet_gaf_preserve"
+    assert "extractor=auto takes resnet_gaf_preserve" in caplog.text
+    assert type(DualGAFNet(**net.settings).gasf_extractor) is type(net.gasf_extractor)
+
+
+def test_counting_costs_leaves_the_random_numbers_alone() -> None:
+    torch.manual_seed(0)
+    wanted = torch.rand(3)
+    torch.manual_seed(0)
+    choose_extractor(Workload(6, 2, 26, 32, False), 1.0)
+    assert torch.equal(torch.rand(3), wanted)
