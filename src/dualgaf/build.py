@@ -111,27 +111,7 @@ def build_store(
         return alive, _report(plan, alive, cache="hit")
 
     with _named(), stoppable() as check, my_turn(name, layout, while_waiting=check) as turn:
-        told = 0  # windows; a place that becomes full leads to another, where all begins anew
-
-        def draw(writer: StoreWriter) -> dict[str, Any]:
-            drawn = 0
-
-            def step(rows: int) -> None:
-                nonlocal drawn, told
-                check()
-                drawn += rows
-                if progress is not None and drawn > told:
-                    progress(drawn - told)
-                    told = drawn
-
-            job = FillJob(
-                writer, windows, recipe, bounds, plan.settings, plan.workers, plan.backend, pool
-            )
-            with MemoryMeter(writer.allocated_bytes) as meter:
-                filled = fill(job, step)
-            measured = {"backend": filled.backend, "workers": filled.workers}
-            return {**measured, "peak_bytes": meter.peak_bytes}
-
+        draw = _Draw(windows, plan, bounds, pool, check, progress)
         started = time.perf_counter()
         store = _living(name) or turn.found
         if store is not None:
@@ -145,6 +125,46 @@ def build_store(
         turn.publish(store)
     seconds = 0.0 if measured["cache"] == "hit" else time.perf_counter() - started
     return store, _report(plan, store, **measured, seconds=seconds)
+
+
+@dataclass(eq=False)
+class _Draw:
+    """Fills a store by the plan; called again where the first place became full."""
+
+    windows: Windows
+    plan: BuildPlan
+    bounds: Array | None
+    pool: ProcessPool | None
+    check: Callable[[], None]
+    progress: Callable[[int], None] | None
+    drawn: int = 0
+    told: int = 0
+
+    def __call__(self, writer: StoreWriter) -> dict[str, Any]:
+        self.drawn = 0
+        plan = self.plan
+        job = FillJob(
+            writer,
+            self.windows,
+            plan.request.recipe,
+            self.bounds,
+            plan.settings,
+            plan.workers,
+            plan.backend,
+            self.pool,
+        )
+        with MemoryMeter(writer.allocated_bytes) as meter:
+            filled = fill(job, self._step)
+        measured = {"backend": filled.backend, "workers": filled.workers}
+        return {**measured, "peak_bytes": meter.peak_bytes}
+
+    def _step(self, rows: int) -> None:
+        self.check()
+        self.drawn += rows
+        # What is drawn again in another place was told before.
+        if self.progress is not None and self.drawn > self.told:
+            self.progress(self.drawn - self.told)
+            self.told = self.drawn
 
 
 def is_built(

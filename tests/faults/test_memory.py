@@ -58,7 +58,9 @@ def tell(**told):
 
 """
 # Chunk 2000 is met when both workers have drawn for a while: one that still starts takes memory.
+# The program itself is larger than the worker that takes too much.
 OOM = """
+ballast = bytearray(220 << 20)
 windows, recipe = windows_of(30_000), ImagingRecipe(8)
 job = job_of(windows, recipe, "process", workers=2)
 with job.writer:
@@ -149,7 +151,7 @@ def kills(group: Path) -> int:
 @pytest.mark.fault(6)
 def test_the_kernel_ends_a_worker_and_not_the_program(tmp_path, monkeypatch, memory_group):
     monkeypatch.setenv("DUALGAF_FAULT", f"memory:2000:{tmp_path / 'suffered'}")
-    told = run(memory_group(400 * MIB), OOM)
+    told = run(memory_group(500 * MIB), OOM)
     assert (told["backend"], told["workers"], told["equal"]) == ("process", 1, True)
     # what the first one had is free a moment after its end, which may cost another one
     assert told["kills"] == told["retries"]
@@ -163,7 +165,7 @@ def test_the_kernel_ends_a_worker_and_not_the_program(tmp_path, monkeypatch, mem
 @pytest.mark.fault(6)
 def test_the_last_worker_is_replaced_all_the_same(tmp_path, monkeypatch, memory_group):
     monkeypatch.setenv("DUALGAF_FAULT", f"memory:2000:{tmp_path / 'suffered'}")
-    told = run(memory_group(400 * MIB), OOM.replace("workers=2", "workers=1"))
+    told = run(memory_group(500 * MIB), OOM.replace("workers=2", "workers=1"))
     assert (told["backend"], told["workers"], told["equal"]) == ("process", 1, True)
     assert told["kills"] == 1
 
@@ -173,7 +175,7 @@ def test_a_chunk_that_needs_too_much_memory_says_so(monkeypatch, memory_group):
     monkeypatch.setenv("DUALGAF_FAULT", "memory:2000")
     failing = "try:" + OOM.replace("\n", "\n    ")
     failing += "\nexcept dualgaf.errors.ChunkError as error:\n    tell(error=str(error))\n"
-    told = run(memory_group(400 * MIB), failing)
+    told = run(memory_group(500 * MIB), failing)
     assert told["kills"] >= 2
     assert told["error"].startswith(
         "chunk 2000 (windows 14000 to 14006) cost 2 workers: killed by SIGKILL by the kernel, "

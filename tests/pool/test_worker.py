@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,6 +43,8 @@ def test_a_talk_from_hello_to_the_end():
     channel = program.channel
     hello, _ = receive(channel)
     assert hello == {"kind": "hello", "pid": program.process.pid, "torch": False}
+    score = Path(f"/proc/{program.process.pid}/oom_score_adj").read_text()
+    assert int(score) == max(800, int(Path("/proc/self/oom_score_adj").read_text()))
     writer = open_writer(layout_of(windows, RECIPE), ["memfd"])
     source = share_windows(windows)
     send(channel, job_message(windows), (source, *writer.segments.descriptors))

@@ -47,6 +47,13 @@ def test_what_is_published_is_found_as_the_same_memory(place, kind):
     assert [p.stat().st_mode & 0o777 for p in place.folder.iterdir()] == [0o600]
 
 
+def test_a_store_that_is_being_built_counts_as_held(place):
+    with place.locked(NAME):
+        assert place.is_held(NAME)
+        assert not place.is_held("cd" * 16)
+    assert not place.is_held(NAME)
+
+
 def test_a_handle_goes_with_its_store(place):
     store = a_store()
     place.publish(NAME, store)

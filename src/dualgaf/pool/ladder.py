@@ -45,7 +45,11 @@ RUNGS = ("process", "thread", "serial")
 
 @dataclass(frozen=True, eq=False)
 class FillJob:
-    """A store to be filled and how."""
+    """A store to be filled and how.
+
+    Raises:
+        SystemRefusedError: a limit of this process leaves no memory to draw.
+    """
 
     writer: StoreWriter
     """The open store; row n is window n."""
@@ -63,6 +67,10 @@ class FillJob:
     """The first rung to try: ``process``, ``thread``, ``serial``."""
     pool: ProcessPool | None = None
     """Warm workers to use and to leave; None starts some for this store alone."""
+
+    def __post_init__(self) -> None:
+        # Here, before any thread is started: without memory Python waits for its start for ever.
+        check_limits()
 
     @property
     def chunks(self) -> list[Bounds]:
@@ -95,7 +103,6 @@ def fill(job: FillJob, progress: Callable[[int], None] | None = None) -> FillRep
     Raises:
         ConfigError: the backend is not known, or processes are asked to fill private memory.
         ChunkError, SeriesError, StoreFullError: a chunk could not be filled.
-        SystemRefusedError: a limit of this process leaves no memory to draw.
     """
     if job.backend not in RUNGS:
         raise ConfigError(unknown_choice("parallel.backend", job.backend, RUNGS))
@@ -175,7 +182,6 @@ def _compile(job: FillJob) -> None:
     It must not be a window of the job: one that crashes the kernel may cost a worker, not this
     process. Its arrays are read-only, as a worker's are; to the compiler they are another type.
     """
-    check_limits()
     steps, n_channels = job.windows.window_size, job.windows.n_channels
     ramp = np.linspace(-1.0, 1.0, steps).astype(job.windows.flat.dtype)
     windows = Windows(np.tile(ramp, (n_channels, 1)), np.zeros(1, np.int64), steps)

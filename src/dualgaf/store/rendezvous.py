@@ -86,8 +86,9 @@ class Rendezvous:
         return None
 
     def is_held(self, name: str) -> bool:
-        """Whether a living process says that it has this store."""
-        return any(_is_alive(path) for path in self._handles(name))
+        """Whether a living process says that it has this store, or is building it."""
+        lock = self.folder / f"{name}.{self._node}.lock"
+        return lock.exists() or any(_is_alive(path) for path in self._handles(name))
 
     def publish(self, name: str, store: Store) -> None:
         """Leave a handle, until the store is closed; nothing for one in private memory."""
@@ -168,7 +169,7 @@ def my_turn(name: str, layout: StoreLayout, while_waiting: Callable[[], None]) -
 
 
 def is_held(name: str) -> bool:
-    """Whether a living process of this machine says that it has this store."""
+    """Whether a living process of this machine says that it has this store, or builds it."""
     with suppress(OSError):
         return Rendezvous().is_held(name)
     return False
