@@ -8,8 +8,10 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from dualgaf import DualGAFDataModule
+from dualgaf.data import shipping
 from dualgaf.data.batch import Batch, PolarBatch, StoredBatch
 from dualgaf.data.loader import ImageLoader
+from dualgaf.errors import LadderWarning
 
 BOTH = pytest.mark.parametrize("images", ["precompute", "on_device"])
 
@@ -198,3 +200,18 @@ def test_a_store_that_is_closed_under_a_loader_is_noticed():
     dm.dataset("train").images[0].close()
     with pytest.raises(IndexError, match=r"the store has 0 \(a closed one has none\)"):
         next(iter(loader))
+
+
+def test_a_small_dev_shm_gets_fewer_loader_workers(monkeypatch):
+    dm = data("precompute", num_workers=4)
+    dm.setup("fit")
+    batch = dm.batch_size * dm.dataset("train").shipped_bytes
+    monkeypatch.setattr(shipping, "disk_free", lambda folder: 4 * batch)
+    with pytest.warns(LadderWarning, match="num_workers=4 is not served, 2 loader workers"):
+        loader = dm.train_dataloader()
+    assert (loader.num_workers, loader.prefetch_factor, loader.persistent_workers) == (2, 1, True)
+    monkeypatch.setattr(shipping, "disk_free", lambda folder: 0)
+    with pytest.warns(LadderWarning, match="this process makes the batches itself"):
+        loader = dm.train_dataloader()
+    assert (loader.num_workers, loader.persistent_workers) == (0, False)
+    assert len(next(iter(loader)).label) == dm.batch_size
