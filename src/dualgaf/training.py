@@ -76,7 +76,7 @@ def train(cfg: DictConfig) -> float | None:
 
     Raises:
         SystemExit: one of the package's own errors, with its text and no stack; set
-            HYDRA_FULL_ERROR=1 to see the stack.
+            HYDRA_FULL_ERROR=1 to see the stack. Status 130 after Ctrl-C.
         CompactHydraException: likewise in a sweep, whose other jobs go on.
     """
     try:
@@ -90,6 +90,11 @@ def train(cfg: DictConfig) -> float | None:
             log.warning("this job failed: %s", cause)
             raise CompactHydraException(f"dualgaf: {cause}") from error
         raise SystemExit(f"dualgaf: {cause}") from error
+    except KeyboardInterrupt:
+        if _full_error():
+            raise
+        print("dualgaf: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def main() -> None:

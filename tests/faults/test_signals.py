@@ -244,3 +244,21 @@ def test_ctrl_c_ends_a_training_that_builds_with_one_line(training, times, injec
     said = output.read_text().removeprefix(before).strip()
     # both are Lightning's
     assert (status, said) == (1, "Detected KeyboardInterrupt, attempting graceful shutdown ...")
+
+
+@pytest.mark.fault(16)
+def test_ctrl_c_ends_a_build_for_later_runs_with_one_line_and_keeps_the_work(tmp_path):
+    output, cache = tmp_path / "output", tmp_path / "cache"
+    command = [sys.executable, str(HERE.parent / "train.py"), "task=build", "data=simulated"]
+    command += ["data.n_windows=3000", "parallel.chunk_size=20", "parallel.backend=thread"]
+    command += [f"paths.run_dir={tmp_path}/run", f"cache.dir={cache}", f"hydra.run.dir={tmp_path}"]
+    with output.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        deadline = time.monotonic() + 60
+        while not any(part.stat().st_size > 500 for part in cache.glob("*.journal")):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(30) == 130
+    assert output.read_text().splitlines()[-1] == "dualgaf: interrupted"
+    assert list(cache.glob("*.part"))
