@@ -83,7 +83,8 @@ def test_cache_commands(tmp_path, capsys):
     where = f"cache.dir={tmp_path}"
     assert main(["cache", "list", where]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert re.match(r"[0-9a-f]{32} +[\d.]+ KiB +\d seconds old  \d+ x 2 x 12 x 8 x 8 uint8  ", lines[0])
+    about = r"[0-9a-f]{32} +[\d.]+ KiB +\d seconds old  \d+ x 2 x 12 x 8 x 8 uint8  "
+    assert re.match(about, lines[0])
     assert "image_size=8 scaling=window feature_range=[-1.0, 1.0] storage=uint8 l" in lines[0]
     size = r"[\d.]+ [KM]iB"
     assert re.fullmatch(rf"{size} in {tmp_path}: images {size}, windows {size}", lines[1])

@@ -193,6 +193,7 @@ def test_a_store_larger_than_the_group_goes_to_disk(backend, memory_group):
     (warning,) = told["warned"]
     assert warning.startswith("the images go to an anonymous disk file instead of memory; memfd: ")
     assert "dualgaf-test-" in warning  # the group is named
+    assert "stay in reserve, and the store takes" in warning  # before a byte was written
 
 
 @pytest.mark.fault(8)

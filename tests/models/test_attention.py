@@ -86,6 +86,12 @@ def test_self_attention_does_not_know_the_order_of_signals() -> None:
     assert not torch.allclose(attention(features), features, atol=1e-3)
 
 
+def test_self_attention_that_says_nothing_changes_nothing() -> None:
+    attention, features = SelfAttention(16), torch.randn(2, 5, 16)
+    torch.nn.init.zeros_(attention.asks.out_proj.weight)
+    torch.testing.assert_close(attention(features), features)
+
+
 def test_an_unknown_name_lists_the_allowed_ones() -> None:
     with pytest.raises(ConfigError) as error:
         build_attention("chanel", 3, 16)

@@ -5,8 +5,12 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
-from dualgaf.errors import SeriesError
-from dualgaf.models.class_weights import balanced_class_weights, weighted_mean
+from dualgaf.errors import ConfigError, SeriesError
+from dualgaf.models.class_weights import (
+    balanced_class_weights,
+    checked_weights,
+    weighted_mean,
+)
 
 
 def test_balanced_weights_by_hand() -> None:
@@ -32,3 +36,13 @@ def test_a_weighted_mean_is_that_of_numpy() -> None:
     wanted = np.average(loss.numpy(), weights=weights[label].numpy())
     assert weighted_mean(loss, label, weights).item() == pytest.approx(float(wanted), abs=1e-6)
     assert weighted_mean(loss, label, None).item() == pytest.approx(loss.mean().item())
+
+
+def test_weights_are_checked_as_they_are_typed() -> None:
+    assert checked_weights(None) is None
+    assert torch.equal(checked_weights([1, 2.5]), torch.tensor([1.0, 2.5]))  # type: ignore[arg-type]
+    for wrong in ([1.0], [1.0, 0.0], [1.0, -2.0], [1.0, float("inf")]):
+        with pytest.raises(
+            ConfigError, match=r"class_weights=.* is not allowed; allowed: a number"
+        ):
+            checked_weights(wrong)

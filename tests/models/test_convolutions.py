@@ -49,12 +49,15 @@ def test_an_inception_block_has_four_branches_of_a_quarter() -> None:
     maps = torch.rand(2, 16, 9, 9)
     assert [branch(maps).shape for branch in block.branches] == [(2, 4, 9, 9)] * 4
     assert block(maps).shape == maps.shape
+    kernels = [m.kernel_size[0] for m in block.modules() if isinstance(m, nn.Conv2d)]
+    assert kernels == [1, 1, 3, 1, 5, 1]
 
 
 def test_shrink_averages_and_leaves_small_images_alone() -> None:
     image = torch.arange(16.0).view(1, 1, 4, 4)
     torch.testing.assert_close(shrink(image, 2), torch.tensor([[[[2.5, 4.5], [10.5, 12.5]]]]))
     assert shrink(image, 4) is image
+    assert shrink(image, 3).shape == (1, 1, 3, 3)
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 4, 6, 8, 18, 64])

@@ -63,6 +63,13 @@ def test_a_larger_image_is_averaged_not_cropped(name: str) -> None:
         torch.testing.assert_close(extractor(large), extractor(small), atol=1e-4, rtol=1e-4)
 
 
+def test_the_last_layer_of_large_kernels_is_added_to_its_input() -> None:
+    extractor, images = LargeKernelExtractor(16), torch.rand(2, 1, 24, 24)
+    torch.nn.init.zeros_(extractor.block[1].weight)  # type: ignore[arg-type]
+    cells = torch.nn.functional.adaptive_avg_pool2d(extractor.stem(images), 4)
+    torch.testing.assert_close(extractor(images), extractor.project(cells.flatten(1)))
+
+
 def test_the_members_for_gaf_keep_the_resolution_in_the_stem() -> None:
     kept = {name for name, plan in RESNETS.items() if plan.side == FULL_RESOLUTION}
     assert kept == {name for name in RESNETS if "gaf" in name}

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dualgaf.errors import ConfigError
+from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.losses import (
     AdaptiveSmoothingLoss,
     ConfidencePenaltyLoss,
@@ -19,6 +20,7 @@ from dualgaf.models.losses import (
     FocalLoss,
     HybridFocalLoss,
 )
+from dualgaf.models.net import DualGAFNet
 
 LOSSES: dict[str, Callable[..., nn.Module]] = {
     "entropy": CrossEntropyLoss,
@@ -144,6 +146,23 @@ def test_a_step_down_the_gradient_lowers_the_loss(seed: int, name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_keeps_nothing_in_a_checkpoint(name: str) -> None:
     assert LOSSES[name](class_weights=[1.0, 2.0]).state_dict() == {}
+
+
+def test_a_classifier_trains_with_the_loss_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    loss = FocalLoss(gamma=3.0, class_weights=[1.0, 3.0, 5.0])
+    model = DualGAFClassifier(DualGAFNet(2, 3, width=8), loss=loss, mixup=0.0).eval()
+    monkeypatch.setattr(model, "log", lambda *_, **__: None)
+    image, series, label = torch.rand(4, 2, 9, 9), torch.randn(4, 2, 12), torch.tensor([0, 1, 2, 0])
+    got = model.training_step((image, image, series, label), 0)
+    torch.testing.assert_close(got, loss(model(image, image, series), label))
+    # nothing of it is in a checkpoint, which loads without it
+    assert not [name for name in model.state_dict() if name.startswith("loss")]
+    assert "loss" not in model.hparams
+
+
+def test_label_smoothing_beside_a_loss_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"label_smoothing=0.1 belongs to loss=null; give it to"):
+        DualGAFClassifier(DualGAFNet(2, 3, width=8), loss=FocalLoss(), label_smoothing=0.1)
 
 
 WRONG = [

@@ -86,6 +86,35 @@ def test_every_option_is_in_the_settings_and_builds_a_twin(options: dict[str, An
     assert torch.equal(twin.eval()(*args), net.eval()(*args))
 
 
+def parts_of(net: DualGAFNet) -> dict[str, list[object]]:
+    """What tells one choice from another: types and lengths of modules, functions they call."""
+    kind = net.statistics.statistics if net.statistics is not None else None
+    made = {
+        "fusion": net.fusion,
+        "attention": net.attention,
+        "head": net.head,
+        "statistics_fusion": net.statistics_fusion,
+    }
+    parts: dict[str, list[object]] = {
+        name: [
+            (type(m), getattr(m, "operation", None), getattr(m, "out_features", None))
+            for m in part.modules()  # type: ignore[union-attr]
+        ]
+        for name, part in made.items()
+    }
+    return {**parts, "statistics": [kind]}
+
+
+@pytest.mark.parametrize(
+    "option", ["fusion", "attention", "head", "statistics", "statistics_fusion"]
+)
+def test_every_choice_changes_its_part_and_no_other(option: str) -> None:
+    built = [parts_of(DualGAFNet(3, 4, **{option: name})) for name in CHOICES[option]]
+    for other in built[0]:
+        different = {tuple(map(repr, parts[other])) for parts in built}
+        assert len(different) == (len(built) if other == option else 1), other
+
+
 def test_the_default_is_the_network_of_earlier_checkpoints() -> None:
     # Names, shapes and the order of random numbers: a checkpoint loads, a seed gives its result.
     torch.manual_seed(0)

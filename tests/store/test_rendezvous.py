@@ -88,7 +88,10 @@ def write(place, text, pid=None, node=None):
     return path
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"{}", b"\x80\x04N.", b"1" * 100_000, b"[" * 50_000])
+JUNK = [b"", b"{", b"[]", b"null", b"{}", b"\x80\x04N.", b"1" * 100_000, b"[" * 50_000]
+
+
+@pytest.mark.parametrize("text", JUNK, ids=range(len(JUNK)))
 def test_junk_is_no_handle_and_is_removed(place, text):
     path = write(place, text)
     assert place.find(NAME, LAYOUT) is None

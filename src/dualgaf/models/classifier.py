@@ -40,6 +40,8 @@ class DualGAFClassifier(L.LightningModule):
         mixup: alpha of mixup, 0 or more; 0 turns it off. Two windows of a batch are added with
             shares l and 1 - l, l from Beta(alpha, alpha), and so are their losses (Zhang et al.,
             "mixup: Beyond empirical risk minimization", 2018). It helps small training splits.
+        loss: logits (B, K), classes (B,) -> scalar, such as those of `dualgaf.models.losses`; None
+            = cross-entropy with ``label_smoothing``. It is not kept in the checkpoint.
         class_names: names of the K classes; kept in the checkpoint.
 
     Raises:
@@ -60,6 +62,7 @@ class DualGAFClassifier(L.LightningModule):
         weight_decay: float = 1e-2,
         label_smoothing: float = 0.0,
         mixup: float = 0.4,
+        loss: nn.Module | None = None,
         class_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
@@ -69,12 +72,17 @@ class DualGAFClassifier(L.LightningModule):
                 f"label_smoothing={label_smoothing} is not allowed; allowed: above 0, 0 or more, "
                 "0 or more, and 0 to below 1"
             )
+        if loss is not None and label_smoothing:
+            raise ConfigError(
+                f"label_smoothing={label_smoothing} belongs to loss=null; give it to the loss, "
+                "type classifier.label_smoothing=0"
+            )
         self.net = DualGAFNet(**net) if isinstance(net, Mapping) else net
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.mixup = mixup
         self.class_names = None if class_names is None else list(class_names)
-        self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self.loss = loss or nn.CrossEntropyLoss(label_smoothing=label_smoothing)
         # Plain values only: the checkpoint then loads with weights_only=True and needs no network.
         self.save_hyperparameters(
             {
