@@ -183,7 +183,10 @@ def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
         model = _load_model(Path(cfg.ckpt_path))
         _check_fits(model, data)
         return model
-    net = instantiate(cfg.model)(n_channels=data.n_channels, num_classes=data.num_classes)
+    known = {"image_size": data.image_size, "channel_names": data.channel_names}
+    # A network of one's own need not have them.
+    asked = {key: value for key, value in known.items() if cfg.model.get(key, "no") is None}
+    net = instantiate(cfg.model)(n_channels=data.n_channels, num_classes=data.num_classes, **asked)
     classifier: DualGAFClassifier = instantiate(
         cfg.classifier, net=net, class_names=list(data.class_names)
     )
