@@ -49,7 +49,7 @@ def pytest_terminal_summary(terminalreporter, config):
     for number, reasons in sorted(_skipped.items()):
         for reason in reasons:
             terminalreporter.write_line(f"faults: row {number} skipped: {reason}")
-    report = config.getoption("--fault-report")
+    report = config.getoption("fault_report", None)  # not there unless this folder was named
     if report is not None:
         rows = {
             number: {

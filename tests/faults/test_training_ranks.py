@@ -155,7 +155,7 @@ def test_a_rank_that_dies_or_raises_ends_the_job(fault, tmp_path):
 
 
 PLAIN = """
-import os, signal, sys, threading
+import os, signal, sys, time
 import numpy as np, lightning as L, torch
 import dualgaf
 from dualgaf.data import image_build
@@ -165,7 +165,8 @@ build_store = image_build.build_store
 
 def hangs(rows):
     print("builds", flush=True)
-    threading.Event().wait(30)
+    for _ in range(600):  # one long wait would miss a signal that comes just before it
+        time.sleep(0.05)
 
 def build(*arguments, **named):
     try:

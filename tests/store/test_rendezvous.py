@@ -52,6 +52,8 @@ def test_a_store_that_is_being_built_counts_as_held(place):
         assert place.is_held(NAME)
         assert not place.is_held("cd" * 16)
     assert not place.is_held(NAME)
+    (place.folder / f"{NAME}.{place._node}.lock").touch()  # of a builder that was killed
+    assert not place.is_held(NAME)
 
 
 def test_a_handle_goes_with_its_store(place):

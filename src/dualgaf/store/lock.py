@@ -45,6 +45,22 @@ def locked(path: Path, while_waiting: Callable[[], None] | None = None) -> Itera
         os.close(descriptor)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock now; a file that a killed holder has left counts for nothing.
+
+    Raises:
+        OSError: there is a file that cannot be opened.
+    """
+    try:
+        descriptor = _try(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
 def remove_free_lock(path: Path) -> None:
     """Remove a lock file that nobody holds: its holder was killed."""
     with contextlib.suppress(OSError):

@@ -31,7 +31,7 @@ from dualgaf.errors import HandleError, LadderWarning
 from dualgaf.store.cache_files import DAMAGE
 from dualgaf.store.handle import StoreHandle, node_identity
 from dualgaf.store.layout import StoreLayout
-from dualgaf.store.lock import locked, remove_free_lock
+from dualgaf.store.lock import is_locked, locked, remove_free_lock
 from dualgaf.store.store import Store, attach
 
 MAX_HANDLE_BYTES = 64 << 10
@@ -88,7 +88,7 @@ class Rendezvous:
     def is_held(self, name: str) -> bool:
         """Whether a living process says that it has this store, or is building it."""
         lock = self.folder / f"{name}.{self._node}.lock"
-        return lock.exists() or any(_is_alive(path) for path in self._handles(name))
+        return is_locked(lock) or any(_is_alive(path) for path in self._handles(name))
 
     def publish(self, name: str, store: Store) -> None:
         """Leave a handle, until the store is closed; nothing for one in private memory."""
