@@ -10,7 +10,7 @@ from dualgaf.errors import BudgetError, ConfigError
 from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.machine import Headroom
-from dualgaf.models.extractors import RESOLUTION
+from dualgaf.models.cells import RESOLUTION
 from dualgaf.plan import BuildRequest, decision, make_plan, rungs
 from dualgaf.plan.request import NET_SIDE
 from dualgaf.pool import crew

@@ -143,7 +143,7 @@ def test_the_first_rank_alone_logs_what_is_no_warning(rank, level, monkeypatch):
 
 
 ORPHAN = """
-import os, threading, time
+import os, time
 from dualgaf import ranks
 if os.fork():
     time.sleep(1)
