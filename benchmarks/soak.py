@@ -99,7 +99,7 @@ def worker_fault(kind: str, once: bool) -> Callable[[Build], str]:
         chunk = build.random.choice([n for n in range(build.n_chunks) if n not in firsts])
         flag = f":{build.folder / 'once'}" if once else ""
         with environment("DUALGAF_FAULT", f"{kind}:{chunk}{flag}"):
-            return outcome(build.run, "ChunkError" if not once else None)
+            return outcome(build.run, "built" if once else "ChunkError")
 
     return inject
 
@@ -129,7 +129,7 @@ def limit(kind: int, value: Callable[[Build], int]) -> Callable[[Build], str]:
         soft, hard = resource.getrlimit(kind)
         resource.setrlimit(kind, (value(build), hard))
         try:
-            return outcome(build.run, "StoreFullError", "SystemRefusedError")
+            return outcome(build.run, "built", "StoreFullError", "SystemRefusedError")
         finally:
             resource.setrlimit(kind, (soft, hard))
 
@@ -196,16 +196,18 @@ FAULTS: dict[str, Callable[[Build], str]] = {
 }
 
 
-def outcome(run: Callable[[], Store], *expected: str | None) -> str:
-    """``built``, or the name of the error that this fault has to end in."""
+def outcome(run: Callable[[], Store], *allowed: str) -> str:
+    """``built``, or the name of the error in which the build ended; only those that are allowed."""
+    name = "built"
     try:
         run().close()
     except (DualGAFError, DualGAFWarning, KeyboardInterrupt, SystemExit) as error:
         name = type(error).__name__
-        if name not in expected:
+        if name not in allowed:
             raise
-        return name
-    return "built"
+    if name not in allowed:
+        raise AssertionError(f"it was built; needed: {', '.join(allowed)}")
+    return name
 
 
 @contextmanager
@@ -310,6 +312,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of faults and sizes (0)")
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     options = parser.parse_args()
+    # A shell starts programs in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     result = soak(max(8, options.cycles), options.seed)
     if options.output is not None:
         options.output.write_text(json.dumps(result, indent=1) + "\n")
