@@ -7,7 +7,6 @@ once with a rendezvous for each rank, so that none finds what another has built.
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -18,18 +17,10 @@ from typing import Any
 from dualgaf.bench.results import machine
 from dualgaf.machine import format_bytes
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from leaks import mapped
+
 STAGES = ("fit", "test")
-
-
-def pss_bytes() -> int:
-    """What this process maps of stores, each page divided by those who map it."""
-    total, ours = 0, False
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        if re.match(r"[0-9a-f]+-", line):
-            ours = "dualgaf-store" in line
-        elif ours and line.startswith("Pss:"):
-            total += int(line.split()[1]) << 10
-    return total
 
 
 def run_rank(folder: Path, ranks: int, n_windows: int) -> None:
@@ -49,7 +40,7 @@ def run_rank(folder: Path, ranks: int, n_windows: int) -> None:
             held = {store.handle.nonce: store.nbytes for store in data.stores}
             told = {
                 "builds": len(reports),
-                "pss_bytes": pss_bytes(),
+                "pss_bytes": mapped(os.getpid(), "dualgaf-store")["Pss"],
                 "store_bytes": sum(held.values()),
             }
             (folder / f"{stage}.{trainer.global_rank}.json").write_text(json.dumps(told))

@@ -62,14 +62,19 @@ def store_pages() -> Counter[str]:
 
 
 def _all_store_pages() -> Counter[str]:
-    found = Counter({"Rss": 0, "Anonymous": 0})
-    ours = False
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        key = line.split()[0]
+    found = mapped(os.getpid(), "dualgaf")
+    return Counter({key: found[key] for key in ("Rss", "Anonymous")})
+
+
+def mapped(pid: int, name: str) -> Counter[str]:
+    """Bytes of a process' maps whose line holds this name, by field of ``/proc/PID/smaps``."""
+    found, ours = Counter[str](), False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        key, *rest = line.split()
         if not key.endswith(":"):
-            ours = "dualgaf" in line
-        elif ours and key[:-1] in found:
-            found[key[:-1]] += int(line.split()[1]) * 1024
+            ours = name in line
+        elif ours and rest[-1:] == ["kB"]:
+            found[key[:-1]] += int(rest[0]) << 10
     return found
 
 

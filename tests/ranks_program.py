@@ -6,7 +6,6 @@ Run by the tests as a user's script, so that Lightning starts it again for the o
 
 import json
 import os
-import re
 import signal
 import sys
 import threading
@@ -22,6 +21,7 @@ import xxhash
 import dualgaf
 from dualgaf.data import image_build
 from dualgaf.store import rendezvous
+from programs import shared_bytes
 
 SPLITS = {"train": 700, "val": 140, "test": 336}
 CHANNELS, STEPS = 5, 64
@@ -34,17 +34,6 @@ def arrays():
         split: (rng.normal(size=(n, CHANNELS, STEPS)), np.arange(n) % 2)
         for split, n in SPLITS.items()
     }
-
-
-def shared_bytes(pid):
-    """What a process maps of stores, each page divided by those who map it (PSS)."""
-    total, ours = 0, False
-    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        if re.match(r"[0-9a-f]+-", line):
-            ours = "dualgaf-store" in line
-        elif ours and line.startswith("Pss:"):
-            total += int(line.split()[1]) << 10
-    return total
 
 
 def bytes_of_this_test():

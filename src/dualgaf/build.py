@@ -171,19 +171,23 @@ def is_built(
     windows: Windows, recipe: ImagingRecipe, bounds: Array | None, cache_dir: Path | None
 ) -> bool:
     """Whether `build_store` would find these images, alive on this machine or in the cache."""
-    name = _key(windows, recipe, bounds).name
-    if _living(name) is not None or is_held(name):
-        return True
-    return cache_dir is not None and StoreCache(cache_dir).has(name)
+    return _is_there(_key(windows, recipe, bounds).name, cache_dir)
 
 
 def explain_miss(
     windows: Windows, recipe: ImagingRecipe, bounds: Array | None, cache_dir: Path | None
 ) -> str | None:
     """Why `build_store` would not find these images in the cache, in one sentence; else None."""
-    if cache_dir is None or is_built(windows, recipe, bounds, cache_dir):
+    if cache_dir is None:
         return None
-    return CacheFolder(cache_dir).explain_miss(_key(windows, recipe, bounds))
+    key = _key(windows, recipe, bounds)
+    return None if _is_there(key.name, cache_dir) else CacheFolder(cache_dir).explain_miss(key)
+
+
+def _is_there(name: str, cache_dir: Path | None) -> bool:
+    if _living(name) is not None or is_held(name):
+        return True
+    return cache_dir is not None and StoreCache(cache_dir).has(name)
 
 
 @contextmanager

@@ -130,19 +130,29 @@ def started_by(run: str) -> dict[int, str]:
 
 @pytest.fixture
 def memory_group() -> Iterator[Callable[[int], Path]]:
-    """Makes memory cgroups of so many bytes; write a process id into their ``cgroup.procs``."""
+    """Makes memory cgroups of so many bytes, without swap; enter by their ``cgroup.procs``.
+
+    The test is skipped where none can be made.
+    """
     made: list[Path] = []
+    first = re.search(r"^\d+:memory:(.*)$", Path("/proc/self/cgroup").read_text(), re.MULTILINE)
+    # In v2 a group that holds processes can have no children, so it is made below the root.
+    base = Path(f"/sys/fs/cgroup/memory{first[1]}" if first else "/sys/fs/cgroup")
 
     def make(limit_bytes: int) -> Path:
-        folder = _group_root() / f"dualgaf-test-{secrets.token_hex(4)}"
+        limit = str(limit_bytes)
+        needed, swap = (
+            ({"memory.limit_in_bytes": limit}, {"memory.memsw.limit_in_bytes": limit})
+            if first
+            else ({"memory.max": limit}, {"memory.swap.max": "0"})
+        )
+        folder = base / f"dualgaf-test-{secrets.token_hex(4)}"
         try:
             folder.mkdir()
             made.append(folder)
-            names = ("memory.max", "memory.limit_in_bytes")
-            limits = [folder / name for name in names if (folder / name).exists()]
-            if not limits:
-                pytest.skip("the memory controller is not given to child groups")
-            limits[0].write_text(str(limit_bytes))
+            for name, value in {**needed, **swap}.items():
+                if name in needed or (folder / name).exists():
+                    (folder / name).write_text(value)
         except OSError as error:
             pytest.skip(f"no memory cgroup can be made here: {error}")
         return folder
@@ -150,15 +160,6 @@ def memory_group() -> Iterator[Callable[[int], Path]]:
     yield make
     for folder in made:
         _remove(folder)
-
-
-def _group_root() -> Path:
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            return Path("/sys/fs/cgroup/memory") / path.lstrip("/")
-    (path,) = re.findall(r"^0::(.*)$", Path("/proc/self/cgroup").read_text(), re.MULTILINE)
-    return Path("/sys/fs/cgroup") / path.lstrip("/")
 
 
 def _remove(folder: Path) -> None:

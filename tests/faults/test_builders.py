@@ -2,25 +2,22 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xxhash
 
-import dualgaf
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.rendezvous import usual_folder
 from fills import images_of, windows_of
+from programs import SEARCH_PATH, shared_bytes
 
-TESTS = Path(__file__).resolve().parents[1]
 WINDOWS = {"n": 3000, "channels": 4, "steps": 48}
 RECIPE = ImagingRecipe(48)
 STORE_BYTES = 3000 * 2 * 4 * 48 * 48
@@ -36,6 +33,7 @@ from dualgaf.plan import BuildRequest, make_plan
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.store import rendezvous
 from fills import images_of, windows_of
+from programs import SEARCH_PATH, shared_bytes
 
 sizes, image_size, hang_at, cache, user = json.loads(sys.argv[1])
 logging.basicConfig(stream=sys.stdout, level="INFO", format="%(message)s")
@@ -112,25 +110,13 @@ pytestmark = pytest.mark.timeout(90)
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch, tmp_path):
-    package = Path(dualgaf.__file__).resolve().parents[1]
-    monkeypatch.setenv("PYTHONPATH", f"{package}{os.pathsep}{TESTS}")
+    monkeypatch.setenv("PYTHONPATH", SEARCH_PATH)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
 @pytest.fixture(scope="module")
 def expected():
     return xxhash.xxh3_64_hexdigest(images_of(windows_of(**WINDOWS), RECIPE))
-
-
-def shared_bytes(pid):
-    """What a process maps of stores, each page divided by those who map it (PSS)."""
-    total, ours = 0, False
-    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
-        if re.match(r"[0-9a-f]+-", line):
-            ours = "dualgaf-store" in line
-        elif ours and line.startswith("Pss:"):
-            total += int(line.split()[1]) << 10
-    return total
 
 
 @pytest.mark.fault(28)

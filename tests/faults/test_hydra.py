@@ -2,17 +2,13 @@
 
 import csv
 import json
-import os
-import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import dualgaf
+from programs import ROOT, SEARCH_PATH, finished, told
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     "trainer=ddp_sim",
     "data=simulated",
@@ -31,8 +27,7 @@ pytestmark = pytest.mark.timeout(2 * WITHIN_S)
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch, tmp_path):
-    package = Path(dualgaf.__file__).resolve().parents[1]
-    monkeypatch.setenv("PYTHONPATH", f"{package}{os.pathsep}{ROOT / 'tests'}")
+    monkeypatch.setenv("PYTHONPATH", SEARCH_PATH)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
@@ -46,17 +41,7 @@ def run(*arguments, cwd, program=(str(ROOT / "train.py"),)):
         text=True,
         start_new_session=True,
     )
-    try:
-        output, _ = process.communicate(timeout=WITHIN_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        raise AssertionError(f"it did not end:\n{output}") from None
-    return output, process.returncode
-
-
-def told(folder, stage):
-    return [json.loads(path.read_text()) for path in sorted(folder.glob(f"{stage}.*.json"))]
+    return finished(process, WITHIN_S)
 
 
 def check_job(folder, metrics):

@@ -15,16 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import dualgaf
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.store.backing import open_writer
 from filling import filled
 from fills import images_of, job_of, layout_of, windows_of
+from programs import SEARCH_PATH, kills
 
 RECIPE = ImagingRecipe(8)
 
 MIB = 1 << 20
-HERE = Path(__file__).resolve().parents[1]
 
 START = """
 import json, subprocess, sys, threading, warnings
@@ -126,11 +125,10 @@ sys.stdin.read()
 
 def run(group: Path, program: str, *arguments: str) -> dict[str, object]:
     """What a program in the group tells at its end, and how many the kernel has killed."""
-    package = Path(dualgaf.__file__).resolve().parents[1]
     enter = ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"]
     done = subprocess.run(
         [*enter, sys.executable, "-c", START + program, *arguments],
-        env={**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{HERE}"},
+        env={**os.environ, "PYTHONPATH": SEARCH_PATH},
         capture_output=True,
         text=True,
         timeout=120,
@@ -139,13 +137,6 @@ def run(group: Path, program: str, *arguments: str) -> dict[str, object]:
     assert done.returncode == 0, done.stderr
     (line,) = re.findall(r"^told (.*)$", done.stdout, re.MULTILINE)
     return {**json.loads(line), "kills": kills(group), "errors": done.stderr}
-
-
-def kills(group: Path) -> int:
-    """Processes of a group that the kernel has ended for want of memory."""
-    paths = [group / name for name in ("memory.events", "memory.oom_control")]
-    (text,) = [path.read_text() for path in paths if path.exists()]
-    return int(re.search(r"^oom_kill (\d+)", text, re.MULTILINE)[1])
 
 
 @pytest.mark.fault(6)

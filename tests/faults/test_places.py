@@ -12,15 +12,13 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import dualgaf
 from dualgaf.imaging.recipe import ImagingRecipe
 from fills import images_of, windows_of
+from programs import SEARCH_PATH
 
-TESTS = Path(__file__).resolve().parents[1]
 REFUSED = 77
 WINDOWS = {"n": 3000, "channels": 3, "steps": 32}  # 18 MB of images
 
@@ -172,10 +170,9 @@ def run_in(tmp_path, mounts="", by="", **asked):
     }
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
-    package = Path(dualgaf.__file__).resolve().parents[1]
     environment = {
         **os.environ,
-        "PYTHONPATH": f"{package}{os.pathsep}{TESTS}",
+        "PYTHONPATH": SEARCH_PATH,
         "HOME": str(home),
         "XDG_RUNTIME_DIR": str(home),
     }

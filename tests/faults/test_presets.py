@@ -8,13 +8,11 @@ the same runs go through in one of that size, where too much is the death of the
 
 import contextlib
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.machine import parse_bytes
 from dualgaf.plan import BuildRequest
+from programs import kills
 
 LIMIT = "1200MiB"
 FITS_PACKED = 222
@@ -200,37 +199,6 @@ def test_a_cgroup_kills_what_takes_more(cgroup):
 
 
 @pytest.fixture
-def cgroup() -> Iterator[Path]:
-    """A memory cgroup of `LIMIT` without swap; skipped where none can be made."""
-    limit = str(parse_bytes(LIMIT))
-    own = Path("/proc/self/cgroup").read_text()
-    first = re.search(r"^\d+:memory:(.*)$", own, re.MULTILINE)
-    # In v2 a group that holds processes can have no children, so it is made below the root.
-    base = Path(f"/sys/fs/cgroup/memory{first[1]}" if first else "/sys/fs/cgroup")
-    files = {"memory.limit_in_bytes": limit, "memory.memsw.limit_in_bytes": limit}
-    if not first:
-        files = {"memory.max": limit, "memory.swap.max": "0"}
-    folder = base / f"dualgaf-test-{os.getpid()}"
-    try:
-        folder.mkdir()
-    except OSError as error:
-        pytest.skip(f"no memory cgroup can be made here: {error}")
-    try:
-        for name, value in files.items():
-            path = folder / name
-            if name == "memory.limit_in_bytes" or name == "memory.max" or path.exists():
-                path.write_text(value)
-        yield folder
-    except OSError as error:
-        pytest.skip(f"the memory cgroup takes no limit: {error}")
-    finally:
-        folder.rmdir()
-
-
-def kills(cgroup: Path) -> int:
-    """Processes that the kernel has ended for want of memory."""
-    for name in ("memory.events", "memory.oom_control"):
-        with contextlib.suppress(OSError):
-            found = re.search(r"^oom_kill (\d+)", (cgroup / name).read_text(), re.MULTILINE)
-            return int(found[1]) if found else 0
-    raise AssertionError("neither cgroup v1 nor v2")
+def cgroup(memory_group) -> Path:
+    """A memory cgroup of `LIMIT`; skipped where none can be made."""
+    return memory_group(parse_bytes(LIMIT))

@@ -9,17 +9,15 @@ import re
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import dualgaf
 from dualgaf.errors import StoreFullError
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.pool.ladder import fill
 from fills import job_of, windows_of
+from programs import SEARCH_PATH
 
-HERE = Path(__file__).resolve().parents[1]
 SWEEP = """
 import os, re, resource, sys, warnings
 import numpy as np
@@ -80,10 +78,9 @@ LIMITS = {
 def test_a_limit_of_any_height_is_withstood(name, backend, injected):
     values = LIMITS[name]
     injected(len(values))
-    package = Path(dualgaf.__file__).resolve().parents[1]
     done = subprocess.run(
         [sys.executable, "-c", SWEEP, name, backend, *map(str, values)],
-        env={**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{HERE}"},
+        env={**os.environ, "PYTHONPATH": SEARCH_PATH},
         capture_output=True,
         text=True,
         timeout=100,

@@ -1,18 +1,15 @@
 """The pool inside programs as people write them; those that get signals are in test_signals."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import dualgaf
 from dualgaf.imaging.recipe import ImagingRecipe
 from fills import images_of, windows_of
+from programs import SEARCH_PATH
 
-HERE = Path(__file__).resolve().parents[1]
 SUM = images_of(windows_of(60), ImagingRecipe(8)).sum(dtype=np.int64)
 FILL = """
 import sys
@@ -33,8 +30,7 @@ def run(progress=None, **settings):
 
 @pytest.fixture
 def environment(monkeypatch):
-    package = Path(dualgaf.__file__).resolve().parents[1]
-    monkeypatch.setenv("PYTHONPATH", f"{package}{os.pathsep}{HERE}")
+    monkeypatch.setenv("PYTHONPATH", SEARCH_PATH)
     monkeypatch.delenv("DUALGAF_FAULT", raising=False)
     return monkeypatch
 

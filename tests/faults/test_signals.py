@@ -11,15 +11,13 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 import pytest
 
-import dualgaf
 from leaks import is_gone
+from programs import ROOT, SEARCH_PATH
 
-HERE = Path(__file__).resolve().parents[1]
 BUILD = """
 import os, signal, sys, time
 import psutil
@@ -86,12 +84,11 @@ class Build:
     @classmethod
     def start(cls, backend, chunks=ENDLESS, program="build()"):
         """In a group of its own, so that a signal reaches its workers too, as a terminal's does."""
-        package = Path(dualgaf.__file__).resolve().parents[1]
         process = subprocess.Popen(
             [sys.executable, "-c", BUILD + program, backend, chunks],
             env={
                 **os.environ,
-                "PYTHONPATH": f"{package}{os.pathsep}{HERE}",
+                "PYTHONPATH": SEARCH_PATH,
                 "DUALGAF_FAULT": "hang:3",
             },
             stdout=subprocess.PIPE,
@@ -131,12 +128,11 @@ def progress(rows):
         print(child, *workers, flush=True)
 build()
 """
-    package = Path(dualgaf.__file__).resolve().parents[1]
     process = subprocess.Popen(
         [sys.executable, "-c", BUILD + fork, "process", ENDLESS],
         env={
             **os.environ,
-            "PYTHONPATH": f"{package}{os.pathsep}{HERE}",
+            "PYTHONPATH": SEARCH_PATH,
             "DUALGAF_FAULT": "hang:3",
         },
         stdout=subprocess.PIPE,
@@ -249,7 +245,7 @@ def test_ctrl_c_ends_a_training_that_builds_with_one_line(training, times, injec
 @pytest.mark.fault(16)
 def test_ctrl_c_ends_a_build_for_later_runs_with_one_line_and_keeps_the_work(tmp_path):
     output, cache = tmp_path / "output", tmp_path / "cache"
-    command = [sys.executable, str(HERE.parent / "train.py"), "task=build", "data=simulated"]
+    command = [sys.executable, str(ROOT / "train.py"), "task=build", "data=simulated"]
     command += ["data.n_windows=3000", "parallel.chunk_size=20", "parallel.backend=thread"]
     command += [f"paths.run_dir={tmp_path}/run", f"cache.dir={cache}", f"hydra.run.dir={tmp_path}"]
     with output.open("w") as file:

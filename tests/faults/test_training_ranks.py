@@ -1,12 +1,10 @@
 """Ranks of one machine, through Lightning and torchrun: one build, one copy, and no end alone."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,20 +14,20 @@ import dualgaf
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from fills import images_of
+from programs import ROOT, SEARCH_PATH, finished, told
 from ranks_program import ROW_BYTES, SPLITS, STEPS, arrays
 
-ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "tests" / "ranks_program.py"
 BYTES = {"fit": (SPLITS["train"] + SPLITS["val"]) * ROW_BYTES, "test": SPLITS["test"] * ROW_BYTES}
 ENDS_WITHIN_S = 60
+RUNS_WITHIN_S = 120
 
 pytestmark = pytest.mark.timeout(150)
 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch, tmp_path):
-    package = Path(dualgaf.__file__).resolve().parents[1]
-    monkeypatch.setenv("PYTHONPATH", f"{package}{os.pathsep}{ROOT / 'tests'}")
+    monkeypatch.setenv("PYTHONPATH", SEARCH_PATH)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
@@ -58,22 +56,6 @@ def started(folder, *, launcher=(), **options):
     )
 
 
-def finished(process, within_s=120):
-    """Output and status; all its processes are ended where it does not end by itself."""
-    try:
-        output, _ = process.communicate(timeout=within_s)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        raise AssertionError(f"it did not end:\n{output}") from None
-    return output, process.returncode
-
-
-def told(folder, stage):
-    """What each rank has written, in the order of the ranks."""
-    return [json.loads(path.read_text()) for path in sorted(folder.glob(f"{stage}.*.json"))]
-
-
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
@@ -84,7 +66,9 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     ids=["2 of Lightning", "4 of Lightning", "2 of torchrun", "2 spawned"],
 )
 def test_ranks_build_once_and_keep_one_copy(ranks, strategy, launcher, expected, tmp_path):
-    output, status = finished(started(tmp_path, launcher=launcher, ranks=ranks, strategy=strategy))
+    output, status = finished(
+        started(tmp_path, launcher=launcher, ranks=ranks, strategy=strategy), RUNS_WITHIN_S
+    )
     assert status == 0, output
     stages = ["fit"]
     for stage, n_windows in (("fit", 840), ("test", 336)):
@@ -108,7 +92,7 @@ def test_ranks_build_once_and_keep_one_copy(ranks, strategy, launcher, expected,
 
 @pytest.mark.fault(18)
 def test_private_memory_is_a_copy_a_rank_which_is_said_once(expected, tmp_path):
-    output, status = finished(started(tmp_path, ranks=2, shm=False))
+    output, status = finished(started(tmp_path, ranks=2, shm=False), RUNS_WITHIN_S)
     assert status == 0, output
     each = told(tmp_path, "test")
     assert [rank["built"] for rank in each] == [[840, 336]] * 2

@@ -34,6 +34,7 @@ from dualgaf.errors import (
     unknown_choice,
 )
 from dualgaf.store.cache_files import make_folder, others_can_write, refusal_of, set_aside
+from dualgaf.store.cache_folder import CacheFolder
 from dualgaf.store.cache_writer import CacheWriter
 from dualgaf.store.fingerprint import StoreKey
 from dualgaf.store.layout import StoreLayout
@@ -94,12 +95,7 @@ class StoreCache:
 
     def has(self, name: str) -> bool:
         """Whether there is an entry of this name whose size, header and manifest are right."""
-        paths = self.paths(name)
-        try:
-            os.close(CacheEntry.read(paths).open(paths)[0])
-        except OSError:
-            return False
-        return True
+        return CacheFolder(self.folder).damage(name, full=False) is None
 
     @contextmanager
     def claim(self, key: StoreKey, layout: StoreLayout) -> Iterator[Store | CacheWriter]:
