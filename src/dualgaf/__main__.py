@@ -1,8 +1,9 @@
-"""`python -m dualgaf`: doctor, plan, cache, preview, bench, train."""
+"""`python -m dualgaf`: doctor, plan, cache, preview, export, bench, train."""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ EXAMPLES = """examples:
   python -m dualgaf plan hardware=8gb data=simulated data.n_windows=4000
   python -m dualgaf cache list cache.dir=FOLDER      # or verify, or clear
   python -m dualgaf preview data.name=JapaneseVowels --window 3 --output window.png
+  python -m dualgaf preview --checkpoint RUN/checkpoints/best.ckpt --window 3 --output why.png
+  python -m dualgaf export RUN/checkpoints/best.ckpt --output model.pt2
   python -m dualgaf bench --n-windows 1000
   python -m dualgaf bench sweep --output FILE.json
   python -m dualgaf train data=simulated trainer.max_epochs=5
@@ -30,8 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["train"]:
         # Hydra reads its own flags (-m, --help, --cfg), so argparse must not see them.
         return _train(given[1:])
-    options = parser.parse_intermixed_args(given)
+    options, unknown = parser.parse_known_intermixed_args(given)
     try:
+        _refuse(unknown, parser)
         return int(COMMANDS[options.command](options))
     except DualGAFError as error:
         print(f"dualgaf: {error}", file=sys.stderr)
@@ -52,7 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=[*COMMANDS, "train"], help="\n".join(HELP))
     parser.add_argument("overrides", nargs="*", help="configuration as for train.py: key=value")
     parser.add_argument("--window", type=int, default=0, help="preview: number of the window")
+    parser.add_argument(
+        "--split", help="preview: train, val, test or predict (train; with --checkpoint: test)"
+    )
     parser.add_argument("--channels", default="", help="preview: names, comma separated")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="preview: also show what spoke for the class, by this model"
+    )
+    parser.add_argument(
+        "--method", default="integrated", help="preview: how that is found, integrated or grad_cam"
+    )
     parser.add_argument("--n-windows", type=int, default=4000, help="bench: windows to draw")
     parser.add_argument("--n-channels", type=int, default=20, help="bench: channels of a window")
     parser.add_argument("--window-size", type=int, default=96, help="bench: steps of a window")
@@ -64,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--check", type=Path, help="bench: table of ratios to compare with")
     parser.add_argument("--update", type=Path, help="bench: table of ratios to write")
     parser.add_argument(
-        "--output", type=Path, help="preview: PNG file (preview.png); bench: JSON file (none)"
+        "--output",
+        type=Path,
+        help="preview: picture (preview.png); export: program (model.pt2); bench: JSON file (none)",
     )
     return parser
 
@@ -142,14 +157,48 @@ def _cache_clear(cache: "CacheFolder") -> int:
 
 
 def _preview(options: argparse.Namespace) -> int:
-    from dualgaf.command_line import load_config, make_data
-    from dualgaf.preview import save_preview
+    from dualgaf.command_line import load_config, load_run_config, make_data
+    from dualgaf.preview import Shown, save_explanation, save_preview
 
     channels = [name for name in options.channels.split(",") if name]
-    data = make_data(load_config(options.overrides))
     path = options.output or Path("preview.png")
-    title = save_preview(data, path, window=options.window, channels=channels)
-    print(f"{path}: {title}")
+    checkpoint = options.checkpoint
+    split = options.split or ("train" if checkpoint is None else "test")
+    shown = Shown(options.window, split, channels)
+    if checkpoint is None:
+        text = save_preview(make_data(load_config(options.overrides)), path, shown)
+    else:
+        from dualgaf.export import read_imaging
+        from dualgaf.training import trained_model
+
+        imaging = read_imaging(checkpoint)
+        cfg = load_run_config(checkpoint, options.overrides)
+        cfg.ckpt_path = str(checkpoint)
+        model = trained_model(cfg)
+        text = save_explanation(make_data(cfg), model, imaging, path, shown, options.method)
+    print(f"{path}: {text}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from dualgaf.command_line import load_run_config
+    from dualgaf.export import about, export_program, read_imaging
+    from dualgaf.training import trained_model
+
+    if not options.overrides or "=" in options.overrides[0]:
+        raise ConfigError("which model? type: export RUN/checkpoints/best.ckpt --output model.pt2")
+    checkpoint, path = Path(options.overrides[0]), options.output or Path("model.pt2")
+    imaging = read_imaging(checkpoint)
+    cfg = load_run_config(checkpoint, options.overrides[1:])
+    cfg.ckpt_path = str(checkpoint)
+    export_program(trained_model(cfg).net, imaging, path)
+    told = about(imaging)
+    print(f"{path}: takes {told['takes']}; gives {told['gives']}")
+    print(
+        "to use it:\n  import torch\n"
+        f'  classify = torch.export.load("{path}").module()\n'
+        "  probabilities = classify(windows)  # a tensor of raw windows, float64"
+    )
     return 0
 
 
@@ -188,13 +237,30 @@ def _train(arguments: list[str]) -> int:
     return 0
 
 
-COMMANDS = {"doctor": _doctor, "plan": _plan, "cache": _cache, "preview": _preview, "bench": _bench}
+def _refuse(unknown: list[str], parser: argparse.ArgumentParser) -> None:
+    """Name the options that are allowed where one is not known."""
+    if unknown:
+        allowed = [name for name in parser._option_string_actions if name.startswith("--")]
+        close = get_close_matches(unknown[0].split("=")[0], allowed, n=1, cutoff=0.0)[0]
+        raise ConfigError(f"{unknown[0]} is not known; allowed: {', '.join(allowed)}; type {close}")
+
+
+COMMANDS = {
+    "doctor": _doctor,
+    "plan": _plan,
+    "cache": _cache,
+    "preview": _preview,
+    "export": _export,
+    "bench": _bench,
+}
 HELP = (
     "doctor: what this machine offers, and what would make it faster;",
     "plan: what a build would take and where it would go;",
     "cache list, verify (every byte; exit status 1 for damage) or clear (all of it, asks nothing): "
     "what is kept in cache.dir=FOLDER;",
-    "preview: a picture of a window with its GASF and GADF;",
+    "preview: a picture of a window with its GASF and GADF; with --checkpoint also which steps of "
+    "which signals spoke for the class;",
+    "export CHECKPOINT: the trained network with its imaging as a torch.export program;",
     "bench build, cold, memory, scaling or sweep: what the build reaches here, beside its limits;",
     "train: train.py for an installed wheel",
 )

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -40,6 +40,38 @@ def load_config(overrides: Sequence[str]) -> DictConfig:
         return _compose(["paths.run_dir=.", *overrides])
     except HydraException as error:
         raise ConfigError(" ".join(str(error).split("Config search path")[0].split())) from error
+
+
+def load_run_config(checkpoint: Path, overrides: Sequence[str]) -> DictConfig:
+    """The configuration of the run that wrote a checkpoint, with overrides.
+
+    Args:
+        checkpoint: RUN/checkpoints/NAME.ckpt; without RUN/.hydra/config.yaml it is `load_config`.
+        overrides: ``key=value``; they replace what was typed for the run.
+
+    Raises:
+        ConfigError: a group, a key or a value is not allowed.
+    """
+    folder = checkpoint.resolve().parent.parent / ".hydra"
+    if not (folder / "config.yaml").is_file():
+        return load_config(overrides)
+    saved = OmegaConf.load(folder / "config.yaml")
+    choices = OmegaConf.load(folder / "hydra.yaml").hydra.runtime.choices
+    # data.working_column is a key only beside data=ahu, say.
+    chosen = [f"{group}={choices[group]}" for group in ("data", "model")]
+    typed = {text.split("=")[0] for text in overrides}
+    kept = [text for text in chosen if text.split("=")[0] not in typed]
+    fresh = load_config([*kept, *overrides])
+    for text in overrides:
+        key = text.split("=")[0].lstrip("+")
+        if key not in fresh and OmegaConf.select(fresh, key) is None:
+            raise ConfigError(
+                f"{text} cannot change the configuration of a run ({folder / 'config.yaml'}); "
+                "allowed: data=..., and key=value such as data.root=FOLDER"
+            )
+        OmegaConf.update(saved, key, OmegaConf.select(fresh, key), merge=False, force_add=True)
+    saved.paths.run_dir = "."
+    return cast(DictConfig, saved)
 
 
 def make_data(cfg: DictConfig) -> DualGAFDataModule:

@@ -1,4 +1,4 @@
-"""The table that ``task=predict`` writes: a line a window."""
+"""The table of a prediction: a line a window."""
 
 import csv
 from pathlib import Path
@@ -9,22 +9,29 @@ import numpy.typing as npt
 from dualgaf.data.datamodule import DualGAFDataModule
 
 
-def write_predictions(path: Path, data: DualGAFDataModule, probabilities: npt.NDArray[Any]) -> None:
-    """Write window, group, start time, class and the probability of each class.
+def write_predictions(
+    path: Path, data: DualGAFDataModule, probabilities: npt.NDArray[Any], *, split: str
+) -> None:
+    """Write window, group, start time, label, class and the probability of each class.
 
     Args:
-        path: the CSV file to write.
-        data: the DataModule whose predict loader gave the windows.
-        probabilities: (N, K), in the loader's order.
+        path: the CSV file to write; its label column is empty where a window has none.
+        data: the DataModule whose loader gave the windows.
+        probabilities: (N, K) of the first N windows of the split, in the loader's order.
+        split: the split, such as ``test``.
     """
     cases = data.cases
-    rows = cases.rows["predict" if "predict" in cases.rows else "test"]
     names = cases.class_names
+    rows = cases.rows[split][: len(probabilities)]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["window", "group", "start_time", "class", *(f"p({n})" for n in names)])
+        scores_of = (f"p({name})" for name in names)
+        table.writerow(["window", "group", "start_time", "label", "class", *scores_of])
         for number, (row, scores) in enumerate(zip(rows, probabilities, strict=True)):
             time = cases.start_times[row] or ""
+            known = int(cases.labels[row])
+            label = names[known] if known >= 0 else ""
             best = names[int(scores.argmax())]
-            table.writerow([number, cases.groups[row], time, best, *(f"{p:.6f}" for p in scores)])
+            shown = (f"{p:.6f}" for p in scores)
+            table.writerow([number, cases.groups[row], time, label, best, *shown])

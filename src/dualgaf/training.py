@@ -3,7 +3,8 @@
 1. Everything is instantiated first, so a wrong value fails before data are read.
 2. The data are read, the network takes its sizes from them, the trainer runs ``task``.
 3. After a fit the best checkpoint, not the last, is validated and tested, by one process alone.
-4. The run directory gets ``metrics.json``, the checkpoints, and the loggers' files.
+4. The run directory gets ``metrics.json``, the checkpoints, the loggers' files, and the tables and
+   pictures of `dualgaf.run_report`.
 
 ``task=build`` stops after the images: no model, no trainer. With ``cache.dir`` it prepares a later
 training, which finds them there; in a sweep over ``parallel.*`` it measures the build alone.
@@ -13,13 +14,11 @@ build is what is measured.
 """
 
 import gc
-import json
 import logging
 import os
-import pickle
 import sys
 import time
-from inspect import signature
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,30 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
-from omegaconf import DictConfig
+from lightning.pytorch.callbacks import (
+    Checkpoint,
+    EarlyStopping,
+    ModelCheckpoint,
+    StochasticWeightAveraging,
+    WeightAveraging,
+)
+from omegaconf import DictConfig, ListConfig
+from torch import nn
 
 from dualgaf.command_line import exit_on_unknown_keys, make_data, own_error
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError, SplitError, unknown_choice
 from dualgaf.hardware import conf_folder
+from dualgaf.models.backbone import described
+from dualgaf.models.checkpoint import (
+    check_fits,
+    load_classifier,
+    net_settings,
+    own_extractor,
+)
+from dualgaf.models.class_weights import balanced_class_weights
 from dualgaf.models.classifier import DualGAFClassifier
+from dualgaf.models.net import DualGAFNet
 from dualgaf.predictions import write_predictions
 from dualgaf.quiet import quiet
 from dualgaf.ranks import (
@@ -48,15 +63,16 @@ from dualgaf.ranks import (
     ranks_started,
     speak_once,
 )
+from dualgaf.run_report import (
+    EpochCurves,
+    Outcome,
+    ProbabilityKeeper,
+    build_metrics,
+    write_outcome,
+)
 from dualgaf.store.store import Store
 
 TASKS = ("fit", "test", "predict", "build")
-
-# A checkpoint is read without running code of its own. Lightning takes the option from 2.6 on;
-# before that, torch's default is as safe for checkpoints without objects, and ours have none.
-WEIGHTS_ONLY: dict[str, Any] = (
-    {"weights_only": True} if "weights_only" in signature(L.Trainer.fit).parameters else {}
-)
 
 log = logging.getLogger(__name__)
 
@@ -115,17 +131,13 @@ def _run(cfg: DictConfig) -> float | None:
     log.info("run directory: %s", cfg.paths.run_dir)
     try:
         _drop_kept_for_others(data)
-        metrics = _build(data) if cfg.task == "build" else _with_model(cfg, data)
+        outcome = Outcome(_build(data)) if cfg.task == "build" else _with_model(cfg, data)
     finally:
         _keep_for_next_job(data)
-    if metrics is None:
+    if outcome is None:
         return None
-    folder = Path(cfg.paths.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
-    log.info(
-        "metrics:\n%s", "\n".join(f"  {key:18} {_shown(value)}" for key, value in metrics.items())
-    )
+    metrics = outcome.metrics
+    write_outcome(Path(cfg.paths.run_dir), data, outcome)
     if cfg.task == "build":
         return float(metrics["build/seconds"])
     score = metrics.get("val/acc", metrics.get("test/acc"))
@@ -155,52 +167,95 @@ def _build(data: DualGAFDataModule) -> dict[str, Any]:
     # Stage by stage, as a training asks for them, so that it finds the same stores in the cache.
     for stage in ("fit", "test", "predict"):
         data.setup(stage)
-    return _build_metrics(data)
+    return build_metrics(data.build_reports)
 
 
-def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any] | None:
+def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     model = _make_model(cfg, data)
     options = _trainer_options(cfg, has_val="val" in data.cases.rows)
-    one_device = {**options, **on_one_device(cfg.trainer.devices)}
-    trainer = instantiate(cfg.trainer, **(options if cfg.task == "fit" else one_device))
+    alone = {**options, **on_one_device(cfg.trainer.devices)}
+    curves, kept = EpochCurves(), ProbabilityKeeper()
+    options["callbacks"].append(curves)
+    trainer = instantiate(cfg.trainer, **(options if cfg.task == "fit" else alone))
     if cfg.task == "predict":
-        return _predict(cfg, trainer, model, data)
-    if cfg.task == "test":
-        return {**_evaluate(trainer, model, data, cfg.ckpt_path), **_build_metrics(data)}
-    fitted = _fit(cfg, trainer, model, data)
+        return Outcome(_predict(cfg, trainer, model, data))
+    fitted, best = {}, None
+    if cfg.task == "fit":
+        fitted = _fit(cfg, trainer, model, data)
+        best = getattr(trainer.checkpoint_callback, "best_model_path", "") or None
     if not is_first():
         return None
-    best = getattr(trainer.checkpoint_callback, "best_model_path", "") or None
     if trainer.world_size > 1:
         # Lightning deals the windows out to the ranks and repeats some, so that each rank gets as
         # many; these would be counted twice.
-        trainer = instantiate(cfg.trainer, **one_device)
-    return {**fitted, **_evaluate(trainer, model, data, best), **_build_metrics(data)}
+        trainer = instantiate(cfg.trainer, **alone)
+    # One that averages weights would put those of the last epoch in the place of the best.
+    trainer.callbacks[:] = [*(c for c in trainer.callbacks if not _averages(c)), kept]
+    scores = _evaluate(trainer, model, data, best)
+    parameters = sum(p.numel() for p in model.net.parameters() if p.requires_grad)
+    metrics = {
+        **fitted,
+        **scores,
+        "model/parameters": parameters,
+        **build_metrics(data.build_reports),
+    }
+    return Outcome(metrics, kept.probabilities, curves.epochs)
 
 
 def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
     if cfg.task != "fit":
-        model = _load_model(Path(cfg.ckpt_path))
-        _check_fits(model, data)
+        model = trained_model(cfg)
+        check_fits(model, data.n_channels, data.num_classes)
         return model
     known = {"image_size": data.image_size, "channel_names": data.channel_names}
     # A network of one's own need not have them.
     asked = {key: value for key, value in known.items() if cfg.model.get(key, "no") is None}
     net = instantiate(cfg.model)(n_channels=data.n_channels, num_classes=data.num_classes, **asked)
     classifier: DualGAFClassifier = instantiate(
-        cfg.classifier, net=net, class_names=list(data.class_names)
+        cfg.classifier,
+        net=net,
+        class_names=list(data.class_names),
+        class_weights=_class_weights(cfg.classifier.class_weights, data),
     )
     return classifier
 
 
-def _load_model(path: Path) -> DualGAFClassifier:
-    try:
-        return DualGAFClassifier.load_from_checkpoint(path, **WEIGHTS_ONLY)
-    except (RuntimeError, KeyError, TypeError, pickle.UnpicklingError) as error:
+def _class_weights(told: Any, data: DualGAFDataModule) -> Sequence[float] | None:
+    if told is None or isinstance(told, ListConfig):
+        return told
+    if told != "balanced":
         raise ConfigError(
-            f"ckpt_path={path} is not a checkpoint of DualGAFClassifier: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
+            f"classifier.class_weights={told!r} is not allowed; allowed: null, balanced, or a "
+            "number for each class; type classifier.class_weights=balanced"
+        )
+    label = torch.from_numpy(data.cases.labels[data.cases.rows["train"]])
+    return balanced_class_weights(label, data.num_classes)
+
+
+def trained_model(cfg: DictConfig) -> DualGAFClassifier:
+    """The classifier of ``cfg.ckpt_path``; its extractor, if one of your own, is ``cfg.model``'s.
+
+    Raises:
+        ConfigError: it is not a checkpoint, or has another extractor of your own.
+    """
+    return load_classifier(Path(cfg.ckpt_path), _own_net(cfg))
+
+
+def _own_net(cfg: DictConfig) -> nn.Module | None:
+    """The network of a checkpoint whose extractor is one of the user's own; None for others."""
+    settings = net_settings(Path(cfg.ckpt_path))
+    wanted = own_extractor(settings)
+    if wanted is None:
+        return None
+    told = cfg.model.get("extractor")
+    extractor = instantiate(told) if isinstance(told, DictConfig) else told
+    got = described(extractor)
+    if got != {"path": wanted}:
+        raise ConfigError(
+            f"the extractor of the checkpoint is {wanted}, model.extractor is {told!r}; type the "
+            "model options of its run (RUN/.hydra/overrides.yaml)"
+        )
+    return DualGAFNet(**{**settings, "extractor": extractor})
 
 
 def _trainer_options(cfg: DictConfig, has_val: bool) -> dict[str, Any]:
@@ -218,6 +273,10 @@ def _trainer_options(cfg: DictConfig, has_val: bool) -> dict[str, Any]:
     return {**options, "callbacks": callbacks}
 
 
+def _averages(callback: L.Callback) -> bool:
+    return isinstance(callback, WeightAveraging | StochasticWeightAveraging)
+
+
 def _fit(
     cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
 ) -> dict[str, float]:
@@ -228,7 +287,7 @@ def _fit(
             # handle, where one that they built would end with them.
             data.trainer = trainer
             data.setup("fit")
-        trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, **WEIGHTS_ONLY)
+        trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
     return {"fit/seconds": time.perf_counter() - started, "fit/epochs": trainer.current_epoch}
 
 
@@ -239,9 +298,10 @@ def _predict(
         p for p in trainer.predict(model, datamodule=data) or [] if isinstance(p, torch.Tensor)
     ]
     table = Path(cfg.paths.run_dir) / "predictions.csv"
-    write_predictions(table, data, torch.cat(probabilities).numpy())
+    split = "predict" if "predict" in data.cases.rows else "test"
+    write_predictions(table, data, torch.cat(probabilities).numpy(), split=split)
     log.info("predictions: %s", table)
-    return _build_metrics(data)
+    return build_metrics(data.build_reports)
 
 
 def _evaluate(
@@ -252,32 +312,12 @@ def _evaluate(
     for split, evaluate in evaluations:
         if split in data.cases.rows:
             (scores,) = evaluate(
-                model, datamodule=data, ckpt_path=best, verbose=False, **WEIGHTS_ONLY
+                model, datamodule=data, ckpt_path=best, verbose=False, weights_only=True
             )
             found.update(scores)
     if not found:
         raise SplitError("there is neither a val nor a test split to evaluate")
     return found
-
-
-def _build_metrics(data: DualGAFDataModule) -> dict[str, Any]:
-    reports = data.build_reports
-    if not reports:
-        keys = ("windows", "bytes", "peak_bytes", "workers", "chunk_size")
-        named = {"backing": "none", "backend": "none", "cache": "off"}
-        found = {"seconds": 0.0, **dict.fromkeys(keys, 0), **named}
-    else:
-        caches = [report.cache for report in reports]
-        found = {
-            **vars(reports[0]),
-            "seconds": sum(report.seconds for report in reports),
-            "windows": sum(report.windows for report in reports),
-            "bytes": sum(report.bytes for report in reports),
-            "peak_bytes": max(report.peak_bytes for report in reports),
-            # "hit" is said only where nothing was built
-            "cache": next(state for state in ("miss", "off", "hit") if state in caches),
-        }
-    return {f"build/{key}": value for key, value in found.items()}
 
 
 def _keep_for_next_job(data: DualGAFDataModule) -> None:
@@ -297,19 +337,5 @@ def _drop_kept_for_others(data: DualGAFDataModule) -> None:
         _kept_stores.clear()
 
 
-def _check_fits(model: DualGAFClassifier, data: DualGAFDataModule) -> None:
-    wanted = model.net.settings
-    for option, got in (("n_channels", data.n_channels), ("num_classes", data.num_classes)):
-        if wanted[option] != got:
-            raise ConfigError(
-                f"the checkpoint was trained with {option}={wanted[option]}, the data have {got}; "
-                "type the data.* options of its run (RUN/.hydra/overrides.yaml)"
-            )
-
-
 def _full_error() -> bool:
     return bool(os.environ.get("HYDRA_FULL_ERROR"))
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

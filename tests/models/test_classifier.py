@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from dualgaf.errors import ConfigError
-from dualgaf.models.classifier import DualGAFClassifier, rate_fraction
+from dualgaf.models.classifier import DualGAFClassifier
+from dualgaf.models.losses import CrossEntropyLoss, FocalLoss
 from dualgaf.models.net import DualGAFNet
 
 
@@ -127,7 +128,9 @@ def test_the_configuration_and_python_have_the_same_defaults() -> None:
             for name, parameter in signature(made).parameters.items()
             if parameter.default is not parameter.empty and name != "class_names"
         }
-        assert {k: v for k, v in written.items() if not k.startswith("_")} == defaults
+        told = {k: v for k, v in written.items() if not k.startswith("_")}
+        assert told.pop("loss", None) in (None, "${loss}")
+        assert told == {k: v for k, v in defaults.items() if k != "loss"}
 
 
 def test_metrics_start_anew_each_time(tmp_path: Path) -> None:
@@ -194,15 +197,19 @@ def test_the_shortest_runs_work(tmp_path: Path, options: dict[str, Any]) -> None
     assert run.global_step == 1
 
 
-def test_the_rate_follows_the_schedule_step_by_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("n_batches", "accumulated"), [(4, 1), (7, 2)])
+def test_the_rate_follows_the_schedule_step_by_step(
+    tmp_path: Path, n_batches: int, accumulated: int
+) -> None:
     rates: list[float] = []
 
     class Watch(L.Callback):
-        def on_train_batch_start(self, run: L.Trainer, *_: object) -> None:
+        def on_before_optimizer_step(self, run: L.Trainer, *_: object) -> None:
             rates.append(run.optimizers[0].param_groups[0]["lr"])
 
-    trainer(tmp_path, max_epochs=5, callbacks=[Watch()]).fit(
-        classifier(learning_rate=0.5), loader(batches(4)), loader(batches(1))
+    options = {"max_epochs": 5, "accumulate_grad_batches": accumulated, "callbacks": [Watch()]}
+    trainer(tmp_path, **options).fit(
+        classifier(learning_rate=0.5), loader(batches(n_batches)), loader(batches(1))
     )
     # 20 steps: two of warm-up, then half a cosine down to a hundredth
     cosine = [0.01 + 0.99 * (1 + math.cos(math.pi * i / 18)) / 2 for i in range(18)]
@@ -220,13 +227,6 @@ def test_the_rate_is_constant_where_the_steps_are_unknown(tmp_path: Path) -> Non
     assert run.lr_scheduler_configs == []
 
 
-@pytest.mark.parametrize("n_steps", [1, 2, 3, 10, 1000])
-def test_rate_fraction_stays_within_zero_and_one(n_steps: int) -> None:
-    shares = [rate_fraction(step, n_steps) for step in range(n_steps + 2)]
-    assert all(0 < share <= 1 for share in shares)
-    assert max(shares) == 1
-
-
 def test_biases_and_normalisation_do_not_decay(tmp_path: Path) -> None:
     model = classifier(weight_decay=0.3)
     trainer(tmp_path, fast_dev_run=True).fit(model, loader(batches(1)), loader(batches(1)))
@@ -238,8 +238,8 @@ def test_biases_and_normalisation_do_not_decay(tmp_path: Path) -> None:
     assert n_parameters == len(list(model.net.parameters()))
 
 
-def test_label_smoothing_enters_the_training_loss(tmp_path: Path) -> None:
-    model, (batch,) = classifier(label_smoothing=0.2, mixup=0.0), batches(1)
+def test_label_smoothing_enters_the_training_loss() -> None:
+    model, (batch,) = classifier(loss=CrossEntropyLoss(label_smoothing=0.2), mixup=0.0), batches(1)
     model.net.eval()
     model.log = lambda *_, **__: None  # type: ignore[method-assign,assignment]
     got = model.training_step(batch, 0)
@@ -252,7 +252,7 @@ def test_label_smoothing_enters_the_training_loss(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"learning_rate": 0.0}, {"weight_decay": -1.0}, {"label_smoothing": 1.0}, {"mixup": -0.1}],
+    [{"learning_rate": 0.0}, {"weight_decay": -1.0}, {"mixup": -0.1}, {"mixup": math.nan}],
 )
 def test_a_number_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     ((option, value),) = wrong.items()
@@ -274,3 +274,53 @@ def test_mixup_adds_windows_and_losses_by_the_same_share(monkeypatch) -> None:
     entropy = torch.nn.functional.cross_entropy
     want = 0.75 * entropy(logits, label) + 0.25 * entropy(logits, label[order])
     torch.testing.assert_close(model.training_step(batch, 0), want)
+
+
+@pytest.mark.parametrize("loss", [None, FocalLoss(gamma=1.0)])
+def test_a_checkpoint_brings_its_loss_with_its_weights(
+    tmp_path: Path, loss: torch.nn.Module | None
+) -> None:
+    model, made = classifier(loss=loss, class_weights=[1.0, 0.3, 7.0], schedule="none"), batches(3)
+    run = trainer(tmp_path)
+    run.fit(model, loader(made), loader(made))
+    run.save_checkpoint(tmp_path / "some.ckpt")
+    twin = DualGAFClassifier.load_from_checkpoint(tmp_path / "some.ckpt", weights_only=True)
+    (before,) = run.test(model, loader(made), verbose=False)
+    (after,) = trainer(tmp_path).test(twin, loader(made), verbose=False)
+    assert after == before
+    assert twin.optimization == model.optimization
+    logits, label = logits_and_labels(model, made[:1])
+    entropy = F.cross_entropy(logits, label, reduction="none")
+    if loss is not None:
+        entropy = entropy * (1 - (-entropy).exp())
+    weights = torch.tensor([1.0, 0.3, 7.0])[label]
+    torch.testing.assert_close(model.loss(logits, label), (weights * entropy).sum() / weights.sum())
+
+
+def test_a_loss_of_ones_own_is_used_and_the_checkpoint_does_without_it(tmp_path: Path) -> None:
+    class Twice(torch.nn.Module):
+        def forward(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+            return 2 * F.cross_entropy(logits, label)
+
+    model, made = classifier(loss=Twice()), batches(1)
+    run = trainer(tmp_path)
+    run.fit(model, loader(made), loader(made))
+    (before,) = run.test(model, loader(made), verbose=False)
+    run.save_checkpoint(tmp_path / "some.ckpt")
+    twin = DualGAFClassifier.load_from_checkpoint(tmp_path / "some.ckpt", weights_only=True)
+    (after,) = run.test(twin, loader(made), verbose=False)
+    assert before["test/loss"] == pytest.approx(2 * after["test/loss"])
+
+
+def test_bfloat16_trains_on_the_cpu_and_gives_float32_probabilities(tmp_path: Path) -> None:
+    model, made = classifier(loss=FocalLoss()), batches(3)
+    before = [p.detach().clone() for p in model.net.parameters()]
+    run = trainer(tmp_path, precision="bf16-mixed")
+    run.fit(model, loader(made), loader(made))
+    assert all(p.isfinite().all() for p in model.net.parameters())
+    changed = [not torch.equal(p, q) for p, q in zip(model.net.parameters(), before, strict=True)]
+    assert any(changed)
+    (first, *_) = run.predict(model, loader(made)) or []
+    assert isinstance(first, torch.Tensor)
+    assert first.dtype == torch.float32
+    torch.testing.assert_close(first.sum(dim=1), torch.ones(4))

@@ -248,6 +248,14 @@ class DualGAFDataModule(L.LightningDataModule):
         """Float32 images, made on the device; a batch that has them passes unchanged."""
         return to_images(batch, self._buffers)
 
+    def state_dict(self) -> dict[str, Any]:
+        """How windows become images, for the checkpoint: an `ImagingState` in plain values.
+
+        A training that goes on does not read it: its own training split says the same.
+        """
+        state = self._build.imaging_state()
+        return {} if state is None else {"imaging": state.to_plain()}
+
     def on_exception(self, exception: BaseException) -> None:
         """Give the memory back: after an exception Lightning calls no teardown."""
         self.close()

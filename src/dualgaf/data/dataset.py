@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, get_worker_info
 
+from dualgaf.data.augmentation import SeriesAugmentation
 from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.on_cpu import read_rows
@@ -44,6 +45,7 @@ class DualGAFDataset(Dataset[Batch]):
         labels: (N,) class of each, -1 without.
         scaler: of the series, fitted on the training split.
         images: the renderer (drawn per batch), or the store with (N,) its row of each window.
+        augmentation: how windows are changed before they are drawn; needs the renderer.
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class DualGAFDataset(Dataset[Batch]):
         labels: Array,
         scaler: SeriesScaler,
         images: Renderer | tuple[Store, Array],
+        augmentation: SeriesAugmentation | None = None,
     ) -> None:
         self.windows = windows
         self.rows = rows
         self.labels = labels
         self.scaler = scaler
         self.images = images
+        self.augmentation = augmentation
         self.buffers: ImageBuffers | None = None
         self._shared = SharedArrays(self._arrays())
 
@@ -96,18 +100,34 @@ class DualGAFDataset(Dataset[Batch]):
         chosen = np.asarray(indices, dtype=np.int64)
         rows = self.rows[chosen]
         mean, deviation = self.scaler.mean, self.scaler.deviation
-        series = torch.from_numpy(gather_series(self.windows, rows, mean, deviation))
         label = torch.from_numpy(self.labels[chosen])
         buffers = self.buffers if get_worker_info() is None else None
         if isinstance(self.images, Renderer):
-            angles = torch.from_numpy(self.images.polar(self.windows, rows))
-            polar = PolarBatch(angles, series, label)
+            if self.augmentation is None:
+                angles = self.images.polar(self.windows, rows)
+                series = torch.from_numpy(gather_series(self.windows, rows, mean, deviation))
+            else:
+                angles, series = self._augmented(self.images, self.augmentation, rows)
+            polar = PolarBatch(torch.from_numpy(angles), series, label)
             return polar if buffers is None else to_images(polar, buffers)
+        series = torch.from_numpy(gather_series(self.windows, rows, mean, deviation))
         store, store_rows = self.images
         picked = store_rows[chosen]
         if buffers is None:
             return StoredBatch(torch.from_numpy(store.array[picked]), series, label)
         return Batch(*read_rows(store.array, picked, buffers), series, label)
+
+    def _augmented(
+        self, renderer: Renderer, augmentation: SeriesAugmentation, rows: Array
+    ) -> tuple[Array, torch.Tensor]:
+        """Cosine and sine, and the series, of changed copies of the windows of these rows."""
+        scaler = self.scaler
+        series = augmentation(torch.from_numpy(scaler.standardise(self.windows.take(rows))))
+        changed = scaler.inverse_transform(series)
+        if renderer.recipe.scaling == "none":
+            np.clip(changed, -1.0, 1.0, out=changed)
+        angles = renderer.polar(Windows.stacked(changed), np.arange(len(rows)))
+        return angles, series.float()
 
     def _arrays(self) -> dict[str, Array]:
         """What is this split's own."""

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from dualgaf.build import BuildReport, build_store, explain_miss, is_built
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
+from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.data.windows_cache import cached_windows, train_bounds
 from dualgaf.errors import ConfigError, LadderWarning, SplitError
@@ -104,6 +105,7 @@ class ImageBuild:
         self.reports: list[BuildReport] = []
         self.datasets: dict[str, DualGAFDataset] = {}
         self._cases: WindowedSplits | None = None
+        self._renderer: Renderer | None = None
         self._lent: weakref.WeakSet[DualGAFDataset] = weakref.WeakSet()
 
     @property
@@ -130,11 +132,27 @@ class ImageBuild:
         Raises:
             ConfigError: ``image_size`` does not fit the windows.
         """
-        n_channels = self.cases.windows.n_channels
-        recipe, bounds = self.settings.recipe(self.image_size, n_channels), None
-        if recipe.scaling == "train":
-            bounds = train_bounds(self.cases, recipe.image_size)
-        return Renderer(recipe, self.cases.windows.window_size, bounds)
+        if self._renderer is None:  # the fit of bounds reads all training windows
+            n_channels = self.cases.windows.n_channels
+            recipe, bounds = self.settings.recipe(self.image_size, n_channels), None
+            if recipe.scaling == "train":
+                bounds = train_bounds(self.cases, recipe.image_size)
+            self._renderer = Renderer(recipe, self.cases.windows.window_size, bounds)
+        return self._renderer
+
+    def imaging_state(self) -> ImagingState | None:
+        """How windows become images, for a checkpoint; None where no window was read yet."""
+        if self._cases is None:
+            return None
+        renderer = self.renderer()
+        return ImagingState(
+            recipe=renderer.recipe,
+            window_size=renderer.window_size,
+            bounds=renderer.bounds,
+            scaler=self.cases.scaler,
+            channel_names=self.cases.channel_names,
+            class_names=self.cases.class_names,
+        )
 
     def dataset(self, split: str) -> DualGAFDataset:
         """The dataset of a split that `ensure` has seen to.

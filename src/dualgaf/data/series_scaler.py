@@ -37,8 +37,11 @@ class SeriesScaler:
 
     def transform(self, windows: Array) -> Array:
         """(..., C, T) raw values to float32, standardised."""
-        scaled = (windows - self.mean[:, None]) / self.deviation[:, None]
-        return np.asarray(scaled.astype(np.float32))
+        return self.standardise(windows).astype(np.float32)
+
+    def standardise(self, windows: Array) -> Array:
+        """`transform` in float64."""
+        return np.asarray((windows - self.mean[:, None]) / self.deviation[:, None])
 
     def inverse_transform(self, windows: Array) -> Array:
         """(..., C, T) standardised values (array or CPU tensor) back to raw ones, float64."""

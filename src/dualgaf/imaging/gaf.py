@@ -198,9 +198,7 @@ def dual_gaf(
             f"out has shape {out.shape} and type {out.dtype}; needed: a C-contiguous array of "
             f"shape {wanted} and type {recipe.dtype}"
         )
-    flat = np.ascontiguousarray(series.transpose(1, 0, 2)).reshape(channels, n * steps)
-    windows = Windows(flat, np.arange(n, dtype=np.int64) * steps, steps)
-    renderer.render(windows, 0, n, out)
+    renderer.render(Windows.stacked(series), 0, n, out)
     return out
 
 

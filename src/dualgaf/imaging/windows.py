@@ -6,7 +6,7 @@ Overlapping windows therefore share their bytes, and a worker needs two arrays o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,18 @@ class Windows:
     """(N,) int64: first step of each window in ``flat``."""
     window_size: int
     """T, steps in a window."""
+
+    @classmethod
+    def stacked(cls, windows: Array) -> Self:
+        """Windows that lie in one (N, C, T) array, of which a copy is made.
+
+        Example:
+            >>> Windows.stacked(np.arange(6.0).reshape(2, 1, 3)).take([1]).tolist()
+            [[[3.0, 4.0, 5.0]]]
+        """
+        n, channels, steps = windows.shape
+        flat = np.ascontiguousarray(windows.transpose(1, 0, 2)).reshape(channels, n * steps)
+        return cls(flat, np.arange(n, dtype=np.int64) * steps, steps)
 
     def __len__(self) -> int:
         return len(self.starts)

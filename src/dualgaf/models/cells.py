@@ -34,6 +34,26 @@ def group_norm(n_features: int) -> nn.GroupNorm:
     return nn.GroupNorm(gcd(n_features, max(1, min(4, n_features // 4))), n_features)
 
 
+class BatchNorm(nn.BatchNorm2d):
+    """Normalisation over the batch; a batch of one map of one pixel is left to what was seen before.
+
+    Such a batch has no deviation, and torch refuses it.
+
+    Example:
+        >>> import torch
+        >>> BatchNorm(4)(torch.ones(1, 4, 1, 1)).shape
+        torch.Size([1, 4, 1, 1])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, F, h, w) -> the same shape."""
+        if self.training and input.numel() == self.num_features:
+            return F.batch_norm(
+                input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(input)
+
+
 def convolution(
     n_in: int, n_out: int, kernel: int, *, stride: int = 1, dilation: int = 1
 ) -> nn.Sequential:

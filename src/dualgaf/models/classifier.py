@@ -1,11 +1,11 @@
 """`DualGAFClassifier`: how a `DualGAFNet` is trained and measured.
 
-Cross-entropy, AdamW, a short warm-up and a cosine down to a hundredth of the rate, step by step.
-A batch is anything that unpacks as ``gasf, gadf, series, label``.
+The loss is one of `dualgaf.models.losses` or your own; optimiser and learning rate are in
+`dualgaf.models.optimization`. A batch is anything that unpacks as ``gasf, gadf, series, label``.
 """
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import lightning as L
@@ -16,12 +16,10 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from dualgaf.errors import ConfigError
+from dualgaf.models.loss_settings import build_loss, loss_settings, weighted_loss
+from dualgaf.models.losses import CrossEntropyLoss
 from dualgaf.models.net import DualGAFNet
-
-WARM_UP_FRACTION = 0.1
-"""Share of all steps in which the learning rate rises."""
-LAST_FRACTION = 0.01
-"""Share of the learning rate that is left at the end."""
+from dualgaf.models.optimization import Optimization, configure
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -35,17 +33,20 @@ class DualGAFClassifier(L.LightningModule):
     Args:
         net: the network, or its `DualGAFNet.settings`, as a checkpoint holds them.
         learning_rate: the highest rate of the schedule.
-        weight_decay: of AdamW, on weights of matrices and kernels only.
-        label_smoothing: share of the target spread over all classes, 0 <= share < 1.
+        weight_decay: on weights of matrices and kernels only.
+        optimizer: a name in `OPTIMIZERS`.
+        schedule: how the learning rate goes, a name in `SCHEDULES`.
         mixup: alpha of mixup, 0 or more; 0 turns it off. Two windows of a batch are added with
             shares l and 1 - l, l from Beta(alpha, alpha), and so are their losses (Zhang et al.,
             "mixup: Beyond empirical risk minimization", 2018). It helps small training splits.
-        loss: logits (B, K), classes (B,) -> scalar, such as those of `dualgaf.models.losses`; None
-            = cross-entropy with ``label_smoothing``. It is not kept in the checkpoint.
+        loss: logits (B, K), classes (B,) -> scalar: one of `dualgaf.models.losses`, or what
+            `loss_settings` told of it; None = cross-entropy. One of your own is not kept in the
+            checkpoint: what is loaded reports cross-entropy as its loss.
+        class_weights: K numbers above 0 for the loss, see `balanced_class_weights`; None = all 1.
         class_names: names of the K classes; kept in the checkpoint.
 
     Raises:
-        ConfigError: a number is out of range.
+        ConfigError: a name is unknown, a number is out of range, or the loss takes no weights.
 
     Example:
         >>> model = DualGAFClassifier(DualGAFNet(n_channels=3, num_classes=2))
@@ -60,42 +61,38 @@ class DualGAFClassifier(L.LightningModule):
         *,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
-        label_smoothing: float = 0.0,
+        optimizer: str = "adamw",
+        schedule: str = "cosine",
         mixup: float = 0.4,
-        loss: nn.Module | None = None,
+        loss: nn.Module | Mapping[str, Any] | None = None,
+        class_weights: Sequence[float] | None = None,
         class_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if learning_rate <= 0 or min(weight_decay, mixup) < 0 or not 0 <= label_smoothing < 1:
+        if not mixup >= 0:
             raise ConfigError(
-                f"learning_rate={learning_rate}, weight_decay={weight_decay}, mixup={mixup}, "
-                f"label_smoothing={label_smoothing} is not allowed; allowed: above 0, 0 or more, "
-                "0 or more, and 0 to below 1"
+                f"mixup={mixup} is not allowed; allowed: 0 or more; type classifier.mixup=0"
             )
-        if loss is not None and label_smoothing:
-            raise ConfigError(
-                f"label_smoothing={label_smoothing} belongs to loss=null; give it to the loss, "
-                "type classifier.label_smoothing=0"
-            )
+        self.optimization = Optimization(learning_rate, weight_decay, optimizer, schedule)
         self.net = DualGAFNet(**net) if isinstance(net, Mapping) else net
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        self.learning_rate = learning_rate  # Lightning's search for a rate changes it
         self.mixup = mixup
         self.class_names = None if class_names is None else list(class_names)
-        self.loss = loss or nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        n_classes = self.net.settings["num_classes"]
+        self.loss = _made(loss)
+        if class_weights is not None:
+            self.loss = weighted_loss(self.loss, class_weights, n_classes)
         # Plain values only: the checkpoint then loads with weights_only=True and needs no network.
         self.save_hyperparameters(
             {
                 "net": self.net.settings,
-                "learning_rate": learning_rate,
-                "weight_decay": weight_decay,
-                "label_smoothing": label_smoothing,
+                **vars(self.optimization),
                 "mixup": mixup,
+                "loss": loss_settings(self.loss),
                 "class_names": self.class_names,
             },
             logger=False,
         )
-        n_classes = self.net.settings["num_classes"]
         self.train_acc = MulticlassAccuracy(n_classes, average="micro")
         metrics = MetricCollection(
             {
@@ -136,52 +133,36 @@ class DualGAFClassifier(L.LightningModule):
         """Count a batch of the validation split."""
         self._evaluate(batch, "val", self.val_metrics)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count a batch of the test split."""
-        self._evaluate(batch, "test", self.test_metrics)
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Count a batch of the test split; probabilities (B, K) for callbacks."""
+        return _probabilities(self._evaluate(batch, "test", self.test_metrics))
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probabilities (B, K)."""
         gasf, gadf, series, _ = batch
-        return torch.softmax(self(gasf, gadf, series), dim=1)
+        return _probabilities(self(gasf, gadf, series))
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW with warm-up and cosine; a constant rate where the number of steps is unknown."""
-        matrices = [p for p in self.net.parameters() if p.ndim > 1]
-        vectors = [p for p in self.net.parameters() if p.ndim <= 1]
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": self.weight_decay},
-                {"params": vectors, "weight_decay": 0.0},
-            ],
-            lr=self.learning_rate,
-        )
-        steps = self.trainer.estimated_stepping_batches
-        if math.isinf(steps):
-            return optimizer
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: rate_fraction(step, int(steps))
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        """What ``optimizer`` and ``schedule`` name."""
+        how = replace(self.optimization, learning_rate=self.learning_rate)
+        return configure(self.net, how, self.trainer)
 
-    def _evaluate(self, batch: Batch, split: str, metrics: MetricCollection) -> None:
+    def _evaluate(self, batch: Batch, split: str, metrics: MetricCollection) -> Tensor:
         gasf, gadf, series, label = batch
-        logits = self(gasf, gadf, series)
+        logits: Tensor = self(gasf, gadf, series)
         metrics.update(logits, label)
         loss = self.loss(logits, label)
         self.log(f"{split}/loss", loss, batch_size=len(label), prog_bar=True, sync_dist=True)
         self.log_dict(metrics, prog_bar=True)
+        return logits
 
 
-def rate_fraction(step: int, n_steps: int) -> float:
-    """Share of the highest learning rate at a step: a straight rise, then a cosine down.
+def _made(loss: nn.Module | Mapping[str, Any] | None) -> nn.Module:
+    if loss is None:
+        return CrossEntropyLoss()
+    return build_loss(loss) if isinstance(loss, Mapping) else loss
 
-    Example:
-        >>> [round(rate_fraction(step, 100), 3) for step in (0, 9, 10, 55, 100)]
-        [0.1, 1.0, 1.0, 0.505, 0.01]
-    """
-    rise = max(1, round(WARM_UP_FRACTION * n_steps))
-    if step < rise:
-        return (step + 1) / rise
-    position = min(1.0, (step - rise) / max(1, n_steps - rise))
-    return LAST_FRACTION + (1 - LAST_FRACTION) * (1 + math.cos(math.pi * position)) / 2
+
+def _probabilities(logits: Tensor) -> Tensor:
+    # Half precision has no place in a table: neighbours of 1 are 0.004 apart in bfloat16.
+    return torch.softmax(logits.float(), dim=1)

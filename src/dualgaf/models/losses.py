@@ -10,7 +10,8 @@
 
 All take ``class_weights``, one for each class; a mean over windows is then weighted as in
 `torch.nn.CrossEntropyLoss`, by the weight of each window's class. `balanced_class_weights` makes
-them from a training split. Weights are not kept in checkpoints: a trained network needs no loss.
+them from a training split. The arguments are attributes of the same name, so that `loss_settings`
+can tell them.
 """
 
 from collections.abc import Sequence
@@ -112,11 +113,18 @@ class HybridFocalLoss(nn.Module):
         super().__init__()
         if not 0 <= share <= 1:
             raise ConfigError(f"share={share!r} is not allowed; allowed: 0 to 1; type share=0.5")
+        self.gamma = gamma
         self.share = share
+        self.label_smoothing = label_smoothing
         self.focal = FocalLoss(gamma=gamma, class_weights=class_weights)
         self.entropy = CrossEntropyLoss(
             label_smoothing=label_smoothing, class_weights=class_weights
         )
+
+    @property
+    def class_weights(self) -> Tensor | None:
+        """(K,), or None for equal weights."""
+        return self.focal.class_weights
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         """(B, K), (B,) -> the mean loss, a scalar."""

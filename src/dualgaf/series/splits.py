@@ -1,9 +1,10 @@
 """Train, validation and test series, chosen before windows are cut.
 
 1. Series that are marked predict, or have no label, go to predict.
-2. The others are dealt out by one of four methods: as the source prescribes (`official`), by whole
+2. Those of the groups that `test_groups` names are the test split, if it names any.
+3. The others are dealt out by one of four methods: as the source prescribes (`official`), by whole
    groups (`group`), along the time axis of each series (`time`), or by label (`stratified`).
-3. The result is checked: no row is in two splits, no group is in two splits where the method
+4. The result is checked: no row is in two splits, no group is in two splits where the method
    promises that, train knows every class.
 
 Groups are dealt out label by label: each label's groups are shuffled; the first goes to train, one
@@ -13,13 +14,14 @@ split that is furthest from its share of that label's steps.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from dualgaf.errors import ConfigError, SplitError, unknown_choice
 from dualgaf.series.checks import check_disjoint, check_labels
+from dualgaf.series.left_out import group_names, series_of_groups
 from dualgaf.series.series import SeriesSet
 
 SplitMethod = Literal["official", "group", "time", "stratified"]
@@ -37,8 +39,8 @@ class SplitSettings:
         ConfigError: a field has a value that is not allowed.
 
     Example:
-        >>> SplitSettings("group", val_fraction=0.1)
-        SplitSettings(method='group', val_fraction=0.1, test_fraction=0.2)
+        >>> SplitSettings("group", test_groups=["2008-02-12"]).test_groups
+        ('2008-02-12',)
     """
 
     method: SplitMethod = "official"
@@ -48,6 +50,9 @@ class SplitSettings:
     """Share of the series (of the official training series with ``official``); 0 = no val."""
     test_fraction: float = 0.2
     """Share of the series; 0 = no test. ``official`` takes its test series from the source."""
+    test_groups: tuple[str, ...] = ()
+    """Groups that are the test split, whatever ``test_fraction`` says: one day to leave a day out.
+    A group is meant by its name or by a part of it between slashes."""
 
     def __post_init__(self) -> None:
         if self.method not in get_args(SplitMethod):
@@ -59,7 +64,13 @@ class SplitSettings:
                     f"split.{option}={value!r} is not allowed; allowed: 0 to below 1; "
                     f"type split.{option}=0.2"
                 )
-        if self.val_fraction + self.test_fraction >= 1:
+        object.__setattr__(self, "test_groups", group_names(self.test_groups))
+        if self.test_groups and self.method == "official":
+            raise ConfigError(
+                "split.test_groups does not go with split.method=official, where the source says "
+                "what is test; allowed: group, time, stratified; type split.method=group"
+            )
+        if not self.test_groups and self.val_fraction + self.test_fraction >= 1:
             raise ConfigError(
                 f"split.val_fraction={self.val_fraction} and split.test_fraction="
                 f"{self.test_fraction} leave nothing to train; allowed: a sum below 1; "
@@ -133,6 +144,19 @@ def split_series(series_set: SeriesSet, settings: SplitSettings, seed: int) -> d
 def _dealt(
     series_set: SeriesSet, labelled: list[int], settings: SplitSettings, rng: np.random.Generator
 ) -> dict[str, SeriesSet]:
+    if settings.test_groups:
+        left_out = series_of_groups(series_set, labelled, settings.test_groups)
+        others = sorted(set(labelled) - set(left_out))
+        if not others:
+            raise SplitError(
+                f"split.test_groups names every group of {series_set.name}, so nothing is left for "
+                "train; name fewer"
+            )
+        rest = replace(settings, test_groups=(), test_fraction=0.0)
+        return {
+            **_dealt(series_set, others, rest, rng),
+            "test": series_set.take(left_out),
+        }
     if settings.method == "time":
         return _by_time(series_set, labelled, settings)
     if settings.method == "official":

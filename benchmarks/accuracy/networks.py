@@ -1,0 +1,110 @@
+"""DualGAFNet, and the recipe of the earlier system, through the package's own training.
+
+DualGAFNet is what ``python train.py experiment=NAME seed=SEED`` trains, nothing else.
+
+The earlier recipe, as far as it bears on accuracy:
+
+* every window is scaled by itself, so that its amplitude is lost;
+* windows are shuffled before a fifth of them is held out for validation, so that overlapping ones
+  are on both sides. Only the test split is not theirs: it is the same as in every row;
+* the two branches see stored bytes, 1 to 255, instead of values in [-1, 1];
+* no statistics, no mixup, no augmentation; cross-entropy, RAdam, half the rate on a plateau.
+
+Two things are not as they were: the extractors keep a grid of cells, as all of this package do,
+where the earlier ones averaged over the image; and the earlier learning rate is not known.
+"""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks.accuracy.baselines import Predictions
+from dualgaf.command_line import load_config
+from dualgaf.training import train
+
+QUIET = ("logger=csv", "trainer.enable_progress_bar=false")
+
+EARLIER_GROUPS = ("loss=cross_entropy", "callbacks=default", "trainer=default")
+"""Groups of ``conf`` whose files do not move with the default recipe."""
+
+EARLIER_NODES: dict[str, Any] = {
+    "model": {
+        "_target_": "benchmarks.accuracy.earlier.RawPixelNet",
+        "_partial_": True,
+        "extractor": "large_kernel",
+        "arrangement": "per_signal",
+        "fields": "both",
+        "fusion": "adaptive",
+        "attention": "channel",
+        "head": "mlp",
+        "use_statistics": False,
+        "width": 32,
+        "dropout": 0.2,
+    },
+    "classifier": {
+        "_target_": "dualgaf.DualGAFClassifier",
+        "learning_rate": 0.001,
+        "weight_decay": 0.0,
+        "optimizer": "radam",
+        "schedule": "plateau",
+        "mixup": 0.0,
+        "loss": "${loss}",
+        "class_weights": None,
+    },
+    "datamodule": {
+        "_target_": "dualgaf.DualGAFDataModule",
+        "source": {
+            "_target_": "benchmarks.accuracy.earlier.ShuffledWindows",
+            "inner": "${data}",
+        },
+        "batch_size": 16,
+        "scaling": "window",
+        "storage": "uint8",
+        "hardware": "${hardware}",
+        "parallel": "${parallel}",
+        "seed": "${seed}",
+    },
+}
+"""What takes the place of these parts of ``conf/train.yaml``, whatever the default recipe is."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training left in its run directory."""
+
+    predictions: Predictions
+    parameters: int
+
+
+def run_network(method: str, overrides: Sequence[str], folder: Path) -> Training:
+    """Train, and test the best checkpoint.
+
+    Args:
+        method: a name in `results.NETWORKS`.
+        overrides: what a user types after ``python train.py``.
+        folder: the run directory.
+    """
+    cfg = network_config(method, [f"paths.run_dir={folder}", *overrides])
+    train(cfg)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    with (folder / "test_predictions.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    label, predicted = ([line[column] for line in lines] for column in ("label", "class"))
+    return Training(
+        Predictions(label, predicted, metrics["fit/seconds"]), metrics["model/parameters"]
+    )
+
+
+def network_config(method: str, overrides: Sequence[str]) -> DictConfig:
+    """The configuration of a training."""
+    if method != "earlier_recipe":
+        return load_config([*QUIET, *overrides])
+    cfg = load_config([*QUIET, *EARLIER_GROUPS, *overrides, "data.split.val_fraction=0"])
+    for name, node in EARLIER_NODES.items():
+        OmegaConf.update(cfg, name, node, merge=False)
+    return cfg

@@ -1,0 +1,98 @@
+"""One row: a set, a method, a seed. In a process of its own, so that its peak of memory is its own.
+
+python -m benchmarks.accuracy.row natops minirocket 0 runs/accuracy/natops/minirocket/0
+"""
+
+import json
+import platform
+import resource
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy.baselines import BASELINES, Predictions, run_baseline
+from benchmarks.accuracy.sets import SETS, folds, read_source
+
+PACKAGES = ("dualgaf", "numpy", "torch", "lightning", "scikit-learn", "aeon")
+
+
+def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequence[str]) -> Any:
+    """Train on every fold of a set and count all test windows together.
+
+    Args:
+        name: a name in `SETS`.
+        method: a name in `BASELINES` or `results.NETWORKS`.
+        seed: of the method, and for networks of the validation split.
+        folder: run directories of the folds are made in it.
+        overrides: for networks, beside ``experiment=NAME seed=SEED``.
+
+    Returns:
+        The row, in plain values.
+    """
+    done: list[Predictions] = []
+    parameters = None
+    for number, fold in enumerate(folds(SETS[name])):
+        if method in BASELINES:
+            source = read_source(name, [*fold, "data.split.val_fraction=0"])
+            done.append(run_baseline(method, source, seed))
+        else:
+            from benchmarks.accuracy.networks import run_network
+
+            typed = [f"experiment={name}", f"seed={seed}", *fold, *overrides]
+            training = run_network(method, typed, folder / f"fold{number}")
+            parameters = training.parameters
+            done.append(training.predictions)
+    return {
+        "set": name,
+        "method": method,
+        "seed": seed,
+        **pooled_scores(done),
+        "trainings": len(done),
+        "fit_s": round(sum(one.fit_s for one in done), 3),
+        "parameters": parameters,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "overrides": list(overrides),
+        "date": datetime.now(UTC).date().isoformat(),
+        **machine_of_row(),
+    }
+
+
+def pooled_scores(done: Sequence[Predictions]) -> dict[str, Any]:
+    """Accuracy and macro F1 of the windows of all folds together, and their number.
+
+    Averaging a fold's F1 instead would be wrong: a day that is left out has one class.
+    """
+    from sklearn.metrics import accuracy_score, f1_score
+
+    label = [text for one in done for text in one.label]
+    predicted = [text for one in done for text in one.predicted]
+    return {
+        "accuracy": round(float(accuracy_score(label, predicted)), 6),
+        "f1_macro": round(float(f1_score(label, predicted, average="macro")), 6),
+        "windows": len(label),
+    }
+
+
+def machine_of_row() -> dict[str, Any]:
+    """The processor and the versions of what takes part."""
+    from dualgaf.machine import cpu_count
+
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
+    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    return {"cpu": model or platform.machine(), "cpus": cpu_count(), "versions": versions}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write ``row.json`` into the folder that is named."""
+    name, method, seed, folder, *overrides = arguments
+    row = make_row(name, method, int(seed), Path(folder), overrides)
+    Path(folder, "row.json").write_text(json.dumps(row) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,77 @@
+"""The sets of the benchmark, how each is split, what is to be reached and what is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from dualgaf.series.source import Source
+
+ROOT = Path(__file__).resolve().parents[2]
+
+UEA = "Disjoint-CNN, All_Models.csv"
+UCR = "30 resamples: MultiRocket, all_resamples_average.csv; Hydra, results_ucr112_variants.csv"
+
+
+@dataclass(frozen=True)
+class BenchmarkSet:
+    """One set; the file of this name in ``conf/experiment`` says where and how it is read."""
+
+    name: str
+    """Name of the experiment."""
+    title: str
+    """Name for people."""
+    reach: float | None = None
+    """Test accuracy that DualGAFNet is to reach; None = macro F1 above every baseline."""
+    best: str = "-"
+    """The best that is known."""
+    source: str = "-"
+    """Where that was read."""
+    day_by_day: bool = False
+    """Each day is left out once; predictions of all days are counted together."""
+
+
+_ARCHIVE = (
+    BenchmarkSet("basic_motions", "BasicMotions", 1.0, "1.00 (InceptionTime, ResNet)", UEA),
+    BenchmarkSet("natops", "NATOPS", 0.97, "0.971 (ResNet; ROCKET 0.885)", UEA),
+    BenchmarkSet("epilepsy", "Epilepsy", 0.99, "0.991 (ROCKET)", UEA),
+    BenchmarkSet("racket_sports", "RacketSports", 0.92, "0.917 (InceptionTime)", UEA),
+    BenchmarkSet(
+        "articulary_word_recognition", "ArticularyWordRecognition", 0.99, "0.996 (ROCKET)", UEA
+    ),
+    BenchmarkSet(
+        "japanese_vowels",
+        "JapaneseVowels",
+        0.99,
+        "0.993 (FCN)",
+        "dl-4-tsc, results-mts-avg-std.csv",
+    ),
+    BenchmarkSet("gunpoint", "GunPoint", 0.995, "0.999 (HC2, Hydra+MultiRocket)", UCR),
+    BenchmarkSet("ecg200", "ECG200", 0.90, "0.90 (MiniRocket, ROCKET)", UCR),
+    BenchmarkSet("italy_power_demand", "ItalyPowerDemand", 0.965, "0.965 (MultiRocket)", UCR),
+)
+_PLANTS = (
+    BenchmarkSet("mzvav_2_2", "AHU MZVAV-2-2", day_by_day=True),
+    BenchmarkSet("szcav", "AHU SZCAV, component", day_by_day=True),
+    BenchmarkSet("mzvav_2_1", "AHU MZVAV-2-1", day_by_day=True),
+    BenchmarkSet("tennessee_eastman", "Tennessee Eastman"),
+)
+SETS = {chosen.name: chosen for chosen in (*_ARCHIVE, *_PLANTS)}
+
+
+def read_source(name: str, overrides: Sequence[str] = ()) -> Source:
+    """The source of an experiment, without what trains: a baseline's memory has no torch in it."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("train", overrides=[f"experiment={name}", "paths.run_dir=.", *overrides])
+    return cast(Source, instantiate(cfg.data, _convert_="all"))
+
+
+def folds(chosen: BenchmarkSet) -> list[list[str]]:
+    """For each training of a set what is typed beside ``experiment=NAME``."""
+    if not chosen.day_by_day:
+        return [[]]
+    groups = sorted(set(read_source(chosen.name).load().groups))
+    return [[f"data.split.test_groups=[{group.rpartition('/')[2]}]"] for group in groups]

@@ -1,0 +1,80 @@
+"""Windows whose values are changed a little before they are drawn (``images=on_device``).
+
+Each signal is multiplied by a factor near 1 (scaling), then noise is added (jitter). Both are in
+deviations of the training split, around its mean. Cosines, images and statistics all follow from
+the changed series, so no image of it can be stored. A changed time axis, in contrast, can be
+applied to images as they are: see `dualgaf.models.time_warp`.
+
+Source: Um et al., "Data augmentation of wearable sensor data", ICMI 2017.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from dualgaf.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class SeriesAugmentation:
+    """How far the values of training windows are changed; 0 leaves a part out.
+
+    Raises:
+        ConfigError: a number is below 0.
+
+    Example:
+        >>> changed = SeriesAugmentation(jitter=0.1)(torch.zeros(2, 3, 50))
+        >>> changed.shape, bool((changed != 0).all())
+        (torch.Size([2, 3, 50]), True)
+    """
+
+    jitter: float = 0.0
+    """Deviation of the noise, in deviations of the signal in the training split."""
+    scaling: float = 0.0
+    """Deviation of the logarithm of the factor, drawn for each window and signal."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise ConfigError(
+                    f"augmentation.{field.name}={value!r} is not allowed; allowed: a number, 0 or "
+                    f"more; type datamodule.augmentation.{field.name}=0.1"
+                )
+
+    @classmethod
+    def of(cls, value: Any) -> Self | None:
+        """An augmentation as it is, or built from a mapping; None where nothing is changed.
+
+        Raises:
+            ConfigError: it is no mapping, or a key or a number is not allowed.
+
+        Example:
+            >>> SeriesAugmentation.of({"jitter": 0.1}).jitter, SeriesAugmentation.of({})
+            (0.1, None)
+        """
+        names = [field.name for field in fields(cls)]
+        if isinstance(value, Mapping) and all(key in names for key in value):
+            value = cls(**value)
+        if not isinstance(value, cls | None):
+            raise ConfigError(
+                f"augmentation={value!r} is not allowed; allowed: a mapping with the keys "
+                f"{', '.join(names)}; type datamodule.augmentation.jitter=0.1"
+            )
+        return value if value is not None and any(vars(value).values()) else None
+
+    def __call__(self, series: Tensor) -> Tensor:
+        """Changed copies of windows; random numbers come from torch's generator of this process.
+
+        Args:
+            series: (B, C, T), standardised by the training split.
+
+        Returns:
+            (B, C, T).
+        """
+        factor = (torch.randn(*series.shape[:2], 1, dtype=series.dtype) * self.scaling).exp()
+        noise = torch.randn(series.shape, dtype=series.dtype) * self.jitter
+        return series * factor + noise

@@ -1,0 +1,70 @@
+"""`ImagingState`: how windows became what a network was trained on, kept in its checkpoint.
+
+With it a checkpoint alone turns raw windows into images: for an export, and for an explanation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Self
+
+import numpy.typing as npt
+import torch
+
+from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.imaging.recipe import ImagingRecipe
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class ImagingState:
+    """What was fitted on the training split, and what the windows were.
+
+    Example:
+        >>> import numpy as np
+        >>> scaler = SeriesScaler(np.zeros(1), np.ones(1))
+        >>> state = ImagingState(ImagingRecipe(8), 24, None, scaler, ("sat",), ("normal", "stuck"))
+        >>> ImagingState.from_plain(state.to_plain()).class_names
+        ('normal', 'stuck')
+    """
+
+    recipe: ImagingRecipe
+    """How windows are drawn."""
+    window_size: int
+    """T, steps of a window."""
+    bounds: Array | None
+    """(2, C) low and high of each channel for ``scaling=train``."""
+    scaler: SeriesScaler
+    """Of the series that go beside the images."""
+    channel_names: tuple[str, ...]
+    """C names, in the order of the channels."""
+    class_names: tuple[str, ...]
+    """K names, in the order of the logits."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain values and tensors, which a checkpoint loads with ``weights_only=True``."""
+        recipe = self.recipe.to_json()
+        return {
+            "version": version("dualgaf"),
+            "recipe": {**recipe, "feature_range": list(recipe["feature_range"])},
+            "window_size": self.window_size,
+            "bounds": None if self.bounds is None else torch.tensor(self.bounds),
+            "mean": torch.tensor(self.scaler.mean),
+            "deviation": torch.tensor(self.scaler.deviation),
+            "channel_names": list(self.channel_names),
+            "class_names": list(self.class_names),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """The inverse of `to_plain`."""
+        bounds = plain["bounds"]
+        return cls(
+            recipe=ImagingRecipe.from_json(plain["recipe"]),
+            window_size=int(plain["window_size"]),
+            bounds=None if bounds is None else bounds.numpy(),
+            scaler=SeriesScaler(plain["mean"].numpy(), plain["deviation"].numpy()),
+            channel_names=tuple(plain["channel_names"]),
+            class_names=tuple(plain["class_names"]),
+        )

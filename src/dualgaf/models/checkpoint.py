@@ -1,0 +1,82 @@
+"""`load_classifier`: a trained classifier from its checkpoint."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from dualgaf.errors import ConfigError
+from dualgaf.models.classifier import DualGAFClassifier
+
+_DAMAGE = (RuntimeError, KeyError, TypeError, IndexError, EOFError, pickle.UnpicklingError)
+
+
+def load_classifier(path: Path, net: nn.Module | None = None) -> DualGAFClassifier:
+    """The classifier of a checkpoint, with its weights, class names and loss.
+
+    Args:
+        path: a file that a training wrote, such as ``RUN/checkpoints/best.ckpt``.
+        net: the network, where its extractor is one of your own (`own_extractor`): a checkpoint
+            names it and runs no code but the package's.
+
+    Raises:
+        ConfigError: it is not such a file, or ``net`` is needed, or does not fit the weights.
+    """
+    given: dict[str, Any] = {} if net is None else {"net": net}
+    try:
+        return DualGAFClassifier.load_from_checkpoint(path, weights_only=True, **given)
+    except _DAMAGE as error:
+        raise _no_checkpoint(path, error) from error
+
+
+def net_settings(path: Path) -> dict[str, Any]:
+    """`DualGAFNet.settings` of the network in a checkpoint.
+
+    Raises:
+        ConfigError: it is not a checkpoint of a `DualGAFClassifier`.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        return dict(found["hyper_parameters"]["net"])
+    except _DAMAGE as error:
+        raise _no_checkpoint(path, error) from error
+
+
+def own_extractor(settings: Mapping[str, Any]) -> str | None:
+    """Where the extractor of one's own in `net_settings` is defined; None for the package's.
+
+    Example:
+        >>> own_extractor({"extractor": {"path": "my_package.MyExtractor"}})
+        'my_package.MyExtractor'
+        >>> own_extractor({"extractor": "inception"})
+    """
+    extractor = settings["extractor"]
+    return str(extractor["path"]) if isinstance(extractor, Mapping) else None
+
+
+def check_fits(model: DualGAFClassifier, n_channels: int, num_classes: int) -> None:
+    """Refuse data of other sizes than those that a checkpoint was trained with.
+
+    Args:
+        model: from `load_classifier`.
+        n_channels: C of the data.
+        num_classes: K of the data.
+
+    Raises:
+        ConfigError: one of the two is another.
+    """
+    wanted = model.net.settings
+    for option, got in (("n_channels", n_channels), ("num_classes", num_classes)):
+        if wanted[option] != got:
+            raise ConfigError(
+                f"the checkpoint was trained with {option}={wanted[option]}, the data have {got}; "
+                "type the data.* options of its run (RUN/.hydra/overrides.yaml)"
+            )
+
+
+def _no_checkpoint(path: Path, error: Exception) -> ConfigError:
+    why = (str(error) or repr(error)).splitlines()[0]
+    return ConfigError(f"ckpt_path={path} is not a checkpoint of DualGAFClassifier: {why}")

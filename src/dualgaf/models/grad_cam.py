@@ -1,0 +1,159 @@
+"""Grad-CAM on the extractors of both fields.
+
+For each field's extractor and a score y of a class:
+
+1. Take a feature map A (F, h, w) of the extractor: the last one that is not too coarse to tell
+   times apart (`MAP_SIDE`), or the image itself where the extractor makes no map.
+2. With the gradient g = dy / dA, the relevance of a position is ``relu(sum_k g_k A_k)``. Where a
+   network averages its last map over all positions, g is the same everywhere, and this is the map
+   of Selvaraju et al. but for its scale. Our extractors average over cells, so that places differ;
+   then g must not be averaged over the whole map (Draelos and Carin).
+3. Bilinear interpolation to S x S; the sum stays what it was.
+4. An extractor that sees one signal at a time gives a map for each. One that sees several at once
+   (``arrangement=stacked``) gives one map for all of them; each of its positions is then dealt out
+   to the signals by their shares of ``|dy / dX * X|`` in the part of the image X that belongs to it
+   (the guided Grad-CAM of the paper combines the two likewise).
+
+Sources: Selvaraju et al., "Grad-CAM: visual explanations from deep networks via gradient-based
+localization", ICCV 2017; Draelos and Carin, "Use HiResCAM instead of Grad-CAM for faithful
+explanations of convolutional neural networks", arXiv:2011.08891 (2020).
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dualgaf.models.net import DualGAFNet
+from dualgaf.models.signal_groups import GroupedExtractor
+
+MAP_SIDE = 8
+"""A feature map of fewer positions a side is passed over for an earlier one, unless the image has
+fewer than four times as many: 3 x 3 positions tell thirds of a window apart, and no hours."""
+
+
+def grad_cam(
+    net: DualGAFNet,
+    images: tuple[Tensor, Tensor],
+    series: Tensor | None,
+    score: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Maps of one class for each window.
+
+    Args:
+        net: the network, evaluating.
+        images: GASF and GADF, each (B, C, S, S).
+        series: (B, C, T), where the network uses it.
+        score: logits (B, K) -> (B,), what is explained.
+
+    Returns:
+        (B, 2, C, S, S), 0 or more; zeros for a field that is not used.
+
+    Example:
+        >>> net, image = DualGAFNet(3, 2, use_statistics=False), torch.rand(1, 3, 24, 24)
+        >>> grad_cam(net, (image, image), None, lambda logits: logits[:, 0]).shape
+        torch.Size([1, 2, 3, 24, 24])
+    """
+    # Clones: what an inference mode made can be given no gradient.
+    leaves = [image.detach().clone().requires_grad_() for image in images]
+    taps = _taps(net)
+    with ExitStack() as stack:
+        for tap in taps:
+            stack.enter_context(tap)
+        scores = score(net(*leaves, series))
+    wanted = [*leaves, *(tap.map for tap in taps)]
+    gradients = torch.autograd.grad(scores.sum(), wanted, allow_unused=True)
+    spoke = [
+        torch.zeros_like(values) if gradient is None else (gradient * values).detach()
+        for gradient, values in zip(gradients, wanted, strict=True)
+    ]
+    maps = torch.stack([torch.zeros_like(image) for image in images], dim=1)
+    for tap, product in zip(taps, spoke[2:], strict=True):
+        maps[:, tap.field, tap.channels] = tap.relevance(product, spoke[tap.field][:, tap.channels])
+    return maps
+
+
+class _Tap:
+    """Keeps the feature map of one extractor, while the block runs.
+
+    Args:
+        extractor: the module.
+        field: 0 GASF, 1 GADF.
+        channels: the signals that pass through it.
+        is_stacked: it sees all of them at once.
+    """
+
+    def __init__(
+        self, extractor: nn.Module, field: int, channels: Sequence[int], is_stacked: bool
+    ) -> None:
+        self.field = field
+        self.channels = list(channels)
+        self.is_stacked = is_stacked
+        self.map = torch.empty(0)
+        self._extractor = extractor
+        self._least = 0
+
+    def __enter__(self) -> Self:
+        inner = (part for part in self._extractor.modules() if part is not self._extractor)
+        self._handles = [
+            self._extractor.register_forward_pre_hook(self._begin),
+            *(part.register_forward_hook(self._keep) for part in inner),
+        ]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _begin(self, module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        self.map = given[0]
+        self._least = min(MAP_SIDE, given[0].shape[-1] // 4)
+
+    def _keep(self, module: nn.Module, given: tuple[Any, ...], result: object) -> None:
+        if (
+            isinstance(result, Tensor)
+            and result.ndim == 4
+            and len(result) == len(self.map)
+            and min(result.shape[-2:]) >= self._least
+            and result.requires_grad
+        ):
+            self.map = result
+
+    def relevance(self, product: Tensor, of_pixels: Tensor) -> Tensor:
+        """Maps of the signals that pass here.
+
+        Args:
+            product: (N, F, h, w) gradient times feature map; N = B G for signals one by one.
+            of_pixels: (B, G, S, S) gradient times image.
+
+        Returns:
+            (B, G, S, S).
+        """
+        found = product.sum(dim=1, keepdim=True).relu()  # (N, 1, h, w)
+        height, width = found.shape[-2:]
+        if self.is_stacked:
+            shares = F.adaptive_avg_pool2d(of_pixels.abs(), (height, width))  # (B, G, h, w)
+            total = shares.sum(dim=1, keepdim=True)
+            equal = torch.full_like(shares, 1 / len(self.channels))
+            found = found * torch.where(total > 0, shares / total, equal)
+        else:
+            found = found.view(*of_pixels.shape[:2], height, width)
+        large = F.interpolate(found, of_pixels.shape[-1], mode="bilinear", align_corners=False)
+        sums = large.sum(dim=(-2, -1), keepdim=True)
+        kept = found.sum(dim=(-2, -1), keepdim=True)
+        return torch.where(sums > 0, large * (kept / sums), torch.zeros_like(large))
+
+
+def _taps(net: DualGAFNet) -> list[_Tap]:
+    is_stacked = net.settings["arrangement"] == "stacked"
+    taps = []
+    for field, extractor in enumerate((net.gasf_extractor, net.gadf_extractor)):
+        if isinstance(extractor, GroupedExtractor):
+            parts = zip(extractor.extractors, extractor.channels, strict=True)
+            taps += [_Tap(part, field, group, is_stacked) for part, group in parts]
+        elif extractor is not None:
+            taps.append(_Tap(extractor, field, range(net.settings["n_channels"]), is_stacked))
+    return taps

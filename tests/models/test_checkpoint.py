@@ -1,0 +1,63 @@
+from functools import partial
+from pathlib import Path
+
+import lightning as L
+import pytest
+import torch
+from torch import nn
+
+from dualgaf.errors import ConfigError
+from dualgaf.models.checkpoint import load_classifier, net_settings, own_extractor
+from dualgaf.models.classifier import DualGAFClassifier
+from dualgaf.models.net import DualGAFNet
+
+OWN = partial(nn.Conv2d, out_channels=4, kernel_size=3)
+
+
+def saved(path: Path, net: DualGAFNet) -> DualGAFClassifier:
+    model = DualGAFClassifier(net, class_names=["a", "b"])
+    trainer = L.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
+    trainer.strategy.connect(model)
+    trainer.save_checkpoint(path)
+    return model
+
+
+def test_a_classifier_comes_back_as_it_was(tmp_path: Path) -> None:
+    model = saved(tmp_path / "some.ckpt", DualGAFNet(3, 2, width=8, extractor="dilated"))
+    twin = load_classifier(tmp_path / "some.ckpt")
+    assert twin.class_names == ["a", "b"]
+    assert own_extractor(net_settings(tmp_path / "some.ckpt")) is None
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, twin.state_dict()[name])
+
+
+def test_an_extractor_of_ones_own_is_named_and_must_be_given(tmp_path: Path) -> None:
+    net = DualGAFNet(3, 2, width=8, extractor=OWN)
+    model = saved(tmp_path / "some.ckpt", net)
+    settings = net_settings(tmp_path / "some.ckpt")
+    assert own_extractor(settings) == "torch.nn.modules.conv.Conv2d"
+    with pytest.raises(ConfigError, match="runs no code but the package's own"):
+        load_classifier(tmp_path / "some.ckpt")
+    given = DualGAFNet(**{**settings, "extractor": OWN})
+    twin = load_classifier(tmp_path / "some.ckpt", given)
+    assert twin.net is given
+    image, series = torch.rand(2, 3, 9, 9), torch.rand(2, 3, 9)
+    assert torch.equal(twin.eval()(image, image, series), model.eval()(image, image, series))
+    with pytest.raises(ConfigError, match="is not a checkpoint"):  # other weights
+        load_classifier(tmp_path / "some.ckpt", DualGAFNet(3, 2, width=8))
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04"])
+def test_what_is_no_checkpoint_is_refused_in_a_sentence(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "some.ckpt"
+    path.write_bytes(content)
+    for read in (load_classifier, net_settings):
+        with pytest.raises(ConfigError, match=r"ckpt_path=.*some.ckpt is not a checkpoint of"):
+            read(path)
+
+
+@pytest.mark.parametrize("held", [{"state_dict": {}}, [1, 2], torch.zeros(2)])
+def test_a_file_of_something_else_is_refused(held: object, tmp_path: Path) -> None:
+    torch.save(held, tmp_path / "some.ckpt")
+    with pytest.raises(ConfigError, match="is not a checkpoint of DualGAFClassifier"):
+        net_settings(tmp_path / "some.ckpt")
