@@ -65,9 +65,8 @@ def test_many_classes_have_small_cells_and_all_names(n_classes, n_texts, tmp_pat
     assert len(axes.texts) == n_texts
     assert texts(axes).get((3, 3)) in ("4", None)
     for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
-        assert [tick.get_text()[:5] for tick in ticks] == [
-            rf"\${n}\$"[:5] for n in range(n_classes)
-        ]
-        assert all(len(tick.get_text()) == LONGEST_NAME + 2 for tick in ticks)
+        shown = [tick.get_text() for tick in ticks]
+        assert [name.split()[0] for name in shown] == [rf"\${n}\$" for n in range(n_classes)]
+        assert all(len(name) == LONGEST_NAME + 2 for name in shown)
     figure.savefig(tmp_path / "confusion.png", dpi=20)
     assert (tmp_path / "confusion.png").stat().st_size > 1000

@@ -43,7 +43,8 @@ def test_the_report_of_the_classes_is_that_of_sklearn(tmp_path):
     head, *lines, macro = table(tmp_path / "report.csv")
     assert head == ["class", "precision", "recall", "f1", "support"]
     scores = precision_recall_fscore_support(label, predicted, labels=range(5), zero_division=0)
-    wanted = [[name, *(f"{s:.4f}" for s in found)] for name, *found in zip(names, *scores[:3], strict=True)]
+    by_class = zip(names, *scores[:3], strict=True)
+    wanted = [[name, *(f"{score:.4f}" for score in found)] for name, *found in by_class]
     assert [line[:4] for line in lines] == wanted
     assert [int(line[4]) for line in lines] == scores[3].tolist()
     # the mean leaves out what neither occurs nor was predicted

@@ -1,4 +1,7 @@
-"""The command line, as a user runs it: in a process of its own, from the project's folder."""
+"""The command line, as a user runs it: in a process of its own, from the project's folder.
+
+What only chooses how a training goes is tried in this process, with `trained`.
+"""
 
 import csv
 import json
@@ -11,6 +14,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from dualgaf.command_line import make_data
+from dualgaf.models.checkpoint import load_classifier
+from dualgaf.training import train
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("data=simulated", "data.n_windows=60", "trainer.max_epochs=2", "datamodule.image_size=16")
@@ -29,9 +38,30 @@ def run(*arguments, cwd, script=(str(ROOT / "train.py"),), status=0):
     return done.stdout
 
 
+def best_of(run_dir):
+    return run_dir / "checkpoints" / "best.ckpt"
+
+
 def metrics(folder):
     (path,) = folder.glob("**/metrics.json")
     return json.loads(path.read_text())
+
+
+def composed(folder, *overrides):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        told = [*SMALL, "logger=csv", "trainer.accelerator=cpu", f"paths.run_dir={folder}"]
+        return compose("train", overrides=[*told, *overrides])
+
+
+def trained(folder, *overrides):
+    """A run in this process: its metrics."""
+    train(composed(folder, *overrides))
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def table(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +88,16 @@ def test_a_run_writes_what_the_interface_promises(fitted):
     assert 0 <= found["test/acc"] <= 1
     assert (run_dir / "checkpoints" / "best.ckpt").is_file()
     assert list((run_dir / "csv").glob("metrics.csv"))
+    assert found["model/parameters"] == sum(
+        weight.numel() for weight in load_classifier(best_of(run_dir)).net.parameters()
+    )
+    for picture in ("curves.png", "confusion.png"):
+        assert (run_dir / picture).stat().st_size > 5000
+    *_, macro = table(run_dir / "report.csv")
+    assert float(macro["f1"]) == pytest.approx(found["test/f1_macro"], abs=1e-4)
+    rows = table(run_dir / "test_predictions.csv")
+    right = sum(row["class"] == row["label"] for row in rows) / len(rows)
+    assert right == pytest.approx(found["test/acc"])
     assert list((run_dir / "tensorboard").glob("events*"))
 
 
@@ -65,6 +105,7 @@ def test_the_plan_comes_before_the_training(fitted):
     _, output = fitted
     assert output.index("build plan") < output.index("metrics:")
     assert "(hardware=16gb)" in output
+    assert "report: curves.png, confusion.png, report.csv, test_predictions.csv in" in output
     assert not re.search(r"Warning:", output), output
 
 
@@ -76,6 +117,9 @@ def test_a_checkpoint_is_tested_to_the_same_figures(fitted, tmp_path):
     for key in ("test/acc", "test/f1_macro", "val/acc"):
         assert after[key] == pytest.approx(before[key])
     assert "fit/seconds" not in after
+    (again,) = tmp_path.glob("**/test_predictions.csv")
+    assert again.read_text() == (run_dir / "test_predictions.csv").read_text()
+    assert not list(tmp_path.glob("**/curves.png"))
 
 
 def test_predict_writes_a_line_a_window(fitted, tmp_path):
@@ -227,3 +271,65 @@ def test_ctrl_c_ends_the_run_and_leaves_no_process(tmp_path):
     assert process.returncode != 0
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+def test_a_checkpoint_is_tested_with_its_loss_and_class_weights(tmp_path):
+    uneven = "data.n_windows=70"
+    weighted = ("classifier.class_weights=balanced", "loss=focal", "loss.gamma=1.5")
+    before = trained(tmp_path / "fit", uneven, "trainer.max_epochs=1", *weighted)
+    loss = load_classifier(best_of(tmp_path / "fit")).loss
+    assert loss.gamma == 1.5
+    cases = make_data(composed(tmp_path, uneven)).cases
+    counts = torch.from_numpy(cases.labels[cases.rows["train"]]).bincount()
+    assert len(counts.unique()) > 1
+    mean = float(counts.sum()) / len(counts)
+    torch.testing.assert_close(loss.class_weights * counts, torch.full((len(counts),), mean))
+    checkpoint = f"ckpt_path={best_of(tmp_path / 'fit')}"
+    after = trained(tmp_path / "test", uneven, "task=test", checkpoint)
+    for split in ("val", "test"):
+        assert after[f"{split}/loss"] == before[f"{split}/loss"]
+
+
+@pytest.mark.parametrize("callbacks", ["ema", "swa"])
+def test_the_best_of_averaged_weights_is_what_is_tested(callbacks, tmp_path):
+    # The best is made the worst, so that it is not the last: what is tested must be read from it.
+    found = trained(
+        tmp_path,
+        f"callbacks={callbacks}",
+        "callbacks.checkpoint.mode=max",
+        "classifier.learning_rate=0.02",
+        "trainer.max_epochs=3",
+        "trainer.accumulate_grad_batches=2",
+    )
+    checkpoint = torch.load(best_of(tmp_path), weights_only=True)
+    assert checkpoint["epoch"] < 2
+    (kept,) = (v for k, v in checkpoint["callbacks"].items() if k.startswith("ModelCheckpoint"))
+    assert found["val/loss"] == pytest.approx(float(kept["best_model_score"]))
+    apart = [
+        not torch.equal(weight, checkpoint["current_model_state"][name])
+        for name, weight in checkpoint["state_dict"].items()
+    ]
+    assert any(apart) == (callbacks == "ema")  # the mean of swa has not begun
+
+
+def test_an_extractor_of_ones_own_is_built_anew_for_a_test(tmp_path):
+    own = "{_target_:torch.nn.Conv2d,_partial_:true,out_channels:4,kernel_size:3}"
+    options = ("trainer.max_epochs=1", f"model.extractor={own}", "model.fusion=concat")
+    before = trained(tmp_path / "fit", *options)
+    checkpoint = ("task=test", f"ckpt_path={best_of(tmp_path / 'fit')}")
+    after = trained(tmp_path / "test", *checkpoint, options[1])
+    assert after["test/loss"] == before["test/loss"]
+    with pytest.raises(SystemExit, match=r"is torch.nn.*Conv2d, model.extractor is 'large_kernel'"):
+        trained(tmp_path / "test", *checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ("classifier.class_weights=balance", "allowed: null, balanced, or a number for each class"),
+        ("classifier.optimizer=sgd", "allowed: adamw, radam; type classifier.optimizer="),
+    ],
+)
+def test_a_wrong_choice_of_training_names_the_allowed_ones(override, text, tmp_path):
+    with pytest.raises(SystemExit, match=re.escape(text)):
+        trained(tmp_path, override)

@@ -45,16 +45,15 @@ def main() -> int:
         PAGE.write_text(page(load_rows(output)))
         return 0
     if told.tables:
-        print(*write_tables(data_folder(), TABLES), sep="\n")
+        write_tables(data_folder())
+        print(*TABLES.values(), sep="\n")
         return 0
     wanted = wanted_jobs(told.sets, told.methods, told.seeds, told.override)
     there = set() if told.again else {job_of(row) for row in load_rows(output)}
     jobs = [job for job in wanted if job not in there]
     _say(f"{len(jobs)} rows to make, {len(wanted) - len(jobs)} are there")
-    if jobs and not all(
-        (TABLES / f"{name}.parquet").exists() for name in ("szcav", "tennessee_eastman")
-    ):
-        write_tables(data_folder(), TABLES)
+    if any(name in told.sets and not file.exists() for name, file in TABLES.items()):
+        write_tables(data_folder())
     try:
         failed = _make(jobs, output)
     except KeyboardInterrupt:

@@ -22,42 +22,44 @@ A cell says mean ± standard deviation over seeds (number of seeds). A dash: not
 PROTOCOL = """## How it was measured
 
 **DualGAFNet** is the default recipe of `conf/train.yaml`, the same for every set. Files in
-`conf/experiment` say where the data are and how they are cut, and nothing of the recipe. A fifth of
-the training split is held out, by the seed, to choose the epoch; the test split is looked at once,
-by the best checkpoint.
+`conf/experiment` say where the data are and how they are cut, and nothing of the recipe. A fifth
+of the training split is held out, by the seed, to choose the epoch; the test split is looked at
+once, by the best checkpoint.
 
-**Earlier recipe**: the recipe of the earlier system, as far as it bears on accuracy. Every window is
-scaled by itself; windows are shuffled before a fifth is held out for validation, so that overlapping
-ones are on both sides; two branches (large kernel, adaptive fusion, channel attention) see stored
-bytes, 1 to 255; no statistics, no mixup, no augmentation; cross-entropy, RAdam (rate 0.001), half
-the rate on a plateau. Its test split is the same as in every other column: the earlier system
-reported its shuffled validation. The extractors keep a grid of cells, as all of this package do,
-where the earlier ones averaged over the image, and the earlier learning rate is not known.
+**Earlier recipe**: the recipe of the earlier system, as far as it bears on accuracy. Every window
+is scaled by itself; windows are shuffled before a fifth is held out for validation, so that
+overlapping ones are on both sides; two branches (large kernel, adaptive fusion, channel
+attention) see stored bytes, 1 to 255; no statistics, no mixup, no augmentation; cross-entropy,
+RAdam (rate 0.001), half the rate on a plateau. Its test split is the same as in every other
+column: the earlier system reported its shuffled validation. The extractors keep a grid of cells,
+as all of this package do, where the earlier ones averaged over the image, and the earlier
+learning rate is not known.
 
-**MiniRocket**: `MiniRocketClassifier` of aeon as it comes, 10 000 features and a ridge classifier.
-**1-NN**: Euclidean distance, each channel standardised by the training split; nothing is random, so
-there is one run. **Random forest**: 500 trees on mean, deviation, slope, least and largest value of
-each channel. These three learn the whole training split, for they hold nothing out.
+**MiniRocket**: `MiniRocketClassifier` of aeon as it comes, 10 000 features and a ridge
+classifier. **1-NN**: Euclidean distance, each channel standardised by the training split; nothing
+is random, so there is one run. **Random forest**: 500 trees on mean, deviation, slope, least and
+largest value of each channel. These three learn the whole training split, for they hold nothing
+out.
 
-**UCR and UEA sets**: the official split of the archive. JapaneseVowels: words are resampled to the
-length of the longest training word. What is known best was partly measured over 30 resamples of the
-split, not on the official one: then the two figures can differ by some cases either way.
+**UCR and UEA sets**: the official split of the archive. JapaneseVowels: words are resampled to
+the length of the longest training word. What is known best was partly measured over 30 resamples
+of the split, not on the official one: then the two figures can differ by some cases either way.
 
-**AHU**: windows of 60 minutes, every 30 minutes, of occupied hours (06:00 to 18:00). Each day is left
-out once, the others train; windows of one day are never on both sides, for a fault lasts a day. The
-predictions of all days are counted together: a left-out day has one class, so an F1 of its own
-would mean nothing. MZVAV-2-2: four classes, 26 days. SZCAV: which of three components is faulty, 14
-fault days; gaps of one channel are interpolated. MZVAV-2-1: normal or a leak, 15 days, without the
-return and exhaust dampers, whose coding tells the label.
+**AHU**: windows of 60 minutes, every 30 minutes, of occupied hours (06:00 to 18:00). Each day is
+left out once, the others train; windows of one day are never on both sides, for a fault lasts a
+day. The predictions of all days are counted together: a left-out day has one class, so an F1 of
+its own would mean nothing. MZVAV-2-2: four classes, 26 days. SZCAV: which of three components is
+faulty, 14 fault days; gaps of one channel are interpolated. MZVAV-2-1: normal or a leak, 15 days,
+without the return and exhaust dampers, whose coding tells the label.
 
-**Tennessee Eastman**: windows of 60 steps (3 hours), every 20 steps, 22 classes. Runs of the training
-file train, runs of the test file are tested; the last fifth of each training run is the validation.
-Test runs of faults become faulty at step 161; the steps before are dropped.
+**Tennessee Eastman**: windows of 60 steps (3 hours), every 20 steps, 22 classes. Runs of the
+training file train, runs of the test file are tested; the last fifth of each training run is the
+validation. Test runs of faults become faulty at step 161; the steps before are dropped.
 
 Peak memory is the largest resident set of the process that made a row, with everything that it
-loads; fit is the time of all trainings of a row (each left-out day is one), without tests, and for
-the networks with the drawing of the images. Times are of the machine below as it was, which may have
-had other work.
+loads; fit is the time of all trainings of a row (each left-out day is one), without tests, and
+for the networks with the drawing of the images. Times are of the machine below as it was, which
+may have had other work.
 """
 
 

@@ -1,7 +1,6 @@
 """Rows in a JSON file, written as soon as each is done, and the jobs that are missing in it."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +73,7 @@ def add_row(path: Path, row: Row) -> None:
     lines = ",\n".join(json.dumps(one) for one in rows)
     fresh = path.with_suffix(".tmp")
     fresh.write_text(f'{{"rows": [\n{lines}\n]}}\n')
-    os.replace(fresh, path)
+    fresh.replace(path)
 
 
 def _key(row: Row) -> tuple[str, str, int]:

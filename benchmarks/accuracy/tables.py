@@ -11,7 +11,11 @@ from pathlib import Path
 
 import polars as pl
 
-TABLES = Path("runs/accuracy/tables")
+TABLES = {
+    name: Path("runs", "accuracy", "tables", f"{name}.parquet")
+    for name in ("szcav", "tennessee_eastman")
+}
+"""Set -> file, from the project's folder; ``conf/experiment`` names it, too."""
 FAULTY_FROM = 161
 
 
@@ -20,27 +24,17 @@ def data_folder() -> Path:
     return Path(os.environ.get("DUALGAF_DATA", "../shared/data"))
 
 
-def write_tables(folder: Path, target: Path) -> list[Path]:
-    """Write both tables.
-
-    Args:
-        folder: the folder of the real sets.
-        target: where to; made if it is not there.
-
-    Returns:
-        The files.
-    """
-    target.mkdir(parents=True, exist_ok=True)
-    made = {
-        "szcav.parquet": _szcav(folder / "lbnl_ahu"),
-        "tennessee_eastman.parquet": _tennessee_eastman(folder / "tennessee_eastman"),
-    }
+def write_tables(folder: Path) -> None:
+    """Write both tables, from the folder of the real sets."""
+    made = {"szcav": szcav(folder), "tennessee_eastman": tennessee_eastman(folder)}
     for name, table in made.items():
-        table.write_parquet(target / name)
-    return [target / name for name in made]
+        TABLES[name].parent.mkdir(parents=True, exist_ok=True)
+        table.write_parquet(TABLES[name])
 
 
-def _szcav(folder: Path) -> pl.DataFrame:
+def szcav(folder: Path) -> pl.DataFrame:
+    """Rows of the fault days, with the component."""
+    folder = folder / "lbnl_ahu"
     days = pl.read_csv(folder / "days.csv").filter(pl.col("file") == "SZCAV")
     table = pl.read_csv(
         folder / "SZCAV.tidy.csv.gz", infer_schema_length=None, null_values=["", "NaN"]
@@ -51,10 +45,13 @@ def _szcav(folder: Path) -> pl.DataFrame:
     return faulty.filter(pl.col("component") != "none").drop("fault", "suggested_split")
 
 
-def _tennessee_eastman(folder: Path) -> pl.DataFrame:
+def tennessee_eastman(folder: Path) -> pl.DataFrame:
+    """Rows of both files, with the columns ``file`` (train, test) and ``run``."""
     halves = []
     for half in ("train", "test"):
-        table = pl.read_csv(folder / f"tep_{half}.csv.gz", infer_schema_length=None)
+        table = pl.read_csv(
+            folder / "tennessee_eastman" / f"tep_{half}.csv.gz", infer_schema_length=None
+        )
         marks = [pl.lit(half).alias("file"), pl.col("fault").alias("run")]
         halves.append(table.with_columns(*marks))
     both = pl.concat(halves, how="vertical_relaxed")

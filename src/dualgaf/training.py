@@ -32,7 +32,6 @@ from lightning.pytorch.callbacks import (
     Checkpoint,
     EarlyStopping,
     ModelCheckpoint,
-    StochasticWeightAveraging,
     WeightAveraging,
 )
 from omegaconf import DictConfig, ListConfig
@@ -189,9 +188,13 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         # Lightning deals the windows out to the ranks and repeats some, so that each rank gets as
         # many; these would be counted twice.
         trainer = instantiate(cfg.trainer, **alone)
+    if best:
+        saved = torch.load(best, map_location="cpu", weights_only=True)
+        model.load_state_dict(saved["state_dict"])
     # One that averages weights would put those of the last epoch in the place of the best.
-    trainer.callbacks[:] = [*(c for c in trainer.callbacks if not _averages(c)), kept]
-    scores = _evaluate(trainer, model, data, best)
+    others = (c for c in trainer.callbacks if not isinstance(c, WeightAveraging))
+    trainer.callbacks[:] = [*others, kept]
+    scores = _evaluate(trainer, model, data)
     parameters = sum(p.numel() for p in model.net.parameters() if p.requires_grad)
     metrics = {
         **fitted,
@@ -273,10 +276,6 @@ def _trainer_options(cfg: DictConfig, has_val: bool) -> dict[str, Any]:
     return {**options, "callbacks": callbacks}
 
 
-def _averages(callback: L.Callback) -> bool:
-    return isinstance(callback, WeightAveraging | StochasticWeightAveraging)
-
-
 def _fit(
     cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
 ) -> dict[str, float]:
@@ -305,15 +304,13 @@ def _predict(
 
 
 def _evaluate(
-    trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule, best: str | None
+    trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
 ) -> dict[str, float]:
     found: dict[str, float] = {}
     evaluations = (("val", trainer.validate), ("test", trainer.test))
     for split, evaluate in evaluations:
         if split in data.cases.rows:
-            (scores,) = evaluate(
-                model, datamodule=data, ckpt_path=best, verbose=False, weights_only=True
-            )
+            (scores,) = evaluate(model, datamodule=data, verbose=False)
             found.update(scores)
     if not found:
         raise SplitError("there is neither a val nor a test split to evaluate")

@@ -13,10 +13,12 @@ from dualgaf.models.net import DualGAFNet
 
 def multiplications(side: int, width: int, in_channels: int) -> int:
     """Of one pass of `LargeKernelExtractor`, layer by layer."""
-    half, first = width // 2, (side + 1) // 2
+    half, stride = width // 2, max(1, round(side / 16))
+    first = (side - 1) // stride + 1
     second = (first + 1) // 2
     return (
-        first**2 * half * in_channels * 7**2
+        first**2 * in_channels * 8 * 9**2
+        + first**2 * half * in_channels * 8
         + second**2 * width * half * 5**2
         + second**2 * width * width * 3**2
         + width * 16 * width
@@ -24,7 +26,7 @@ def multiplications(side: int, width: int, in_channels: int) -> int:
 
 
 @pytest.mark.parametrize("stacked", [False, True])
-@pytest.mark.parametrize(("size", "side"), [(26, 26), (48, 48), (200, 48), (None, 48)])
+@pytest.mark.parametrize(("size", "side"), [(26, 26), (48, 48), (144, 144), (400, 144), (None, 96)])
 def test_the_cost_by_hand(stacked: bool, size: int | None, side: int) -> None:
     work = Workload(6, 2, size, 32, stacked)
     one = multiplications(side, 32, 6 if stacked else 1)

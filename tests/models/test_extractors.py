@@ -6,8 +6,13 @@ import pytest
 import torch
 
 from dualgaf.errors import ConfigError
-from dualgaf.models.cells import FULL_RESOLUTION, RESOLUTION
-from dualgaf.models.extractors import EXTRACTORS, LargeKernelExtractor, build_extractor
+from dualgaf.models.cells import FULL_RESOLUTION, RESOLUTION, BatchNorm
+from dualgaf.models.extractors import (
+    EXTRACTORS,
+    READ,
+    LargeKernelExtractor,
+    build_extractor,
+)
 from dualgaf.models.resnet import RESNETS
 
 ONE_THREAD_SIZES = [2, 5, 24, 48, 100]
@@ -33,7 +38,7 @@ def test_the_default_extractor_takes_more_sizes(size: int) -> None:
 
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_an_extractor_treats_each_image_alone(name: str) -> None:
-    extractor = build_extractor(name, 8)
+    extractor = build_extractor(name, 8).eval()
     images = torch.rand(3, 1, 26, 26) * 2 - 1
     alone = torch.cat([extractor(image[None]) for image in images])
     torch.testing.assert_close(extractor(images), alone, atol=1e-4, rtol=1e-4)
@@ -47,27 +52,57 @@ def test_an_extractor_knows_where_something_happens(name: str) -> None:
     early[..., 16:24, 16:24] = 1.0
     late[..., 24:32, 24:32] = 1.0
     torch.manual_seed(0)
-    extractor = build_extractor(name, 16)
-    assert (extractor(early) - extractor(late)).abs().max() > 1e-2
+    extractor = build_extractor(name, 16).eval()
+    apart = (extractor(early) - extractor(late)).norm()
+    assert apart > 1e-2 * extractor(early).norm()
 
 
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_a_larger_image_is_averaged_not_cropped(name: str) -> None:
     # An image of constant 2 x 2 tiles holds the same content as its original.
     plan = RESNETS.get(name)
-    side = RESOLUTION if plan is None else plan.side
-    extractor = build_extractor(name, 8)
+    side = (READ if name == "large_kernel" else RESOLUTION) if plan is None else plan.side
+    extractor = build_extractor(name, 8).eval()
     small = torch.rand(1, 1, side, side) * 2 - 1
     large = small.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     with torch.no_grad():
         torch.testing.assert_close(extractor(large), extractor(small), atol=1e-4, rtol=1e-4)
 
 
-def test_the_last_layer_of_large_kernels_is_added_to_its_input() -> None:
-    extractor, images = LargeKernelExtractor(16), torch.rand(2, 1, 24, 24)
-    torch.nn.init.zeros_(extractor.block[1].weight)  # type: ignore[arg-type]
-    cells = torch.nn.functional.adaptive_avg_pool2d(extractor.stem(images), 4)
-    torch.testing.assert_close(extractor(images), extractor.project(cells.flatten(1)))
+def test_large_kernels_share_the_first_convolution_among_signals() -> None:
+    extractor, images = LargeKernelExtractor(16, in_channels=2).eval(), torch.rand(3, 2, 48, 48)
+    stem = extractor.stem
+    each = [
+        torch.nn.functional.conv2d(images[:, [c]], stem.weight, stem.bias, stride=3, padding=3)
+        for c in range(2)
+    ]
+    maps = torch.cat([extractor.after_stem(one) for one in each], dim=1)  # (3, 2 FILTERS, 16, 16)
+    maps = extractor.reduce(extractor.mix(maps))
+    wanted = extractor.readout(maps + extractor.block(maps))
+    torch.testing.assert_close(extractor(images), wanted)
+    assert stem.weight.shape == (8, 1, 9, 9)
+
+
+@pytest.mark.parametrize("size", [24, 48, 97, READ])
+def test_large_kernels_read_every_pixel(size: int) -> None:
+    torch.manual_seed(0)
+    extractor, image = LargeKernelExtractor(8).eval(), torch.rand(1, 1, size, size)
+    image.requires_grad_()
+    extractor(image).square().sum().backward()
+    assert image.grad is not None
+    assert (image.grad != 0).all()
+
+
+def test_a_batch_of_one_pixel_is_normalised_by_what_was_seen_before() -> None:
+    norm = BatchNorm(2)
+    norm.running_mean = torch.tensor([1.0, 2.0])
+    pixel = torch.tensor([[3.0, 2.0]]).view(1, 2, 1, 1)
+    torch.testing.assert_close(norm(pixel).flatten(), torch.tensor([2.0, 0.0]), atol=1e-4, rtol=0)
+    assert norm.running_mean.tolist() == [1.0, 2.0]
+    two = torch.cat((pixel, -pixel))
+    torch.testing.assert_close(
+        norm(two), torch.nn.functional.batch_norm(two, None, None, training=True)
+    )
 
 
 def test_the_members_for_gaf_keep_the_resolution_in_the_stem() -> None:

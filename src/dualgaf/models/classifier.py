@@ -20,6 +20,7 @@ from dualgaf.models.loss_settings import build_loss, loss_settings, weighted_los
 from dualgaf.models.losses import CrossEntropyLoss
 from dualgaf.models.net import DualGAFNet
 from dualgaf.models.optimization import Optimization, configure
+from dualgaf.models.time_warp import TimeWarp
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -39,6 +40,8 @@ class DualGAFClassifier(L.LightningModule):
         mixup: alpha of mixup, 0 or more; 0 turns it off. Two windows of a batch are added with
             shares l and 1 - l, l from Beta(alpha, alpha), and so are their losses (Zhang et al.,
             "mixup: Beyond empirical risk minimization", 2018). It helps small training splits.
+        time_warp: how far the speed of training windows varies, see `TimeWarp`; 0 turns it off.
+        crop: largest share of a training window that is cut off, below 1; 0 turns it off.
         loss: logits (B, K), classes (B,) -> scalar: one of `dualgaf.models.losses`, or what
             `loss_settings` told of it; None = cross-entropy. One of your own is not kept in the
             checkpoint: what is loaded reports cross-entropy as its loss.
@@ -64,6 +67,8 @@ class DualGAFClassifier(L.LightningModule):
         optimizer: str = "adamw",
         schedule: str = "cosine",
         mixup: float = 0.4,
+        time_warp: float = 0.4,
+        crop: float = 0.2,
         loss: nn.Module | Mapping[str, Any] | None = None,
         class_weights: Sequence[float] | None = None,
         class_names: Sequence[str] | None = None,
@@ -77,6 +82,7 @@ class DualGAFClassifier(L.LightningModule):
         self.net = DualGAFNet(**net) if isinstance(net, Mapping) else net
         self.learning_rate = learning_rate  # Lightning's search for a rate changes it
         self.mixup = mixup
+        self.time_warp = TimeWarp(time_warp, crop)
         self.class_names = None if class_names is None else list(class_names)
         n_classes = self.net.settings["num_classes"]
         self.loss = _made(loss)
@@ -88,6 +94,8 @@ class DualGAFClassifier(L.LightningModule):
                 "net": self.net.settings,
                 **vars(self.optimization),
                 "mixup": mixup,
+                "time_warp": time_warp,
+                "crop": crop,
                 "loss": loss_settings(self.loss),
                 "class_names": self.class_names,
             },
@@ -110,7 +118,8 @@ class DualGAFClassifier(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
-        gasf, gadf, series, label = batch
+        *windows, label = batch
+        gasf, gadf, series = self.time_warp(*windows)
         if self.mixup > 0:
             share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
             share = max(share, 1.0 - share)

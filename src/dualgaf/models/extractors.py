@@ -6,10 +6,10 @@ symmetric and the GADF antisymmetric.
 
 `LargeKernelExtractor`, step by step:
 
-1. a 9 x 9 convolution, the same for every signal, whose stride leaves a map of about `MAP` x `MAP`
-   pixels, so that cost does not grow with S. It reads every pixel of images of up to 160 pixels a
-   side: averaging them down first would wipe out what is faster than the average, a running step
-   for instance;
+1. a convolution of `KERNEL` x `KERNEL`, the same for every signal, whose stride leaves a map of
+   about `MAP` x `MAP` pixels, so that cost does not grow with S. Averaging down to that instead
+   would wipe out what is fast, a step of a runner for instance. Only images of more than `READ`
+   pixels a side, of which the kernels would leave pixels out, are averaged down to that;
 2. a 1 x 1 convolution mixes the features of all signals that are seen together;
 3. a 5 x 5 convolution with stride 2, then a 3 x 3 convolution with a residual path;
 4. average over a grid of `CELLS` x `CELLS` cells, not over the whole image: row and column of a GAF
@@ -28,15 +28,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dualgaf.errors import ConfigError, unknown_choice
-from dualgaf.models.cells import BatchNorm, CellReadout
+from dualgaf.models.cells import BatchNorm, CellReadout, shrink
 from dualgaf.models.convolutions import DilatedExtractor, InceptionExtractor, MultiScaleExtractor
 from dualgaf.models.resnet import RESNETS, ResNetExtractor
 
 
 MAP = 16
 """Side of the map that the first convolution of `LargeKernelExtractor` leaves, about."""
+KERNEL = 9
+"""Side of the first kernel."""
+READ = KERNEL * MAP
+"""Side of the largest image of which the first convolution reads every pixel."""
 FILTERS = 8
-"""Features of each signal in it."""
+"""Features of each signal that it finds."""
 
 
 class LargeKernelExtractor(nn.Module):
@@ -55,7 +59,7 @@ class LargeKernelExtractor(nn.Module):
     def __init__(self, width: int, in_channels: int = 1) -> None:
         super().__init__()
         half = width // 2
-        self.stem = nn.Conv2d(1, FILTERS, 9, padding=4)
+        self.stem = nn.Conv2d(1, FILTERS, KERNEL)
         self.after_stem = nn.Sequential(BatchNorm(FILTERS), nn.GELU())
         self.mix = nn.Sequential(
             nn.Conv2d(in_channels * FILTERS, half, 1), BatchNorm(half), nn.GELU()
@@ -70,9 +74,12 @@ class LargeKernelExtractor(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, in_channels, S, S) -> (N, width)."""
-        stride = max(1, round(images.shape[-1] / MAP))
+        images = shrink(images, READ)
+        side = images.shape[-1]
+        stride = max(1, round(side / MAP))
+        beyond = (side - 1) // stride * stride + KERNEL - side  # what the kernels reach past it
         each = images.flatten(0, 1).unsqueeze(1)  # (N in_channels, 1, S, S)
-        maps = F.conv2d(each, self.stem.weight, self.stem.bias, stride, self.stem.padding)
+        maps = F.conv2d(each, self.stem.weight, self.stem.bias, stride, (beyond + 1) // 2)
         maps = self.after_stem(maps)  # (N in_channels, FILTERS, h, w)
         maps = self.mix(maps.view(len(images), -1, *maps.shape[-2:]))
         maps = self.reduce(maps)  # (N, width, h / 2, w / 2)
