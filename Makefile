@@ -2,10 +2,11 @@
 # make test    install into .venv and run what CI runs
 # make fuzz    nonsense into everything that reads, for FUZZ_S seconds a target
 # make soak    200 builds with a random fault each; then docs/reliability.md
+# make accuracy  DualGAFNet beside methods without images: rows that are missing, docs/accuracy.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test lint tests fuzz notebooks wheel soak constraints clean
+.PHONY: train test lint tests fuzz notebooks wheel soak accuracy constraints clean
 
 train: .venv/.train
 	$(BIN)/python train.py
@@ -46,6 +47,9 @@ wheel: .venv/.dev
 
 soak: .venv/.dev
 	$(BIN)/python benchmarks/soak.py --output benchmarks/results/soak.json
+
+accuracy: .venv/.dev
+	$(BIN)/python -m benchmarks.accuracy
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

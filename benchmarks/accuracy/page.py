@@ -42,8 +42,9 @@ largest value of each channel. These three learn the whole training split, for t
 out.
 
 **UCR and UEA sets**: the official split of the archive. JapaneseVowels: words are resampled to
-the length of the longest training word. What is known best was partly measured over 30 resamples
-of the split, not on the official one: then the two figures can differ by some cases either way.
+the length of the longest training word. What is known best was not measured here: the UCR figures
+are means over 30 resamples of the split, and the UEA file does not say which split it used. Such
+a figure can differ by some cases either way.
 
 **AHU**: windows of 60 minutes, every 30 minutes, of occupied hours (06:00 to 18:00). Each day is
 left out once, the others train; windows of one day are never on both sides, for a fault lasts a

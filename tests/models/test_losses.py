@@ -150,7 +150,8 @@ def test_a_loss_keeps_nothing_in_a_checkpoint(name: str) -> None:
 
 def test_a_classifier_trains_with_the_loss_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     loss = FocalLoss(gamma=3.0, class_weights=[1.0, 3.0, 5.0])
-    model = DualGAFClassifier(DualGAFNet(2, 3, width=8), loss=loss, mixup=0.0).eval()
+    plain = {"mixup": 0.0, "time_warp": 0.0, "crop": 0.0}
+    model = DualGAFClassifier(DualGAFNet(2, 3, width=8), loss=loss, **plain).eval()
     monkeypatch.setattr(model, "log", lambda *_, **__: None)
     image, series, label = torch.rand(4, 2, 9, 9), torch.randn(4, 2, 12), torch.tensor([0, 1, 2, 0])
     got = model.training_step((image, image, series, label), 0)
