@@ -35,7 +35,7 @@ def group_norm(n_features: int) -> nn.GroupNorm:
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Normalisation over the batch; a batch of one map of one pixel is left to what was seen before.
+    """Normalisation over the batch; a batch of one map of one pixel uses what was seen before.
 
     Such a batch has no deviation, and torch refuses it.
 

@@ -32,7 +32,6 @@ from dualgaf.models.cells import BatchNorm, CellReadout, shrink
 from dualgaf.models.convolutions import DilatedExtractor, InceptionExtractor, MultiScaleExtractor
 from dualgaf.models.resnet import RESNETS, ResNetExtractor
 
-
 MAP = 16
 """Side of the map that the first convolution of `LargeKernelExtractor` leaves, about."""
 KERNEL = 9
