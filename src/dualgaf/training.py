@@ -2,7 +2,7 @@
 
 1. Everything is instantiated first, so a wrong value fails before data are read.
 2. The data are read, the network takes its sizes from them, the trainer runs ``task``.
-3. After a fit the best checkpoint, not the last, is validated and tested, by one process alone.
+3. After a fit one process alone validates and tests what was learned, see `dualgaf.fitting`.
 4. The run directory gets ``metrics.json``, the checkpoints, the loggers' files, and the tables and
    pictures of `dualgaf.run_report`.
 
@@ -17,7 +17,6 @@ import gc
 import logging
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,22 +27,18 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import (
-    Checkpoint,
-    EarlyStopping,
-    ModelCheckpoint,
-    WeightAveraging,
-)
 from omegaconf import DictConfig, ListConfig
 from torch import nn
 
 from dualgaf.command_line import exit_on_unknown_keys, make_data, own_error
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError, SplitError, unknown_choice
+from dualgaf.fitting import Learned, alone, fit, trainer_options
 from dualgaf.hardware import conf_folder
 from dualgaf.models.backbone import described
 from dualgaf.models.checkpoint import (
     check_fits,
+    learned_val,
     load_classifier,
     net_settings,
     own_extractor,
@@ -58,12 +53,9 @@ from dualgaf.ranks import (
     first_words,
     is_first,
     is_sweep,
-    on_one_device,
-    ranks_started,
     speak_once,
 )
 from dualgaf.run_report import (
-    EpochCurves,
     Outcome,
     ProbabilityKeeper,
     build_metrics,
@@ -170,39 +162,37 @@ def _build(data: DualGAFDataModule) -> dict[str, Any]:
 
 
 def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
-    model = _make_model(cfg, data)
-    options = _trainer_options(cfg, has_val="val" in data.cases.rows)
-    alone = {**options, **on_one_device(cfg.trainer.devices)}
-    curves, kept = EpochCurves(), ProbabilityKeeper()
-    options["callbacks"].append(curves)
-    trainer = instantiate(cfg.trainer, **(options if cfg.task == "fit" else alone))
+    def make_model() -> DualGAFClassifier:
+        return _make_model(cfg, data)
+
     if cfg.task == "predict":
-        return Outcome(_predict(cfg, trainer, model, data))
-    fitted, best = {}, None
+        trainer = instantiate(cfg.trainer, **trainer_options(cfg), **alone(cfg))
+        return Outcome(_predict(cfg, trainer, make_model(), data))
     if cfg.task == "fit":
-        fitted = _fit(cfg, trainer, model, data)
-        best = getattr(trainer.checkpoint_callback, "best_model_path", "") or None
+        learned = fit(cfg, data, make_model)
+    else:
+        model = make_model()
+        # Of windows that it has learned, a network knows the answers.
+        val = None if learned_val(Path(cfg.ckpt_path)) else model
+        learned = Learned(validated=val, final=model)
     if not is_first():
         return None
-    if trainer.world_size > 1:
-        # Lightning deals the windows out to the ranks and repeats some, so that each rank gets as
-        # many; these would be counted twice.
-        trainer = instantiate(cfg.trainer, **alone)
-    if best:
-        saved = torch.load(best, map_location="cpu", weights_only=True)
-        model.load_state_dict(saved["state_dict"])
-    # One that averages weights would put those of the last epoch in the place of the best.
-    others = (c for c in trainer.callbacks if not isinstance(c, WeightAveraging))
-    trainer.callbacks[:] = [*others, kept]
-    scores = _evaluate(trainer, model, data)
-    parameters = sum(p.numel() for p in model.net.parameters() if p.requires_grad)
+    kept = ProbabilityKeeper()
+    # One process: Lightning deals the windows out to the ranks and repeats some, so that each rank
+    # gets as many; these would be counted twice. And no averaging of weights, which would put
+    # those of the last epoch in the place of the best.
+    trainer = instantiate(
+        cfg.trainer, **{**trainer_options(cfg), "callbacks": [kept]}, **alone(cfg)
+    )
+    scores = _evaluate(trainer, learned, data)
+    parameters = sum(p.numel() for p in learned.final.net.parameters() if p.requires_grad)
     metrics = {
-        **fitted,
+        **learned.metrics,
         **scores,
         "model/parameters": parameters,
         **build_metrics(data.build_reports),
     }
-    return Outcome(metrics, kept.probabilities, curves.epochs)
+    return Outcome(metrics, kept.probabilities, learned.epochs)
 
 
 def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
@@ -261,35 +251,6 @@ def _own_net(cfg: DictConfig) -> nn.Module | None:
     return DualGAFNet(**{**settings, "extractor": extractor})
 
 
-def _trainer_options(cfg: DictConfig, has_val: bool) -> dict[str, Any]:
-    callbacks = list(instantiate(cfg.callbacks or {}).values())
-    options: dict[str, Any] = {
-        "logger": list(instantiate(cfg.logger or {}).values()),
-        # A bar that is redrawn fills a log file with thousands of lines.
-        "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
-    }
-    if not has_val:
-        # Nothing to watch: the last epoch is the best that is known.
-        callbacks = [c for c in callbacks if not isinstance(c, Checkpoint | EarlyStopping)]
-        callbacks.append(ModelCheckpoint(Path(cfg.paths.run_dir) / "checkpoints", "best"))
-        options["limit_val_batches"] = 0
-    return {**options, "callbacks": callbacks}
-
-
-def _fit(
-    cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
-) -> dict[str, float]:
-    started = time.perf_counter()
-    with ranks_started(trainer):
-        if trainer.world_size > 1:
-            # Before there are other ranks: an error is said once, and those that are spawned get a
-            # handle, where one that they built would end with them.
-            data.trainer = trainer
-            data.setup("fit")
-        trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
-    return {"fit/seconds": time.perf_counter() - started, "fit/epochs": trainer.current_epoch}
-
-
 def _predict(
     cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
 ) -> dict[str, Any]:
@@ -303,13 +264,14 @@ def _predict(
     return build_metrics(data.build_reports)
 
 
-def _evaluate(
-    trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
-) -> dict[str, float]:
+def _evaluate(trainer: L.Trainer, learned: Learned, data: DualGAFDataModule) -> dict[str, float]:
     found: dict[str, float] = {}
-    evaluations = (("val", trainer.validate), ("test", trainer.test))
-    for split, evaluate in evaluations:
-        if split in data.cases.rows:
+    evaluations = (
+        ("val", trainer.validate, learned.validated),
+        ("test", trainer.test, learned.final),
+    )
+    for split, evaluate, model in evaluations:
+        if split in data.cases.rows and model is not None:
             (scores,) = evaluate(model, datamodule=data, verbose=False)
             found.update(scores)
     if not found:

@@ -11,7 +11,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import lightning as L
 import numpy.typing as npt
@@ -19,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from dualgaf.build import BuildReport
+from dualgaf.data.augmentation import SeriesAugmentation
 from dualgaf.data.batch import AnyBatch, Batch, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
@@ -47,7 +48,8 @@ class DualGAFDataModule(L.LightningDataModule):
         source: an `ArraySource`, `TableSource`, `ArchiveSource`, `SimulatedSource`, or anything
             with their attributes and ``load``. It says what comes in, how it is cut into windows
             and how it is split.
-        batch_size: windows a batch.
+        batch_size: windows a batch; ``auto`` is a tenth of the training windows, 4 to 64, so that
+            small sets get their share of steps.
         num_workers: loader processes; 0 is the fastest unless a transform of yours is slow.
         image_size: S, side of the images, 2 <= S <= T; T when left out.
         scaling: ``window``, ``train`` or ``none``, see `ImagingRecipe`; ``auto`` is ``train`` for
@@ -57,6 +59,8 @@ class DualGAFDataModule(L.LightningDataModule):
         layout: ``dual`` or ``packed`` (half the bytes).
         images: ``precompute`` builds them in ``setup``; ``on_device`` draws them per batch;
             ``auto`` precomputes what fits the budget.
+        augmentation: a `SeriesAugmentation` or a mapping with its keys: how training windows are
+            changed before they are drawn; for ``images=on_device``, which draws them every time.
         hardware: ``auto``, ``8gb``, ``16gb``, ``32gb``, or a `HardwarePreset`.
         parallel: a mapping with keys of `PoolSettings`, or the settings; what is left out comes
             from the preset.
@@ -82,7 +86,7 @@ class DualGAFDataModule(L.LightningDataModule):
         self,
         source: Source,
         *,
-        batch_size: int = 64,
+        batch_size: int | Literal["auto"] = 64,
         num_workers: int = 0,
         image_size: int | None = None,
         scaling: str = "window",
@@ -90,6 +94,7 @@ class DualGAFDataModule(L.LightningDataModule):
         storage: str = "uint8",
         layout: str = "dual",
         images: Images = "precompute",
+        augmentation: Mapping[str, float] | SeriesAugmentation | None = None,
         hardware: str | HardwarePreset = "auto",
         parallel: Mapping[str, Any] | PoolSettings | None = None,
         cache_dir: str | Path | None = None,
@@ -97,10 +102,15 @@ class DualGAFDataModule(L.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_whole("batch_size", batch_size, 1, 64)
+        if batch_size != "auto":
+            check_whole("batch_size", batch_size, 1, 64)
         check_whole("num_workers", num_workers, 0, 0)
-        self.batch_size, self.num_workers = int(batch_size), int(num_workers)
+        self._batch_size = None if batch_size == "auto" else int(batch_size)
+        self.num_workers = int(num_workers)
         self.seed = seed
+        self.with_val = False
+        """Whether training batches also hold the windows of the val split, for a last training
+        when all choices are made. What is measured on that split tells nothing then."""
         drawing = {
             "scaling": scaling,
             "feature_range": checked_range(feature_range),
@@ -119,7 +129,14 @@ class DualGAFDataModule(L.LightningDataModule):
             )
         folder = None if cache_dir is None else Path(cache_dir)
         settings = ImageSettings(
-            image_size, drawing, images, preset, self.pool, folder, cache_verify
+            image_size,
+            drawing,
+            images,
+            preset,
+            self.pool,
+            folder,
+            cache_verify,
+            SeriesAugmentation.of(augmentation),
         )
         self._build = ImageBuild(source, seed, settings)
         self._buffers = ImageBuffers()
@@ -131,6 +148,7 @@ class DualGAFDataModule(L.LightningDataModule):
                 "image_size": image_size,
                 **drawing,
                 "images": images,
+                "augmentation": vars(settings.augmentation) if settings.augmentation else None,
                 "hardware": preset.name,
                 "parallel": self.pool.to_json(),
                 "cache_dir": None if cache_dir is None else str(cache_dir),
@@ -165,6 +183,17 @@ class DualGAFDataModule(L.LightningDataModule):
         given = SplitSettings("official", val_fraction=0.0)
         source = ArraySource(train, val=val, test=test, predict=predict, split=given)
         return cls(source, **settings)
+
+    @property
+    def batch_size(self) -> int:
+        """Windows a batch; ``auto`` reads the source to know."""
+        if self._batch_size is None:
+            self._batch_size = min(64, max(4, len(self.cases.rows["train"]) // 10))
+        return self._batch_size
+
+    @batch_size.setter
+    def batch_size(self, windows: int) -> None:
+        self._batch_size = windows
 
     @property
     def source(self) -> Source:
@@ -229,8 +258,9 @@ class DualGAFDataModule(L.LightningDataModule):
         self._build.ensure(stage, self.batch_size, ranks)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the training split, in an order drawn from ``seed``."""
-        return self._loader("train", shuffle=True)
+        """Batches of the training split, in an order drawn from ``seed``; see `with_val`."""
+        with_val = self.with_val and "val" in self.cases.rows
+        return self._loader(*(("train", "val") if with_val else ("train",)), shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """Batches of the validation split; an empty list where there is none."""
@@ -249,12 +279,21 @@ class DualGAFDataModule(L.LightningDataModule):
         return to_images(batch, self._buffers)
 
     def state_dict(self) -> dict[str, Any]:
-        """How windows become images, for the checkpoint: an `ImagingState` in plain values.
-
-        A training that goes on does not read it: its own training split says the same.
-        """
+        """How windows become images, for the checkpoint, and whether the val split was learned."""
         state = self._build.imaging_state()
-        return {} if state is None else {"imaging": state.to_plain()}
+        return {} if state is None else {"imaging": state.to_plain(), "with_val": self.with_val}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Refuse to go on from a network that has learned what this training will be judged by.
+
+        Raises:
+            ConfigError: it was trained with the val split.
+        """
+        if state_dict.get("with_val") and not self.with_val and "val" in self.cases.rows:
+            raise ConfigError(
+                "the checkpoint has learned the val split too (refit=true), so val/loss and "
+                "val/acc would tell nothing; type ckpt_path=RUN/checkpoints/validated.ckpt"
+            )
 
     def on_exception(self, exception: BaseException) -> None:
         """Give the memory back: after an exception Lightning calls no teardown."""
@@ -304,11 +343,11 @@ class DualGAFDataModule(L.LightningDataModule):
         angles = self._build.renderer().polar(self.cases.windows, rows)
         return draw(torch.from_numpy(angles), self._buffers)
 
-    def _loader(self, split: str, shuffle: bool = False) -> DataLoader[Batch]:
+    def _loader(self, *splits: str, shuffle: bool = False) -> DataLoader[Batch]:
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
         buffers = self._buffers if device == "cpu" else None
         kind: type[DataLoader[Batch]] = DataLoader if buffers is None else ImageLoader
-        dataset = self._build.for_loader(split, buffers, lent=self.trainer is not None)
+        dataset = self._build.for_loader(splits, buffers, lent=self.trainer is not None)
         workers, prefetch = loader_workers(
             self.num_workers, self.batch_size * dataset.shipped_bytes
         )

@@ -24,6 +24,7 @@ from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, to_imag
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.on_cpu import read_rows
 from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.errors import SplitError
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.gather import gather_series
 from dualgaf.imaging.recipe import ImagingRecipe
@@ -71,6 +72,30 @@ class DualGAFDataset(Dataset[Batch]):
         dataset = copy.copy(self)
         dataset.buffers = buffers
         return dataset
+
+    def joined(self, other: Self) -> Self:
+        """The windows of both, those of this one first.
+
+        Raises:
+            SplitError: the images of the two are not in one store.
+        """
+        if isinstance(self.images, Renderer) or isinstance(other.images, Renderer):
+            is_one = self.images is other.images
+            images: Renderer | tuple[Store, Array] = self.images
+        else:
+            (store, mine), (others, its) = self.images, other.images
+            is_one = store is others
+            images = store, np.concatenate([mine, its])
+        if not is_one:
+            raise SplitError(
+                "the images of the two splits were built one after the other and are not in one "
+                "store; call close(), then setup('fit')"
+            )
+        twin = copy.copy(self)
+        twin.rows = np.concatenate([self.rows, other.rows])
+        twin.labels = np.concatenate([self.labels, other.labels])
+        twin.images = images
+        return twin
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -123,7 +148,7 @@ class DualGAFDataset(Dataset[Batch]):
         """Cosine and sine, and the series, of changed copies of the windows of these rows."""
         scaler = self.scaler
         series = augmentation(torch.from_numpy(scaler.standardise(self.windows.take(rows))))
-        changed = scaler.inverse_transform(series)
+        changed = scaler.inverse_transform(series.numpy())
         if renderer.recipe.scaling == "none":
             np.clip(changed, -1.0, 1.0, out=changed)
         angles = renderer.polar(Windows.stacked(changed), np.arange(len(rows)))

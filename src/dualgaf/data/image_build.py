@@ -9,7 +9,7 @@
 import copy
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from tqdm import tqdm
 
 from dualgaf.build import BuildReport, build_store, explain_miss, is_built
+from dualgaf.data.augmentation import SeriesAugmentation
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.imaging_state import ImagingState
@@ -70,8 +71,15 @@ class ImageSettings:
     """Folder that keeps images and windows for later runs."""
     cache_verify: str
     """What is looked at before images of the cache are used, ``size`` or ``full``."""
+    augmentation: SeriesAugmentation | None = None
+    """How training windows are changed before they are drawn."""
 
     def __post_init__(self) -> None:
+        if self.augmentation is not None and self.images != "on_device":
+            raise ConfigError(
+                f"augmentation needs images that are drawn for each batch; images={self.images} keeps "
+                "them; type images=on_device, or datamodule.augmentation=null"
+            )
         check_verify(self.cache_verify)
         BuildRequest(1, 1, 2, self.recipe(self.image_size or 2, 1), self.images)  # checks them
 
@@ -170,18 +178,22 @@ class ImageBuild:
             raise SplitError(f"the {split} split is not set up; call setup({stage!r}) first")
         return self.datasets[split]
 
-    def for_loader(self, split: str, buffers: ImageBuffers | None, lent: bool) -> DualGAFDataset:
-        """The dataset of a split, for one loader.
+    def for_loader(
+        self, splits: Sequence[str], buffers: ImageBuffers | None, lent: bool
+    ) -> DualGAFDataset:
+        """The dataset of a split, or of two joined, for one loader.
 
         Args:
-            split: its name.
+            splits: the names, one or two.
             buffers: for float32 images; without them it gives what images are made of.
             lent: `close` empties it; else it keeps the images for as long as it lives.
 
         Raises:
-            SplitError: as `dataset`.
+            SplitError: as `dataset`, or as `DualGAFDataset.joined`.
         """
-        dataset = self.dataset(split)
+        dataset = self.dataset(splits[0])
+        for split in splits[1:]:
+            dataset = dataset.joined(self.dataset(split))
         dataset = copy.copy(dataset) if buffers is None else dataset.with_images_in(buffers)
         if lent:
             self._lent.add(dataset)
@@ -246,7 +258,12 @@ class ImageBuild:
             own = cases.rows[name]
             images = renderer if store is None else (store, np.searchsorted(rows, own))
             self.datasets[name] = DualGAFDataset(
-                cases.windows, own, cases.labels[own], cases.scaler, images
+                cases.windows,
+                own,
+                cases.labels[own],
+                cases.scaler,
+                images,
+                self.settings.augmentation if name == "train" else None,
             )
 
     def _build(self, windows: Windows, plan: BuildPlan, renderer: Renderer) -> Store:

@@ -45,6 +45,20 @@ def net_settings(path: Path) -> dict[str, Any]:
         raise _no_checkpoint(path, error) from error
 
 
+def learned_val(path: Path) -> bool:
+    """Whether the network in a checkpoint has learned the val split, too (``refit=true``).
+
+    Raises:
+        ConfigError: it is not a checkpoint.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        # Lightning files it under the name of the DataModule's class, which may be one of yours.
+        return any(isinstance(part, Mapping) and part.get("with_val") for part in found.values())
+    except (*_DAMAGE, AttributeError) as error:
+        raise _no_checkpoint(path, error) from error
+
+
 def own_extractor(settings: Mapping[str, Any]) -> str | None:
     """Where the extractor of one's own in `net_settings` is defined; None for the package's.
 

@@ -1,0 +1,145 @@
+"""`fit`: a training that is watched, then one on all windows that may be learned.
+
+1. The network learns the train split. The val split tells after each epoch how it does: which epoch
+   is kept, when to stop, and what ``val/acc`` says. The kept one is ``checkpoints/best.ckpt``.
+2. With ``refit=true`` a second network with the same settings and seed learns both splits, for all
+   of ``trainer.max_epochs``, and is not watched. It is what is tested. From then on it is
+   ``best.ckpt``, and the first is ``validated.ckpt``.
+
+The second training costs as much time again. It gives a small set the fifth of its windows back
+that was held out, and does not let ten windows choose the epoch: in two-fold cross-validation on
+training splits it took the share of errors from 0.22 to 0.10 (ECG200), from 0.14 to 0.04 (GunPoint)
+and from 0.19 to 0.12 (RacketSports). The images are those of the first: nothing is built anew.
+"""
+
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
+from omegaconf import DictConfig
+
+from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.models.classifier import DualGAFClassifier
+from dualgaf.ranks import is_first, on_one_device, ranks_started
+from dualgaf.run_pictures import Epoch
+from dualgaf.run_report import EpochCurves
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a fit has left."""
+
+    validated: DualGAFClassifier | None
+    """Of the epoch that the val split chose; None where that split tells nothing."""
+    final: DualGAFClassifier
+    """What is tested and kept: the same, or that of the second training."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """``fit/seconds`` of all trainings, ``fit/epochs`` of the first, ``refit/epochs``."""
+    epochs: Sequence[Epoch] = ()
+    """Curves of the first."""
+
+
+def fit(
+    cfg: DictConfig, data: DualGAFDataModule, make_model: Callable[[], DualGAFClassifier]
+) -> Learned:
+    """Train as a configuration says, in every rank.
+
+    Args:
+        cfg: of the run.
+        data: the DataModule; it may have images already.
+        make_model: a new classifier for these data.
+    """
+    model, curves = make_model(), EpochCurves()
+    is_watched = "val" in data.cases.rows
+    options = trainer_options(cfg) if is_watched else unwatched_options(cfg, "best")
+    options["callbacks"].append(curves)
+    trainer: L.Trainer = instantiate(cfg.trainer, **options)
+    started = time.perf_counter()
+    # One block: a second trainer finds the ranks that the first has started.
+    with ranks_started(trainer):
+        if trainer.world_size > 1:
+            # Before there are other ranks: an error is said once, and those that are spawned get a
+            # handle, where one that they built would end with them.
+            data.trainer = trainer
+            data.setup("fit")
+        trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        final = _refit(cfg, data, make_model) if cfg.refit and is_watched else model
+    metrics: dict[str, Any] = {
+        "fit/seconds": time.perf_counter() - started,
+        "fit/epochs": trainer.current_epoch,
+    }
+    if is_first():
+        best = Path(getattr(trainer.checkpoint_callback, "best_model_path", ""))
+        if best.is_file():
+            saved = torch.load(best, map_location="cpu", weights_only=True)
+            model.load_state_dict(saved["state_dict"])
+        if final is not model:
+            metrics["refit/epochs"] = cfg.trainer.max_epochs
+            _keep_both(best, _folder(cfg) / "refit.ckpt")
+    return Learned(model, final, metrics, curves.epochs)
+
+
+def trainer_options(cfg: DictConfig) -> dict[str, Any]:
+    """Callbacks, loggers and progress bar of a `Trainer`, beside ``cfg.trainer``."""
+    return {
+        "callbacks": list(instantiate(cfg.callbacks or {}).values()),
+        "logger": list(instantiate(cfg.logger or {}).values()),
+        # A bar that is redrawn fills a log file with thousands of lines.
+        "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
+    }
+
+
+def unwatched_options(cfg: DictConfig, name: str) -> dict[str, Any]:
+    """`trainer_options` without a validation: the last epoch is kept as ``name``.ckpt."""
+    options = trainer_options(cfg)
+    kept = [c for c in options["callbacks"] if not isinstance(c, Checkpoint | EarlyStopping)]
+    kept.append(ModelCheckpoint(_folder(cfg), name))
+    return {**options, "callbacks": kept, "limit_val_batches": 0}
+
+
+def alone(cfg: DictConfig) -> dict[str, Any]:
+    """Options of a `Trainer` that starts no rank."""
+    return on_one_device(cfg.trainer.devices)
+
+
+def _refit(
+    cfg: DictConfig, data: DualGAFDataModule, make_model: Callable[[], DualGAFClassifier]
+) -> DualGAFClassifier:
+    """A network that has learned the train and the val split."""
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    model = make_model()
+    options = {**unwatched_options(cfg, "refit"), "logger": False}
+    trainer: L.Trainer = instantiate(cfg.trainer, **options)
+    n_windows = sum(len(data.cases.rows[split]) for split in ("train", "val"))
+    log.info("refit: %d epochs on all %d windows of train and val", trainer.max_epochs, n_windows)
+    data.with_val = True
+    try:
+        trainer.fit(model, datamodule=data)
+    finally:
+        data.with_val = False
+    return model
+
+
+def _keep_both(best: Path, refit: Path) -> None:
+    """``best.ckpt`` becomes ``validated.ckpt``, and the checkpoint of the refit ``best.ckpt``.
+
+    Whenever this process is killed, there is a ``best.ckpt``.
+    """
+    if best.is_file() and refit.is_file():  # trainer.fast_dev_run writes neither
+        shutil.copyfile(best, best.with_name("validated.ckpt"))
+        refit.replace(best)
+
+
+def _folder(cfg: DictConfig) -> Path:
+    return Path(cfg.paths.run_dir) / "checkpoints"
