@@ -181,9 +181,8 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     # One process: Lightning deals the windows out to the ranks and repeats some, so that each rank
     # gets as many; these would be counted twice. And no averaging of weights, which would put
     # those of the last epoch in the place of the best.
-    trainer = instantiate(
-        cfg.trainer, **{**trainer_options(cfg), "callbacks": [kept]}, **alone(cfg)
-    )
+    options = {**trainer_options(cfg), "callbacks": [kept], **alone(cfg)}
+    trainer = instantiate(cfg.trainer, **options)
     scores = _evaluate(trainer, learned, data)
     parameters = sum(p.numel() for p in learned.final.net.parameters() if p.requires_grad)
     metrics = {

@@ -77,8 +77,8 @@ class ImageSettings:
     def __post_init__(self) -> None:
         if self.augmentation is not None and self.images != "on_device":
             raise ConfigError(
-                f"augmentation needs images that are drawn for each batch; images={self.images} keeps "
-                "them; type images=on_device, or datamodule.augmentation=null"
+                f"augmentation needs images that are drawn for each batch; images={self.images} "
+                "keeps them; type images=on_device, or datamodule.augmentation=null"
             )
         check_verify(self.cache_verify)
         BuildRequest(1, 1, 2, self.recipe(self.image_size or 2, 1), self.images)  # checks them
