@@ -25,6 +25,7 @@ import lightning as L
 import torch
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
@@ -51,7 +52,10 @@ class Learned:
 
 
 def fit(
-    cfg: DictConfig, data: DualGAFDataModule, make_model: Callable[[], DualGAFClassifier]
+    cfg: DictConfig,
+    data: DualGAFDataModule,
+    make_model: Callable[[], DualGAFClassifier],
+    loggers: list[Logger],
 ) -> Learned:
     """Train as a configuration says, in every rank.
 
@@ -59,12 +63,16 @@ def fit(
         cfg: of the run.
         data: the DataModule; it may have images already.
         make_model: a new classifier for these data.
+        loggers: of the run; the second training is not logged.
     """
     model, curves = make_model(), EpochCurves()
     is_watched = "val" in data.cases.rows
-    options = trainer_options(cfg) if is_watched else unwatched_options(cfg, "best")
+    options = trainer_options(cfg)
+    if not is_watched:  # the last epoch is the best that is known
+        options = _unwatched(options)
+        options["callbacks"].append(ModelCheckpoint(_folder(cfg), "best"))
     options["callbacks"].append(curves)
-    trainer: L.Trainer = instantiate(cfg.trainer, **options)
+    trainer: L.Trainer = instantiate(cfg.trainer, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.
     with ranks_started(trainer):
@@ -91,26 +99,22 @@ def fit(
 
 
 def trainer_options(cfg: DictConfig) -> dict[str, Any]:
-    """Callbacks, loggers and progress bar of a `Trainer`, beside ``cfg.trainer``."""
+    """Callbacks and progress bar of a `Trainer`, beside ``cfg.trainer``."""
     return {
         "callbacks": list(instantiate(cfg.callbacks or {}).values()),
-        "logger": list(instantiate(cfg.logger or {}).values()),
         # A bar that is redrawn fills a log file with thousands of lines.
         "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
     }
 
 
-def unwatched_options(cfg: DictConfig, name: str) -> dict[str, Any]:
-    """`trainer_options` without a validation: the last epoch is kept as ``name``.ckpt."""
-    options = trainer_options(cfg)
-    kept = [c for c in options["callbacks"] if not isinstance(c, Checkpoint | EarlyStopping)]
-    kept.append(ModelCheckpoint(_folder(cfg), name))
-    return {**options, "callbacks": kept, "limit_val_batches": 0}
-
-
 def alone(cfg: DictConfig) -> dict[str, Any]:
     """Options of a `Trainer` that starts no rank."""
     return on_one_device(cfg.trainer.devices)
+
+
+def _unwatched(options: dict[str, Any]) -> dict[str, Any]:
+    kept = [c for c in options["callbacks"] if not isinstance(c, Checkpoint | EarlyStopping)]
+    return {**options, "callbacks": kept, "limit_val_batches": 0}
 
 
 def _refit(
@@ -119,13 +123,15 @@ def _refit(
     """A network that has learned the train and the val split."""
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     model = make_model()
-    options = {**unwatched_options(cfg, "refit"), "logger": False}
+    options = {**_unwatched(trainer_options(cfg)), "logger": False, "enable_checkpointing": False}
     trainer: L.Trainer = instantiate(cfg.trainer, **options)
     n_windows = sum(len(data.cases.rows[split]) for split in ("train", "val"))
     log.info("refit: %d epochs on all %d windows of train and val", trainer.max_epochs, n_windows)
     data.with_val = True
     try:
         trainer.fit(model, datamodule=data)
+        if not trainer.fast_dev_run:
+            trainer.save_checkpoint(_folder(cfg) / "refit.ckpt")
     finally:
         data.with_val = False
     return model
@@ -136,7 +142,7 @@ def _keep_both(best: Path, refit: Path) -> None:
 
     Whenever this process is killed, there is a ``best.ckpt``.
     """
-    if best.is_file() and refit.is_file():  # trainer.fast_dev_run writes neither
+    if best.is_file() and refit.is_file():
         shutil.copyfile(best, best.with_name("validated.ckpt"))
         refit.replace(best)
 

@@ -165,11 +165,12 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     def make_model() -> DualGAFClassifier:
         return _make_model(cfg, data)
 
+    loggers = list(instantiate(cfg.logger or {}).values())
     if cfg.task == "predict":
-        trainer = instantiate(cfg.trainer, **trainer_options(cfg), **alone(cfg))
+        trainer = instantiate(cfg.trainer, **trainer_options(cfg), **alone(cfg), logger=loggers)
         return Outcome(_predict(cfg, trainer, make_model(), data))
     if cfg.task == "fit":
-        learned = fit(cfg, data, make_model)
+        learned = fit(cfg, data, make_model, loggers)
     else:
         model = make_model()
         # Of windows that it has learned, a network knows the answers.
@@ -182,7 +183,7 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     # gets as many; these would be counted twice. And no averaging of weights, which would put
     # those of the last epoch in the place of the best.
     options = {**trainer_options(cfg), "callbacks": [kept], **alone(cfg)}
-    trainer = instantiate(cfg.trainer, **options)
+    trainer = instantiate(cfg.trainer, **options, logger=loggers)
     scores = _evaluate(trainer, learned, data)
     parameters = sum(p.numel() for p in learned.final.net.parameters() if p.requires_grad)
     metrics = {

@@ -37,13 +37,18 @@ def group_norm(n_features: int) -> nn.GroupNorm:
 class BatchNorm(nn.BatchNorm2d):
     """Normalisation over the batch; a batch of one map of one pixel uses what was seen before.
 
-    Such a batch has no deviation, and torch refuses it.
+    Such a batch has no deviation, and torch refuses it. What was seen before counts half after
+    three steps (torch: seven): a small set has few steps an epoch, and its first epochs would be
+    validated with the means of a network that is long gone.
 
     Example:
         >>> import torch
         >>> BatchNorm(4)(torch.ones(1, 4, 1, 1)).shape
         torch.Size([1, 4, 1, 1])
     """
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__(n_features, momentum=0.2)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, F, h, w) -> the same shape."""

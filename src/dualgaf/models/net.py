@@ -62,12 +62,13 @@ class DualGAFNet(nn.Module):
         groups: signals with an extractor of their own, see `resolve_groups`.
         fields: the images that are used: ``both``, ``gasf`` or ``gadf``.
         fusion: how the two fields are joined, a name in `FUSIONS`.
-        attention: how the signals are weighed, a name in `ATTENTIONS`.
+        attention: how the signals are weighed, a name in `ATTENTIONS`; with ``stacked`` and no
+            groups there is one vector, and nothing to weigh.
         head: features -> logits, a name in `HEADS`.
         use_statistics: also use statistics of the window.
         statistics: which, a name in `KINDS`.
         statistics_fusion: how they are joined with the images, a name in `STATISTICS_FUSIONS`.
-        width: features a signal, W; a multiple of 8.
+        width: features of an extractor, W; a multiple of 8.
         dropout: share of features dropped in training.
         budget_gflop: 1e9 operations a window that ``extractor=auto`` may spend.
         image_size: S, where it is known; for ``auto`` and to try extractors of your own.
@@ -90,16 +91,16 @@ class DualGAFNet(nn.Module):
         num_classes: int,
         *,
         extractor: str | ExtractorFactory | Mapping[str, str] = "large_kernel",
-        arrangement: str = "per_signal",
+        arrangement: str = "stacked",
         groups: Mapping[str, Any] | None = None,
         fields: str = "both",
         fusion: str = "adaptive",
-        attention: str = "channel",
+        attention: str = "none",
         head: str = "mlp",
         use_statistics: bool = True,
         statistics: str = "basic",
         statistics_fusion: str = "concat",
-        width: int = 32,
+        width: int = 64,
         dropout: float = 0.2,
         budget_gflop: float = 1.0,
         image_size: int | None = None,
@@ -240,9 +241,9 @@ class DualGAFNet(nn.Module):
 def _check_numbers(n_channels: int, num_classes: int, width: int, dropout: float) -> None:
     check_whole("n_channels", n_channels, 1, 6)
     check_whole("num_classes", num_classes, 2, 2)
-    check_whole("model.width", width, 8, 32)
+    check_whole("model.width", width, 8, 64)
     if width % 8 or not 0.0 <= dropout < 1.0:
         raise ConfigError(
             f"model.width={width}, model.dropout={dropout} is not allowed; allowed: a multiple "
-            "of 8, and 0 to below 1; type model.width=32 model.dropout=0.2"
+            "of 8, and 0 to below 1; type model.width=64 model.dropout=0.2"
         )
