@@ -167,7 +167,9 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
 
     loggers = list(instantiate(cfg.logger or {}).values())
     if cfg.task == "predict":
-        trainer = instantiate(cfg.trainer, **trainer_options(cfg), **alone(cfg), logger=loggers)
+        trainer = instantiate(
+            cfg.trainer, **trainer_options(cfg, data), **alone(cfg), logger=loggers
+        )
         return Outcome(_predict(cfg, trainer, make_model(), data))
     if cfg.task == "fit":
         learned = fit(cfg, data, make_model, loggers)
@@ -182,7 +184,7 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     # One process: Lightning deals the windows out to the ranks and repeats some, so that each rank
     # gets as many; these would be counted twice. And no averaging of weights, which would put
     # those of the last epoch in the place of the best.
-    options = {**trainer_options(cfg), "callbacks": [kept], **alone(cfg)}
+    options = {**trainer_options(cfg, data), "callbacks": [kept], **alone(cfg)}
     trainer = instantiate(cfg.trainer, **options, logger=loggers)
     scores = _evaluate(trainer, learned, data)
     parameters = sum(p.numel() for p in learned.final.net.parameters() if p.requires_grad)

@@ -48,8 +48,8 @@ class DualGAFDataModule(L.LightningDataModule):
         source: an `ArraySource`, `TableSource`, `ArchiveSource`, `SimulatedSource`, or anything
             with their attributes and ``load``. It says what comes in, how it is cut into windows
             and how it is split.
-        batch_size: windows a batch; ``auto`` is a tenth of the training windows, 4 to 64, so that
-            small sets get their share of steps.
+        batch_size: windows a batch; ``auto`` is a tenth of the training windows, 4 to 16, so that
+            small sets get their share of steps; 64 for 5000 or more.
         num_workers: loader processes; 0 is the fastest unless a transform of yours is slow.
         image_size: S, side of the images, 2 <= S <= T; T when left out.
         scaling: ``window``, ``train`` or ``none``, see `ImagingRecipe`; ``auto`` is ``train`` for
@@ -188,7 +188,8 @@ class DualGAFDataModule(L.LightningDataModule):
     def batch_size(self) -> int:
         """Windows a batch; ``auto`` reads the source to know."""
         if self._batch_size is None:
-            self._batch_size = min(64, max(4, len(self.cases.rows["train"]) // 10))
+            n_windows = len(self.cases.rows["train"])
+            self._batch_size = 64 if n_windows >= 5000 else min(16, max(4, n_windows // 10))
         return self._batch_size
 
     @batch_size.setter
