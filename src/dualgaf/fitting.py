@@ -3,8 +3,8 @@
 1. The network learns the train split. The val split tells after each epoch how it does: which epoch
    is kept, when to stop, and what ``val/acc`` says. The kept one is ``checkpoints/best.ckpt``.
 2. With ``refit=true`` a second network with the same settings and seed learns both splits, for as
-   many epochs as the first might have taken, and is not watched. It is what is tested. From then on it is
-   ``best.ckpt``, and the first is ``validated.ckpt``.
+   many epochs as the first might have taken, and is not watched. It is what is tested. From then on
+   it is ``best.ckpt``, and the first is ``validated.ckpt``.
 
 The second training costs as much time again. It gives a small set the fifth of its windows back
 that was held out, and does not let ten windows choose the epoch: in two-fold cross-validation on
@@ -132,7 +132,7 @@ def epochs_for(n_windows: int, batch_size: int) -> int:
 
     Example:
         >>> [epochs_for(n, 16) for n in (100, 180, 600, 20_000)]
-        [150, 125, 40, 20]
+        [150, 125, 39, 20]
     """
     fewest, most = EPOCHS
     return min(most, max(fewest, round(STEPS / -(-n_windows // batch_size))))
@@ -154,18 +154,14 @@ def _refit(
     """A network that has learned the train and the val split."""
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     model = make_model()
-    options = {
-        **_unwatched(trainer_options(cfg, data)),
-        "logger": False,
-        "enable_checkpointing": False,
-    }
-    trainer: L.Trainer = instantiate(cfg.trainer, **options)
+    options = _unwatched(trainer_options(cfg, data))
+    trainer = instantiate(cfg.trainer, **options, logger=False, enable_checkpointing=False)
     n_windows = sum(len(data.cases.rows[split]) for split in ("train", "val"))
     log.info("refit: %d epochs on all %d windows of train and val", trainer.max_epochs, n_windows)
     data.with_val = True
     try:
         trainer.fit(model, datamodule=data)
-        if not trainer.fast_dev_run:
+        if not cfg.trainer.get("fast_dev_run"):
             trainer.save_checkpoint(_folder(cfg) / "refit.ckpt")
     finally:
         data.with_val = False
