@@ -388,3 +388,38 @@ def test_what_is_there_already_is_not_measured_for(tmp_path, monkeypatch):
     other = DualGAFDataModule(source, image_size=9, cache_dir=tmp_path)
     with pytest.raises(AssertionError, match="the pace was measured"):
         other.setup("fit")
+
+
+def test_with_val_the_training_batches_hold_both_splits():
+    (x, y), (other, label) = arrays(), arrays(n=5, seed=1)
+    for images in ("precompute", "on_device"):
+        dm = DualGAFDataModule.from_arrays((x, y), val=(other, label), batch_size=99, images=images)
+        dm.setup("fit")
+        dm.with_val = True
+        batch = next(iter(dm.train_dataloader()))
+        alone = (dm.dataset("train"), dm.dataset("val"))
+        want = sorted(float(split[k].gasf.sum()) for split in alone for k in range(len(split)))
+        assert sorted(batch.gasf.sum(dim=(1, 2, 3)).tolist()) == pytest.approx(want, abs=1e-4)
+        assert sorted(batch.label.tolist()) == sorted([*y, *label])
+        assert len(next(iter(dm.val_dataloader())).label) == 5
+        dm.with_val = False
+        assert len(next(iter(dm.train_dataloader())).label) == 12
+
+
+def test_splits_in_two_stores_are_not_joined():
+    dm = DualGAFDataModule.from_arrays(arrays(), val=arrays(n=5, seed=1))
+    dm.setup("validate")
+    dm.setup("fit")
+    dm.with_val = True
+    with pytest.raises(SplitError, match=r"call close\(\), then setup\('fit'\)"):
+        dm.train_dataloader()
+
+
+@pytest.mark.parametrize(("n", "windows"), [(12, 4), (50, 5), (400, 16), (5000, 64)])
+def test_auto_gives_small_sets_small_batches(n, windows):
+    dm = DualGAFDataModule.from_arrays(arrays(n, 1, 4), batch_size="auto")
+    assert dm.batch_size == windows
+    assert dm.hparams["batch_size"] == "auto"
+    dm.batch_size = 8  # as Lightning's search for a size does
+    dm.setup("fit")
+    assert next(iter(dm.train_dataloader())).label.shape == (8,)

@@ -1,0 +1,85 @@
+"""A warped image is the image of a warped series, and the line of a warp is a line of time."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualgaf.data.on_device import draw
+from dualgaf.errors import ConfigError
+from dualgaf.models.time_warp import TimeWarp, interpolation
+
+
+def angles(n: int, channels: int, steps: int) -> torch.Tensor:
+    """Cosine and sine (N, 2, C, T) of random angles in [0, pi]."""
+    phi = torch.rand(n, channels, steps, dtype=torch.float64) * torch.pi
+    return torch.stack([phi.cos(), phi.sin()], dim=1)
+
+
+def test_a_line_worked_out_on_paper() -> None:
+    # Steps 0 to 3 are read at 0, 0.9, 1.5 and 3: the first half is slow.
+    places = torch.tensor([[0.0, 0.3, 0.5, 1.0]], dtype=torch.float64)
+    wanted = [[1, 0, 0, 0], [0.1, 0.9, 0, 0], [0, 0.5, 0.5, 0], [0, 0, 0, 1]]
+    got = interpolation(places, 4)[0]
+    torch.testing.assert_close(got, torch.tensor(wanted, dtype=torch.float64))
+
+
+@given(
+    seed=st.integers(0, 1 << 30),
+    steps=st.integers(2, 40),
+    speed=st.floats(0, 2),
+    crop=st.floats(0, 0.9),
+)
+def test_a_warp_of_the_image_is_the_image_of_the_warp(
+    seed: int, steps: int, speed: float, crop: float
+) -> None:
+    torch.manual_seed(seed)
+    old = angles(2, 3, steps)
+    gasf, gadf = draw(old)
+
+    def warped(series: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        torch.manual_seed(seed)  # the same line for all
+        return TimeWarp(speed, crop)(gasf.float(), gadf.float(), series.float())
+
+    cosine, sine = warped(old[:, 0])[2], warped(old[:, 1])[2]
+    wanted = draw(torch.stack([cosine, sine], dim=1))
+    got = warped(old[:, 0])
+    torch.testing.assert_close(got[0], wanted[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(got[1], wanted[1], atol=1e-5, rtol=0)
+
+
+@given(seed=st.integers(0, 1 << 30), speed=st.floats(0, 2), crop=st.floats(0, 0.9))
+def test_a_line_runs_forwards_and_keeps_what_crop_leaves(
+    seed: int, speed: float, crop: float
+) -> None:
+    torch.manual_seed(seed)
+    line = TimeWarp(speed, crop)._line(8, torch.device("cpu"))
+    assert (line.diff(dim=1) >= 0).all()
+    first, last = line[:, 0], line[:, -1]
+    assert (first >= 0).all()
+    assert (last <= 1 + 1e-6).all()
+    assert (last - first >= 1 - crop - 1e-6).all()
+
+
+def test_windows_of_a_batch_get_lines_of_their_own_and_signals_the_same() -> None:
+    torch.manual_seed(0)
+    series = torch.linspace(0, 1, 30).expand(2, 3, 30)
+    image = torch.zeros(2, 3, 8, 8)
+    *_, warped = TimeWarp(0.4, 0.2)(image, image, series)
+    assert torch.equal(warped[:, 0], warped[:, 2])
+    assert not torch.allclose(warped[0], warped[1])
+
+
+def test_nothing_is_drawn_where_nothing_is_warped() -> None:
+    image, series = torch.rand(1, 1, 4, 4), torch.rand(1, 1, 4)
+    state = torch.get_rng_state()
+    got = TimeWarp()(image, image, series)
+    assert got[0] is image
+    assert got[2] is series
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(("speed", "crop"), [(-0.1, 0.0), (0.1, 1.0), (0.1, -0.2)])
+def test_numbers_out_of_range_are_refused(speed: float, crop: float) -> None:
+    with pytest.raises(ConfigError, match=r"type classifier.time_warp=0.3 classifier.crop=0.1"):
+        TimeWarp(speed, crop)
