@@ -29,8 +29,11 @@ from dualgaf.training import train
 
 QUIET = ("logger=csv", "trainer.enable_progress_bar=false")
 
-EARLIER_GROUPS = ("loss=cross_entropy", "callbacks=default", "trainer=default")
-"""Groups of ``conf`` whose files do not move with the default recipe."""
+EARLIER_OPTIONS = (
+    *("loss=cross_entropy", "callbacks=default", "trainer=default"),
+    *("refit=false", "trainer.max_epochs=100", "data.split.val_fraction=0"),
+)
+"""Beside the parts below; validation windows are drawn from the shuffled ones instead."""
 
 EARLIER_NODES: dict[str, Any] = {
     "model": {
@@ -53,6 +56,8 @@ EARLIER_NODES: dict[str, Any] = {
         "optimizer": "radam",
         "schedule": "plateau",
         "mixup": 0.0,
+        "time_warp": 0.0,
+        "crop": 0.0,
         "loss": "${loss}",
         "class_weights": None,
     },
@@ -104,7 +109,7 @@ def network_config(method: str, overrides: Sequence[str]) -> DictConfig:
     """The configuration of a training."""
     if method != "earlier_recipe":
         return load_config([*QUIET, *overrides])
-    cfg = load_config([*QUIET, *EARLIER_GROUPS, *overrides, "data.split.val_fraction=0"])
+    cfg = load_config([*QUIET, *EARLIER_OPTIONS, *overrides])
     for name, node in EARLIER_NODES.items():
         OmegaConf.update(cfg, name, node, merge=False)
     return cfg
