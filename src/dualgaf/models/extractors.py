@@ -74,13 +74,13 @@ class LargeKernelExtractor(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, in_channels, S, S) -> (N, width)."""
         images = shrink(images, READ)
-        side = images.shape[-1]
+        side = int(images.shape[-1])  # a trace of TorchScript has tensors here
         stride = max(1, round(side / MAP))
         beyond = (side - 1) // stride * stride + KERNEL - side  # what the kernels reach past it
         each = images.flatten(0, 1).unsqueeze(1)  # (N in_channels, 1, S, S)
         maps = F.conv2d(each, self.stem.weight, self.stem.bias, stride, (beyond + 1) // 2)
         maps = self.after_stem(maps)  # (N in_channels, FILTERS, h, w)
-        maps = self.mix(maps.view(len(images), -1, *maps.shape[-2:]))
+        maps = self.mix(maps.unflatten(0, (-1, images.shape[1])).flatten(1, 2))
         maps = self.reduce(maps)  # (N, width, h / 2, w / 2)
         features: Tensor = self.readout(maps + self.block(maps))
         return features
