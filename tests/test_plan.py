@@ -4,15 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from dualgaf import hardware
 from dualgaf.errors import BudgetError, ConfigError
 from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.machine import Headroom
-from dualgaf.models.cells import RESOLUTION
+from dualgaf.models.extractors import MAP, READ, LargeKernelExtractor
 from dualgaf.plan import BuildRequest, decision, make_plan, rungs
-from dualgaf.plan.request import NET_SIDE
+from dualgaf.plan.request import NET_MAP, NET_READ
 from dualgaf.pool import crew
 from dualgaf.pool.crew import WORKER_BYTES
 from dualgaf.pool.pace import Drawing
@@ -71,14 +72,25 @@ def test_sizes_by_hand():
 def test_what_training_takes_by_hand():
     assert request().training_bytes == 0
     batch = 16 * 2 * 4 * 4  # bytes of a batch, a pixel
-    expected = 128 * MIB + 4 * batch * 64 * 64 + 36 * batch * 48 * 48
+    a_pixel = 16 * (2048 + 4 * 1024)  # of the map, which has 16 x 16, and 12 x 12 of images of 24
+    expected = 128 * MIB + 5 * batch * 64 * 64 + a_pixel * 16 * 16
     assert request(batch_size=16).training_bytes == expected
     small = replace(request(batch_size=16), recipe=ImagingRecipe(24))
-    assert small.training_bytes == 128 * MIB + 40 * batch * 24 * 24
+    assert small.training_bytes == 128 * MIB + 5 * batch * 24 * 24 + a_pixel * 12 * 12
 
 
-def test_the_side_that_the_network_works_on_is_the_one_of_the_network():
-    assert NET_SIDE == RESOLUTION
+def test_the_map_that_is_planned_for_is_the_one_of_the_network():
+    assert (NET_MAP, NET_READ) == (MAP, READ)
+    for side in (2, 16, 23, 24, 60, 144, 400):
+        net = LargeKernelExtractor(8)
+        net.reduce = torch.nn.Identity()
+        net.block = torch.nn.Identity()
+        net.readout = torch.nn.Identity()
+        rows, columns = net(torch.zeros(1, 1, side, side)).shape[-2:]
+        four = request(batch_size=1, recipe=ImagingRecipe(side))
+        three_more = four.training_bytes - replace(four, n_channels=1).training_bytes
+        told = three_more - 3 * 5 * 2 * 4 * side * side
+        assert told == 3 * 1024 * rows * columns, side
 
 
 def test_an_unknown_wish_for_images_is_refused():
@@ -371,7 +383,7 @@ def test_training_that_does_not_fit_is_told():
     assert plan.budget_bytes == 0
     assert plan.place == "file"
     assert plan.reasons[-1] == (
-        "training in batches of 256 windows takes about 904.00 MiB on a CPU (measured with "
+        "training in batches of 256 windows takes about 672.00 MiB on a CPU (measured with "
         "DualGAFNet), more than there is; type a smaller batch_size"
     )
 

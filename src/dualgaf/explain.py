@@ -23,10 +23,10 @@ The statistics branch sees no times: what it added is kept apart, signal by sign
 `Explanation.statistics_share` is large, the hours are the smaller part of the reasons.
 
 Which method to believe was tried on windows where 12 of the 64 steps of one of three signals tell
-the classes apart (those of tests/test_explain.py; both arrangements, three seeds; every network was
+the classes apart (those of tests/test_explain.py; both arrangements, three seeds; all networks were
 right in all windows). The most telling step of all was of that signal and in that place, two steps
-wider at either end, in 50 to 100 % of the windows with ``integrated``, 76 % on average, and in 12 to
-50 % with ``grad_cam``, 29 % on average; by chance it is in 8 %.
+wider at either end, in 50 to 100 % of the windows with ``integrated``, 76 % on average, and in 12
+to 50 % with ``grad_cam``, 29 % on average; by chance it is in 8 %.
 
 Sources: Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017; Selvaraju
 et al., "Grad-CAM: visual explanations from deep networks via gradient-based localization", ICCV

@@ -1,5 +1,6 @@
 """`BuildRequest`: what is to be built, and what a training with it takes."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -10,16 +11,17 @@ Images = Literal["precompute", "on_device", "auto"]
 
 TRAINER_BYTES = 128 << 20
 """What the trainer and torch take from the plan on, beside the batches (measured: 90 MiB)."""
-BATCH_COPIES = 4
-"""A batch as float32 images: decoded, mixed, averaged, and the next one."""
-NET_COPIES = 36
-"""What DualGAFNet keeps of a batch for its gradients, in batches of at most `NET_SIDE` pixels a
-side (measured: 29 to 36)."""
+BATCH_COPIES = 5
+"""A batch as float32 images: decoded, warped, mixed, what the kernels read, and the next one."""
+NET_BYTES = (2 << 10, 1 << 10)
+"""What DualGAFNet keeps of a window for its gradients, for each pixel of the map that its first
+convolution leaves: once, and for each channel. Measured for 1 to 52 channels of 24 to 200 steps and
+both arrangements of signals: a training took 0.4 to 1.0 of what is planned with these."""
 STEPS_A_PIXEL = 8
 """From this many steps a pixel on a build pays within about 6 epochs and saves a sixth of the data
 side over 100; below it drawing per batch takes as long as loading (benchmarks/crossover.py)."""
-NET_SIDE = 48
-"""DualGAFNet averages larger images down to this side."""
+NET_MAP, NET_READ = 16, 144
+"""Side of that map, about, and of the largest image that is read pixel by pixel."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,17 @@ class BuildRequest:
     @property
     def batch_bytes(self) -> int:
         """Bytes of a batch as float32 images."""
-        return self._float32_bytes(self.recipe.image_size)
+        return self.batch_size * 2 * self.n_channels * self.recipe.image_size**2 * 4
 
     @property
     def training_bytes(self) -> int:
         """What a training of DualGAFNet with these batches takes on the CPU, measured."""
         if not self.batch_size:
             return 0
-        net = NET_COPIES * self._float32_bytes(min(self.recipe.image_size, NET_SIDE))
+        read = min(self.recipe.image_size, NET_READ)
+        pixels = math.ceil(read / max(1, round(read / NET_MAP))) ** 2
+        once, each = NET_BYTES
+        net = self.batch_size * pixels * (once + self.n_channels * each)
         return TRAINER_BYTES + BATCH_COPIES * self.batch_bytes + net
 
     @property
@@ -71,9 +76,6 @@ class BuildRequest:
         """Whether loading from a store beats drawing per batch over a usual number of epochs."""
         long_averages = self.window_size >= STEPS_A_PIXEL * self.recipe.image_size
         return long_averages and self.recipe.layout == "dual"
-
-    def _float32_bytes(self, side: int) -> int:
-        return self.batch_size * 2 * self.n_channels * side * side * 4
 
     def with_layout(self, layout: Layout) -> "BuildRequest":
         """The same images in another layout."""
