@@ -72,7 +72,7 @@ def test_sizes_by_hand():
 def test_what_training_takes_by_hand():
     assert request().training_bytes == 0
     batch = 16 * 2 * 4 * 4  # bytes of a batch, a pixel
-    a_pixel = 16 * (2048 + 4 * 1024)  # of the map, which has 16 x 16, and 12 x 12 of images of 24
+    a_pixel = 16 * (2048 + 4 * 1536)  # of the map, which has 16 x 16, and 12 x 12 of images of 24
     expected = 128 * MIB + 5 * batch * 64 * 64 + a_pixel * 16 * 16
     assert request(batch_size=16).training_bytes == expected
     small = replace(request(batch_size=16), recipe=ImagingRecipe(24))
@@ -90,7 +90,7 @@ def test_the_map_that_is_planned_for_is_the_one_of_the_network():
         four = request(batch_size=1, recipe=ImagingRecipe(side))
         three_more = four.training_bytes - replace(four, n_channels=1).training_bytes
         told = three_more - 3 * 5 * 2 * 4 * side * side
-        assert told == 3 * 1024 * rows * columns, side
+        assert told == 3 * 1536 * rows * columns, side
 
 
 def test_an_unknown_wish_for_images_is_refused():
@@ -383,7 +383,7 @@ def test_training_that_does_not_fit_is_told():
     assert plan.budget_bytes == 0
     assert plan.place == "file"
     assert plan.reasons[-1] == (
-        "training in batches of 256 windows takes about 672.00 MiB on a CPU (measured with "
+        "training in batches of 256 windows takes about 800.00 MiB on a CPU (measured with "
         "DualGAFNet), more than there is; type a smaller batch_size"
     )
 

@@ -13,10 +13,10 @@ TRAINER_BYTES = 128 << 20
 """What the trainer and torch take from the plan on, beside the batches (measured: 90 MiB)."""
 BATCH_COPIES = 5
 """A batch as float32 images: decoded, warped, mixed, what the kernels read, and the next one."""
-NET_BYTES = (2 << 10, 1 << 10)
+NET_BYTES = (2 << 10, 3 << 9)
 """What DualGAFNet keeps of a window for its gradients, for each pixel of the map that its first
 convolution leaves: once, and for each channel. Measured for 1 to 52 channels of 24 to 200 steps and
-both arrangements of signals: a training took 0.4 to 1.0 of what is planned with these."""
+both arrangements of signals: a training took 0.3 to 1.0 of what is planned with these."""
 STEPS_A_PIXEL = 8
 """From this many steps a pixel on a build pays within about 6 epochs and saves a sixth of the data
 side over 100; below it drawing per batch takes as long as loading (benchmarks/crossover.py)."""
