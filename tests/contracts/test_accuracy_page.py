@@ -1,0 +1,75 @@
+"""docs/accuracy.md says what the committed rows say, and nothing else."""
+
+from benchmarks.accuracy.page import PAGE, page, summary
+from benchmarks.accuracy.results import METHODS, RESULTS, add_row, job_of, load_rows, wanted_jobs
+from benchmarks.accuracy.row import pooled_scores
+from benchmarks.accuracy.sets import SETS
+
+
+def row(method: str, seed: int, accuracy: float, name: str = "natops") -> dict[str, object]:
+    return {
+        "set": name,
+        "method": method,
+        "seed": seed,
+        "accuracy": accuracy,
+        "f1_macro": accuracy,
+        "windows": 10,
+        "trainings": 1,
+        "fit_s": 1.0,
+        "parameters": 5,
+        "peak_bytes": 1 << 20,
+        "overrides": [],
+        "date": "2026-01-01",
+        "cpu": "c",
+        "cpus": 2,
+        "versions": {},
+    }
+
+
+def test_the_page_is_made_of_the_committed_rows():
+    assert PAGE.read_text() == page(load_rows(RESULTS)), "run: python -m benchmarks.accuracy --page"
+
+
+def test_every_set_has_every_baseline_of_three_seeds():
+    there = {job_of(one) for one in load_rows(RESULTS)}
+    baselines = [method for method in METHODS if "recipe" not in method and method != "dualgafnet"]
+    assert set(wanted_jobs(list(SETS), baselines, [0, 1, 2], [])) <= there
+
+
+def test_a_goal_is_reached_by_the_mean_of_all_seeds():
+    for last, verdict in ((0.95, "yes"), (0.94, "no")):
+        rows = [row("dualgafnet", 0, 1.0), row("dualgafnet", 1, 0.96), row("dualgafnet", 2, last)]
+        line = next(text for text in page(rows).splitlines() if text.startswith("| NATOPS |"))
+        assert f"| >= 0.97 | {verdict} |" in line
+
+
+def test_a_plant_is_won_only_against_every_baseline():
+    names = ("minirocket", "nearest_neighbour", "random_forest")
+    rows = [row(name, 0, 0.5 + n / 10, "szcav") for n, name in enumerate(names)]
+
+    def verdict(own: float, rows: list[dict[str, object]]) -> str:
+        text = page([*rows, row("dualgafnet", 0, own, "szcav")])
+        line = next(one for one in text.splitlines() if one.startswith("| AHU SZCAV"))
+        return line.split(" | ")[-1].rstrip(" |")
+
+    assert verdict(0.71, rows) == "yes"
+    assert verdict(0.69, rows) == "no"
+    assert verdict(0.99, rows[:2]) == "-"  # one is not measured
+
+
+def test_folds_are_counted_together():
+    from benchmarks.accuracy.baselines import Predictions
+
+    days = [Predictions(["a", "a"], ["a", "b"], 1.0), Predictions(["b", "b"], ["b", "b"], 1.0)]
+    scores = pooled_scores(days)
+    assert scores["accuracy"] == 0.75
+    # a: precision 1, recall 1/2; b: precision 2/3, recall 1
+    assert scores["f1_macro"] == round((2 / 3 + 4 / 5) / 2, 6)
+
+
+def test_a_row_takes_the_place_of_its_like(tmp_path):
+    path = tmp_path / "rows.json"
+    for one in (row("dualgafnet", 1, 0.5), row("dualgafnet", 0, 0.6), row("dualgafnet", 1, 0.7)):
+        add_row(path, one)
+    assert [(one["seed"], one["accuracy"]) for one in load_rows(path)] == [(0, 0.6), (1, 0.7)]
+    assert summary([one["accuracy"] for one in load_rows(path)]) == "0.650 ± 0.071 (2)"
