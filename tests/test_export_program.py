@@ -18,9 +18,9 @@ from dualgaf.export import (
     RawWindowClassifier,
     WindowImaging,
     export_program,
-    read_imaging,
 )
 from dualgaf.models.checkpoint import load_classifier
+from dualgaf.trained import read_imaging
 
 STEPS = 26
 IMAGINGS: list[dict[str, Any]] = [
@@ -171,10 +171,10 @@ def test_nothing_is_read_for_a_state() -> None:
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (None, "is not there; type RUN/checkpoints/best.ckpt"),
-        (b"no zip", "is not a checkpoint: "),
+        (None, "No such file .*; type RUN/checkpoints/best.ckpt"),
+        (b"no zip", "is not a checkpoint of DualGAFClassifier: "),
         ({"state_dict": {}}, "does not say how its windows became images"),
-        ([1], "does not say how its windows became images"),
+        ([1], "it holds a list"),
     ],
 )
 def test_files_that_do_not_fit(content: Any, text: str, tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def main() -> int:
         write_tables(data_folder())
         print(*TABLES.values(), sep="\n")
         return 0
+    os.environ.setdefault("DUALGAF_DATA", "../shared/data")
     wanted = wanted_jobs(told.sets, told.methods, told.seeds, told.override)
     there = set() if told.again else {job_of(row) for row in load_rows(output)}
     jobs = [job for job in wanted if job not in there]
@@ -92,7 +93,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="also make rows that are there")
     parser.add_argument("--page", action="store_true", help="only write docs/accuracy.md")
     parser.add_argument("--tables", action="store_true", help="only write the prepared tables")
-    return parser.parse_args()
+    told = parser.parse_args()
+    if told.override and told.output == RESULTS:
+        parser.error("rows with an override are not kept beside the others; type --output FILE")
+    return told
 
 
 def _make(jobs: list[Job], output: Path) -> int:

@@ -168,7 +168,7 @@ def _preview(options: argparse.Namespace) -> int:
     if checkpoint is None:
         text = save_preview(make_data(load_config(options.overrides)), path, shown)
     else:
-        from dualgaf.export import read_imaging
+        from dualgaf.trained import read_imaging
         from dualgaf.training import trained_model
 
         imaging = read_imaging(checkpoint)
@@ -182,7 +182,8 @@ def _preview(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from dualgaf.command_line import load_run_config
-    from dualgaf.export import about, export_program, read_imaging
+    from dualgaf.export import about, export_program
+    from dualgaf.trained import read_imaging
     from dualgaf.training import trained_model
 
     if not options.overrides or "=" in options.overrides[0]:

@@ -23,8 +23,6 @@ To load a program and call it, dualgaf is not needed, only torch:
 """
 
 import json
-import pickle
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,39 +141,12 @@ class RawWindowClassifier(nn.Module):
         return torch.where(usable[:, None], probabilities, torch.nan)
 
 
-def read_imaging(checkpoint: Path) -> ImagingState:
-    """The imaging in a checkpoint.
-
-    Raises:
-        ConfigError: the file is no checkpoint, or was written without a `DualGAFDataModule`.
-    """
-    try:
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ConfigError(f"{checkpoint} is not there; type RUN/checkpoints/best.ckpt") from None
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ConfigError(
-            f"{checkpoint} is not a checkpoint: {(str(error).splitlines() or [repr(error)])[0]}; "
-            "type RUN/checkpoints/best.ckpt"
-        ) from error
-    parts = saved.values() if isinstance(saved, Mapping) else ()
-    # Lightning files it under the name of the DataModule's class, which may be one of yours.
-    found = next((part["imaging"] for part in parts if _has_imaging(part)), None)
-    if found is None:
-        raise ConfigError(
-            f"{checkpoint} does not say how its windows became images: it was written without a "
-            "DualGAFDataModule, or by an earlier version; train anew with python train.py, or "
-            "give trainer.fit a DualGAFDataModule"
-        )
-    return ImagingState.from_plain(found)
-
-
 def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
     """Write a network with its imaging as a `torch.export` program.
 
     Args:
         net: the trained network, ``classifier.net``. It is left as it was.
-        state: the imaging that it was trained with, from `read_imaging`.
+        state: the imaging that it was trained with, from `dualgaf.trained.read_imaging`.
         path: the ``.pt2`` file to write. Its extra file `ABOUT` has the names of classes and
             channels, T, and the recipe.
 
@@ -221,7 +192,3 @@ def about(state: ImagingState) -> dict[str, Any]:
         "takes": f"(B, {len(state.channel_names)}, {state.window_size}) float64, raw windows",
         "gives": f"(B, {len(state.class_names)}) float32, probabilities",
     }
-
-
-def _has_imaging(part: object) -> bool:
-    return isinstance(part, Mapping) and isinstance(part.get("imaging"), Mapping)

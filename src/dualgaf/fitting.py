@@ -25,11 +25,12 @@ import lightning as L
 import torch
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import CSVLogger, Logger
 from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError
+from dualgaf.models.checkpoint import learned_val
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.ranks import is_first, on_one_device, ranks_started
 from dualgaf.run_pictures import Epoch
@@ -70,14 +71,15 @@ def fit(
         cfg: of the run.
         data: the DataModule; it may have images already.
         make_model: a new classifier for these data.
-        loggers: of the run; the second training is not logged.
+        loggers: of the run; the second training has a ``refit/metrics.csv``.
     """
     model, curves = make_model(), EpochCurves()
     is_watched = "val" in data.cases.rows
     options = trainer_options(cfg, data)
     if not is_watched:  # the last epoch is the best that is known
         options = _unwatched(options)
-        options["callbacks"].append(ModelCheckpoint(_folder(cfg), "best"))
+        best = ModelCheckpoint(_folder(cfg), "best", enable_version_counter=False)
+        options["callbacks"].append(best)
     options["callbacks"].append(curves)
     trainer: L.Trainer = instantiate(cfg.trainer, **options, logger=loggers)
     started = time.perf_counter()
@@ -89,19 +91,17 @@ def fit(
             data.trainer = trainer
             data.setup("fit")
         trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
-        final = _refit(cfg, data, make_model) if cfg.refit and is_watched else model
-    metrics: dict[str, Any] = {
-        "fit/seconds": time.perf_counter() - started,
-        "fit/epochs": trainer.current_epoch,
-    }
+        validated = _best_of(trainer, cfg)
+        metrics: dict[str, Any] = {"fit/epochs": trainer.current_epoch}
+        final = model
+        if cfg.refit and is_watched:
+            final, metrics["refit/epochs"] = _refit(cfg, data, make_model, trainer.current_epoch)
+    metrics["fit/seconds"] = time.perf_counter() - started
     if is_first():
-        best = Path(getattr(trainer.checkpoint_callback, "best_model_path", ""))
-        if best.is_file():
-            saved = torch.load(best, map_location="cpu", weights_only=True)
+        if validated is not None:
+            saved = torch.load(validated, map_location="cpu", weights_only=True)
             model.load_state_dict(saved["state_dict"])
-        if final is not model:
-            metrics["refit/epochs"] = options["max_epochs"]
-            _keep_both(best, _folder(cfg) / "refit.ckpt")
+        _keep_both(validated, _folder(cfg))
     return Learned(model, final, metrics, curves.epochs)
 
 
@@ -113,7 +113,8 @@ def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
     """
     epochs = cfg.trainer.get("max_epochs")
     if epochs == "auto":
-        epochs = epochs_for(len(data.cases.rows["train"]), data.batch_size)
+        a_step = data.batch_size * cfg.trainer.get("accumulate_grad_batches", 1)
+        epochs = epochs_for(len(data.cases.rows["train"]), a_step)
     if isinstance(epochs, str):
         raise ConfigError(
             f"trainer.max_epochs={epochs!r} is not allowed; allowed: auto, or a number; type "
@@ -127,15 +128,15 @@ def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
     }
 
 
-def epochs_for(n_windows: int, batch_size: int) -> int:
-    """Epochs that take about `STEPS` steps, within `EPOCHS`.
+def epochs_for(n_windows: int, a_step: int) -> int:
+    """Epochs that take about `STEPS` steps of so many windows in one rank, within `EPOCHS`.
 
     Example:
         >>> [epochs_for(n, 16) for n in (100, 180, 600, 20_000)]
         [150, 125, 39, 20]
     """
     fewest, most = EPOCHS
-    return min(most, max(fewest, round(STEPS / -(-n_windows // batch_size))))
+    return min(most, max(fewest, round(STEPS / -(-n_windows // a_step))))
 
 
 def alone(cfg: DictConfig) -> dict[str, Any]:
@@ -148,14 +149,38 @@ def _unwatched(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "callbacks": kept, "limit_val_batches": 0}
 
 
+def _best_of(trainer: L.Trainer, cfg: DictConfig) -> Path | None:
+    """The checkpoint of the epoch that the val split chose; None where none was written."""
+    found = Path(getattr(trainer.checkpoint_callback, "best_model_path", ""))
+    if not found.is_file():
+        return None
+    # A training that goes on in its own folder, and gets no better, names the file that was the
+    # best then. A refit has taken its place since.
+    return Path(cfg.ckpt_path) if cfg.ckpt_path and learned_val(found) else found
+
+
 def _refit(
-    cfg: DictConfig, data: DualGAFDataModule, make_model: Callable[[], DualGAFClassifier]
-) -> DualGAFClassifier:
-    """A network that has learned the train and the val split."""
+    cfg: DictConfig,
+    data: DualGAFDataModule,
+    make_model: Callable[[], DualGAFClassifier],
+    epochs: int,
+) -> tuple[DualGAFClassifier, int]:
+    """A network that has learned the train and the val split, and the epochs that it took.
+
+    Args:
+        cfg: of the run.
+        data: the DataModule, with its images.
+        make_model: a new classifier.
+        epochs: what the first training took; for one without a limit of its own.
+    """
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     model = make_model()
     options = _unwatched(trainer_options(cfg, data))
-    trainer = instantiate(cfg.trainer, **options, logger=False, enable_checkpointing=False)
+    if options["max_epochs"] is None or options["max_epochs"] < 0:  # early stopping was to end it
+        options["max_epochs"] = epochs
+    # Lines of its own: the steps of the first training would be there twice.
+    loggers = [CSVLogger(cfg.paths.run_dir, name="refit", version="")]
+    trainer = instantiate(cfg.trainer, **options, logger=loggers, enable_checkpointing=False)
     n_windows = sum(len(data.cases.rows[split]) for split in ("train", "val"))
     log.info("refit: %d epochs on all %d windows of train and val", trainer.max_epochs, n_windows)
     data.with_val = True
@@ -165,17 +190,20 @@ def _refit(
             trainer.save_checkpoint(_folder(cfg) / "refit.ckpt")
     finally:
         data.with_val = False
-    return model
+    return model, trainer.current_epoch
 
 
-def _keep_both(best: Path, refit: Path) -> None:
-    """``best.ckpt`` becomes ``validated.ckpt``, and the checkpoint of the refit ``best.ckpt``.
+def _keep_both(validated: Path | None, folder: Path) -> None:
+    """What the val split chose becomes ``validated.ckpt``, and the refit ``best.ckpt``.
 
     Whenever this process is killed, there is a ``best.ckpt``.
     """
-    if best.is_file() and refit.is_file():
-        shutil.copyfile(best, best.with_name("validated.ckpt"))
-        refit.replace(best)
+    refit, kept = folder / "refit.ckpt", folder / "validated.ckpt"
+    if not refit.is_file():
+        return
+    if validated is not None and not (kept.exists() and validated.samefile(kept)):
+        shutil.copyfile(validated, kept)
+    refit.replace(folder / "best.ckpt")
 
 
 def _folder(cfg: DictConfig) -> Path:

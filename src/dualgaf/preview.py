@@ -22,6 +22,7 @@ from dualgaf.explanation_picture import Row, draw_explanation
 from dualgaf.export import WindowImaging
 from dualgaf.models.checkpoint import check_fits
 from dualgaf.models.classifier import DualGAFClassifier
+from dualgaf.trained import check_windows
 
 Array = npt.NDArray[Any]
 
@@ -170,7 +171,7 @@ def save_explanation(
     """
     cases = data.cases
     check_fits(model, data.n_channels, data.num_classes)
-    _check_windows(imaging, cases)
+    check_windows(imaging, data)
     row = shown.row(cases)
     named = shown.channel_numbers(cases)
     raw = cases.windows.take([row])
@@ -199,18 +200,6 @@ def save_explanation(
     ]
     _save(draw_explanation(rows, title), path)
     return f"{title}\n{_table(told, imaging.channel_names, channels)}"
-
-
-def _check_windows(imaging: ImagingState, cases: WindowedSplits) -> None:
-    for option, trained, got in (
-        ("window_size", imaging.window_size, cases.windows.window_size),
-        ("channels", ", ".join(imaging.channel_names), ", ".join(cases.channel_names)),
-    ):
-        if trained != got:
-            raise ConfigError(
-                f"the checkpoint was trained with {option} {trained}, the data have {got}; type "
-                "the data.* options of its run (RUN/.hydra/overrides.yaml)"
-            )
 
 
 def _in_words(told: Sequence[Telling], names: Sequence[str]) -> str:

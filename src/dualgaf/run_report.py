@@ -53,11 +53,19 @@ class EpochCurves(L.Callback):
 
     def __init__(self) -> None:
         self.epochs: list[Epoch] = []
+        self._validated = -1
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Note that this epoch has a validation: what was logged stays until the next one."""
+        self._validated = trainer.current_epoch
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note loss and accuracy of the epoch, and the rate that its last step left."""
         logged = trainer.callback_metrics
-        found = {key: float(logged[key]) for key in _LOGGED if key in logged}
+        own = [key for key in _LOGGED if key in logged]
+        if self._validated != trainer.current_epoch:
+            own = [key for key in own if key.startswith("train/")]
+        found = {key: float(logged[key]) for key in own}
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         self.epochs.append({"epoch": trainer.current_epoch + 1, "learning_rate": rate, **found})
 

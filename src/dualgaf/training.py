@@ -27,6 +27,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
 from hydra.utils import instantiate
+from lightning.pytorch.callbacks import WeightAveraging
 from omegaconf import DictConfig, ListConfig
 from torch import nn
 
@@ -62,6 +63,7 @@ from dualgaf.run_report import (
     write_outcome,
 )
 from dualgaf.store.store import Store
+from dualgaf.trained import check_images, find_imaging
 
 TASKS = ("fit", "test", "predict", "build")
 
@@ -77,7 +79,7 @@ def train(cfg: DictConfig) -> float | None:
         cfg: the composed configuration.
 
     Returns:
-        val/acc of the best checkpoint, or test/acc where there is no validation split;
+        val/acc of the epoch that the val split chose, or test/acc where there is no val/acc;
         build/seconds for ``task=build``; None for ``task=predict``, and in ranks other than the
         first. A sweep compares it.
 
@@ -182,9 +184,11 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         return None
     kept = ProbabilityKeeper()
     # One process: Lightning deals the windows out to the ranks and repeats some, so that each rank
-    # gets as many; these would be counted twice. And no averaging of weights, which would put
-    # those of the last epoch in the place of the best.
-    options = {**trainer_options(cfg, data), "callbacks": [kept], **alone(cfg)}
+    # gets as many; these would be counted twice.
+    options = {**trainer_options(cfg, data), **alone(cfg)}
+    # One that averages weights would put those of the last epoch in the place of the best.
+    others = (c for c in options["callbacks"] if not isinstance(c, WeightAveraging))
+    options["callbacks"] = [*others, kept]
     trainer = instantiate(cfg.trainer, **options, logger=loggers)
     scores = _evaluate(trainer, learned, data)
     parameters = sum(p.numel() for p in learned.final.net.parameters() if p.requires_grad)
@@ -201,6 +205,9 @@ def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
     if cfg.task != "fit":
         model = trained_model(cfg)
         check_fits(model, data.n_channels, data.num_classes)
+        imaging = find_imaging(Path(cfg.ckpt_path))
+        if imaging is not None:
+            check_images(imaging, data)
         return model
     known = {"image_size": data.image_size, "channel_names": data.channel_names}
     # A network of one's own need not have them.

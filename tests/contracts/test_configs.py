@@ -55,7 +55,9 @@ def test_every_file_says_what_to_type(file):
 
 
 @pytest.mark.parametrize(
-    "file", [f for f in FILES if f.parent.name in ("ablation", "debug", "experiment", "sweep")], ids=str
+    "file",
+    [f for f in FILES if f.parent.name in ("ablation", "debug", "experiment", "sweep")],
+    ids=str,
 )
 def test_overrides_reach_the_configuration(file):
     told = OmegaConf.load(CONF / file)

@@ -65,7 +65,7 @@ def test_values_stay_in_the_range_of_scaling_none():
 
 @pytest.mark.parametrize("images", ["precompute", "auto"])
 def test_images_that_are_kept_cannot_change(images):
-    with pytest.raises(ConfigError, match=r"type images=on_device, or datamodule.augmentation="):
+    with pytest.raises(ConfigError, match=r"type images=on_device, or leave it at 0"):
         data(images=images, augmentation={"jitter": 0.1})
 
 

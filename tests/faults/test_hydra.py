@@ -19,6 +19,7 @@ SMALL = (
     "logger=csv",
     "+callbacks.tell._target_=ranks_program.Tell",
     "+callbacks.tell.folder=${paths.run_dir}",
+    "refit=false",
 )
 WITHIN_S = 150
 
@@ -113,15 +114,19 @@ def test_a_job_that_fails_in_a_rank_leaves_the_others_and_the_table(rank, tmp_pa
     assert "sweep of 2 jobs" in output
 
 
-def test_testing_uses_one_device(tmp_path):
-    output, status = run(*SMALL, cwd=tmp_path)
+def test_two_ranks_refit_and_one_device_tests(tmp_path):
+    output, status = run(*SMALL, "refit=true", cwd=tmp_path)
     assert status == 0, output
+    assert output.count("refit: ") == 1
+    assert output.count("build plan") == 2
     (before,) = tmp_path.glob("runs/*/*/metrics.json")
     checkpoint = f"ckpt_path={before.parent}/checkpoints/best.ckpt"
     again = tmp_path / "again"
     output, status = run(*SMALL, checkpoint, "task=test", f"hydra.run.dir={again}", cwd=tmp_path)
     assert status == 0, output
     first, second = (json.loads((p).read_text()) for p in (before, again / "metrics.json"))
-    for key in ("val/acc", "val/loss", "test/acc", "test/f1_macro"):
+    assert "val/acc" in first  # of the first training; the refit has learned the val split
+    assert "val/acc" not in second
+    for key in ("test/acc", "test/loss", "test/f1_macro"):
         assert second[key] == pytest.approx(first[key])
     assert len(told(again, "test")) == 1

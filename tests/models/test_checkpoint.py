@@ -52,7 +52,7 @@ def test_what_is_no_checkpoint_is_refused_in_a_sentence(content: bytes, tmp_path
     path = tmp_path / "some.ckpt"
     path.write_bytes(content)
     for read in (load_classifier, net_settings):
-        with pytest.raises(ConfigError, match=r"ckpt_path=.*some.ckpt is not a checkpoint of"):
+        with pytest.raises(ConfigError, match=r"some.ckpt is not a checkpoint of"):
             read(path)
 
 

@@ -24,6 +24,7 @@ from dualgaf.data.batch import AnyBatch, Batch, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_build import ImageBuild, ImageSettings, pool_settings
+from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.loader import ImageLoader, collate
 from dualgaf.data.on_cpu import draw
 from dualgaf.data.series_scaler import SeriesScaler
@@ -279,18 +280,25 @@ class DualGAFDataModule(L.LightningDataModule):
         """Float32 images, made on the device; a batch that has them passes unchanged."""
         return to_images(batch, self._buffers)
 
+    def imaging_state(self) -> ImagingState:
+        """How windows become images, and what was fitted on the training split for it."""
+        return self._build.imaging_state()
+
     def state_dict(self) -> dict[str, Any]:
         """How windows become images, for the checkpoint, and whether the val split was learned."""
-        state = self._build.imaging_state()
-        return {} if state is None else {"imaging": state.to_plain(), "with_val": self.with_val}
+        if not self._build.has_read:
+            return {}
+        return {"imaging": self.imaging_state().to_plain(), "with_val": self.with_val}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Refuse to go on from a network that has learned what this training will be judged by.
+        """Refuse to train on from a network that has learned what it would be judged by.
 
         Raises:
             ConfigError: it was trained with the val split.
         """
-        if state_dict.get("with_val") and not self.with_val and "val" in self.cases.rows:
+        is_fit = self.trainer is not None and self.trainer.state.fn == "fit"
+        learned = is_fit and state_dict.get("with_val") and not self.with_val
+        if learned and "val" in self.cases.rows:
             raise ConfigError(
                 "the checkpoint has learned the val split too (refit=true), so val/loss and "
                 "val/acc would tell nothing; type ckpt_path=RUN/checkpoints/validated.ckpt"

@@ -79,14 +79,13 @@ class DualGAFDataset(Dataset[Batch]):
         Raises:
             SplitError: the images of the two are not in one store.
         """
-        if isinstance(self.images, Renderer) or isinstance(other.images, Renderer):
-            is_one = self.images is other.images
-            images: Renderer | tuple[Store, Array] = self.images
-        else:
-            (store, mine), (others, its) = self.images, other.images
-            is_one = store is others
-            images = store, np.concatenate([mine, its])
-        if not is_one:
+        images: Renderer | tuple[Store, Array] | None = None
+        if isinstance(self.images, tuple) and isinstance(other.images, tuple):
+            if self.images[0] is other.images[0]:
+                images = self.images[0], np.concatenate([self.images[1], other.images[1]])
+        elif isinstance(self.images, Renderer) and isinstance(other.images, Renderer):
+            images = self.images
+        if images is None:
             raise SplitError(
                 "the images of the two splits were built one after the other and are not in one "
                 "store; call close(), then setup('fit')"

@@ -78,7 +78,7 @@ class ImageSettings:
         if self.augmentation is not None and self.images != "on_device":
             raise ConfigError(
                 f"augmentation needs images that are drawn for each batch; images={self.images} "
-                "keeps them; type images=on_device, or datamodule.augmentation=null"
+                "keeps them; type images=on_device, or leave it at 0"
             )
         check_verify(self.cache_verify)
         BuildRequest(1, 1, 2, self.recipe(self.image_size or 2, 1), self.images)  # checks them
@@ -148,10 +148,13 @@ class ImageBuild:
             self._renderer = Renderer(recipe, self.cases.windows.window_size, bounds)
         return self._renderer
 
-    def imaging_state(self) -> ImagingState | None:
-        """How windows become images, for a checkpoint; None where no window was read yet."""
-        if self._cases is None:
-            return None
+    @property
+    def has_read(self) -> bool:
+        """Whether the source was read."""
+        return self._cases is not None
+
+    def imaging_state(self) -> ImagingState:
+        """How windows become images."""
         renderer = self.renderer()
         return ImagingState(
             recipe=renderer.recipe,

@@ -32,6 +32,21 @@ def load_classifier(path: Path, net: nn.Module | None = None) -> DualGAFClassifi
         raise _no_checkpoint(path, error) from error
 
 
+def read_checkpoint(path: Path) -> Mapping[str, Any]:
+    """What a checkpoint holds, in plain values and tensors; no code in it is run.
+
+    Raises:
+        ConfigError: it is not there, or not a checkpoint.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (*_DAMAGE, OSError) as error:
+        raise _no_checkpoint(path, error) from error
+    if not isinstance(found, Mapping):
+        raise _no_checkpoint(path, TypeError(f"it holds a {type(found).__name__}"))
+    return found
+
+
 def net_settings(path: Path) -> dict[str, Any]:
     """`DualGAFNet.settings` of the network in a checkpoint.
 
@@ -39,8 +54,7 @@ def net_settings(path: Path) -> dict[str, Any]:
         ConfigError: it is not a checkpoint of a `DualGAFClassifier`.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        return dict(found["hyper_parameters"]["net"])
+        return dict(read_checkpoint(path)["hyper_parameters"]["net"])
     except _DAMAGE as error:
         raise _no_checkpoint(path, error) from error
 
@@ -51,12 +65,9 @@ def learned_val(path: Path) -> bool:
     Raises:
         ConfigError: it is not a checkpoint.
     """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        # Lightning files it under the name of the DataModule's class, which may be one of yours.
-        return any(isinstance(part, Mapping) and part.get("with_val") for part in found.values())
-    except (*_DAMAGE, AttributeError) as error:
-        raise _no_checkpoint(path, error) from error
+    # Lightning files it under the name of the DataModule's class, which may be one of yours.
+    parts = read_checkpoint(path).values()
+    return any(isinstance(part, Mapping) and part.get("with_val") for part in parts)
 
 
 def own_extractor(settings: Mapping[str, Any]) -> str | None:
@@ -93,4 +104,6 @@ def check_fits(model: DualGAFClassifier, n_channels: int, num_classes: int) -> N
 
 def _no_checkpoint(path: Path, error: Exception) -> ConfigError:
     why = (str(error) or repr(error)).splitlines()[0]
-    return ConfigError(f"ckpt_path={path} is not a checkpoint of DualGAFClassifier: {why}")
+    return ConfigError(
+        f"{path} is not a checkpoint of DualGAFClassifier: {why}; type RUN/checkpoints/best.ckpt"
+    )

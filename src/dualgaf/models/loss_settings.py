@@ -85,9 +85,9 @@ def weighted_loss(loss: nn.Module, class_weights: Sequence[float], num_classes: 
         raise ConfigError(
             "class_weights are given twice, to the loss and beside it; type class_weights=null"
         )
-    if len(class_weights) != num_classes:
+    if isinstance(class_weights, str) or len(class_weights) != num_classes:
         raise ConfigError(
-            f"class_weights has {len(class_weights)} numbers; needed: one for each of "
-            f"{num_classes} classes"
+            f"class_weights={class_weights!r} is not allowed; allowed: a number for each of "
+            f"{num_classes} classes; type classifier.class_weights=balanced"
         )
     return build_loss({**settings, "class_weights": list(class_weights)})

@@ -63,7 +63,8 @@ class Optimization:
         if not self.learning_rate > 0 or not self.weight_decay >= 0:
             raise ConfigError(
                 f"learning_rate={self.learning_rate}, weight_decay={self.weight_decay} is not "
-                "allowed; allowed: above 0, and 0 or more"
+                "allowed; allowed: above 0, and 0 or more; type classifier.learning_rate=0.002 "
+                "classifier.weight_decay=0.01"
             )
 
 
@@ -78,7 +79,7 @@ def configure(net: nn.Module, how: Optimization, trainer: L.Trainer) -> Optimize
     optimizer = make_optimizer(net, how)
     if how.schedule == "plateau":
         schedule = ReduceLROnPlateau(optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
-        monitor = "val/loss" if trainer.enable_validation else "train/loss"
+        monitor = "val/loss" if _is_validated(trainer) else "train/loss"
         frequency = trainer.check_val_every_n_epoch or 1
         return {
             "optimizer": optimizer,
@@ -93,6 +94,12 @@ def configure(net: nn.Module, how: Optimization, trainer: L.Trainer) -> Optimize
     else:
         by_step = _OneCycle(optimizer, max_lr=how.learning_rate, total_steps=int(steps))
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": by_step, "interval": "step"}}
+
+
+def _is_validated(trainer: L.Trainer) -> bool:
+    # A DataModule has the hook of a validation also where its data have no such split.
+    data = getattr(trainer, "datamodule", None)
+    return trainer.enable_validation and (data is None or bool(data.val_dataloader()))
 
 
 def make_optimizer(net: nn.Module, how: Optimization) -> Optimizer:

@@ -68,10 +68,12 @@ class TimeWarp:
         """
         if not (self.speed or self.crop):
             return gasf, gadf, series
-        line = self._line(len(series), series.device)
-        over_image = interpolation(line, gasf.shape[-1]).unsqueeze(1)  # (B, 1, S, S)
-        gasf, gadf = (over_image @ image @ over_image.mT for image in (gasf, gadf))
-        return gasf, gadf, series @ interpolation(line, series.shape[-1]).mT
+        # In bfloat16 the series of a training would have three digits, those of a test eight.
+        with torch.autocast(series.device.type, enabled=False):
+            line = self._line(len(series), series.device)
+            over_image = interpolation(line, gasf.shape[-1]).unsqueeze(1)  # (B, 1, S, S)
+            gasf, gadf = (over_image @ image @ over_image.mT for image in (gasf, gadf))
+            return gasf, gadf, series @ interpolation(line, series.shape[-1]).mT
 
     def _line(self, batch: int, device: torch.device) -> Tensor:
         """(B, FINE) rising from 0 or more to 1 or less."""
