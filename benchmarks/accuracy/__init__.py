@@ -8,6 +8,8 @@ networks   DualGAFNet, and the recipe of the earlier system, through `dualgaf.tr
 earlier    what that recipe needs beside the package
 row        one row: a set, a method, a seed; in a process of its own
 results    rows in a file, and which of them are missing
+ablation   what each part of the recipe is worth, from sweeps that were kept
 page       docs/accuracy.md
+markdown   its tables and cells
 ========== ======================================================================================
 """

@@ -87,7 +87,7 @@ class Training:
 
 
 def run_network(method: str, overrides: Sequence[str], folder: Path) -> Training:
-    """Train, and test the best checkpoint.
+    """Train, and test what was learned.
 
     Args:
         method: a name in `results.NETWORKS`.

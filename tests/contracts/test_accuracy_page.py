@@ -1,6 +1,8 @@
 """docs/accuracy.md says what the committed rows say, and nothing else."""
 
-from benchmarks.accuracy.page import PAGE, page, summary
+from benchmarks.accuracy.ablation import ablations
+from benchmarks.accuracy.markdown import summary
+from benchmarks.accuracy.page import PAGE, page
 from benchmarks.accuracy.results import METHODS, RESULTS, add_row, job_of, load_rows, wanted_jobs
 from benchmarks.accuracy.row import pooled_scores
 from benchmarks.accuracy.sets import SETS
@@ -73,3 +75,14 @@ def test_a_row_takes_the_place_of_its_like(tmp_path):
         add_row(path, one)
     assert [(one["seed"], one["accuracy"]) for one in load_rows(path)] == [(0, 0.6), (1, 0.7)]
     assert summary([one["accuracy"] for one in load_rows(path)]) == "0.650 ± 0.071 (2)"
+
+
+def test_an_ablation_is_told_beside_what_it_leaves_something_out_of(tmp_path):
+    lines = ["job,ablation,seed,refit,test/acc,test/f1_macro"]
+    lines += [f"{n},full,{n},false,{acc},0.5" for n, acc in enumerate((0.8, 0.9))]
+    (tmp_path / "some.csv").write_text("\n".join([*lines, "2,no_stat,0,false,0.75,0.5"]) + "\n")
+    text = ablations(tmp_path)
+    assert "-m sweep=ablation refit=false`" in text
+    told = "| `no_stat` | without the statistics of the window | 0.750 (1) | 0.500 (1) | -0.100 |"
+    assert told in text
+    assert ablations(tmp_path / "none") == ""

@@ -1,0 +1,63 @@
+"""What each part of the recipe is worth: tables of ``sweep.csv`` files of `sweep=ablation`.
+
+python train.py -m sweep=ablation experiment=racket_sports refit=false
+cp multirun/DATE/TIME/sweep.csv benchmarks/results/ablation/racket_sports.csv
+python -m benchmarks.accuracy --page
+"""
+
+import csv
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.accuracy.markdown import markdown, summary
+from benchmarks.accuracy.sets import ROOT
+
+FOLDER = ROOT / "benchmarks" / "results" / "ablation"
+
+TEXT = """## What each part is worth
+
+Test accuracy and macro F1 of networks that see signals apart (`model=per_signal`), so that there is
+attention to leave out. `python train.py -m sweep=ablation {typed}` makes a table again and prints
+it; the last column is the difference of mean accuracy to `full`.
+"""
+
+
+def ablations(folder: Path = FOLDER) -> str:
+    """The section of docs/accuracy.md; empty where no sweep was kept."""
+    parts = []
+    for path in sorted(folder.glob("*.csv")):
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        same = [
+            f"{key}={rows[0][key]}"
+            for key in rows[0]
+            if "/" not in key and key not in ("job", "ablation", "seed")
+        ]
+        parts += [TEXT.format(typed=" ".join(same)), _table(rows)]
+    return "\n".join(parts)
+
+
+def _table(rows: list[dict[str, str]]) -> str:
+    def scores(name: str, key: str) -> list[float]:
+        return [float(row[key]) for row in rows if row["ablation"] == name and row.get(key)]
+
+    full = statistics.fmean(scores("full", "test/acc"))
+    lines = []
+    for name in _unique(row["ablation"] for row in rows):
+        accuracy = scores(name, "test/acc")
+        f1 = summary(scores(name, "test/f1_macro"))
+        gain = f"{statistics.fmean(accuracy) - full:+.3f}" if accuracy else "-"
+        lines.append([f"`{name}`", _told(name), summary(accuracy), f1, gain])
+    head = ["ablation", "what it is", "accuracy", "macro F1", "to full"]
+    return markdown(head, lines, texts=(0, 1))
+
+
+def _told(name: str) -> str:
+    """What the file of an ablation says of itself, behind what is to be typed."""
+    command = (ROOT / "conf" / "ablation" / f"{name}.yaml").read_text().splitlines()[1]
+    return command.split("  ")[-1].strip()
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
