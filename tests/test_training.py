@@ -18,7 +18,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from dualgaf.command_line import make_data
-from dualgaf.models.checkpoint import load_classifier
+from dualgaf.models.checkpoint import learned_val, load_classifier
 from dualgaf.training import train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -227,6 +227,32 @@ def test_a_refit_learns_both_splits_anew_and_is_what_is_tested(tmp_path):
     data = make_data(composed(tmp_path, *options))
     n_windows = sum(len(data.cases.rows[split]) for split in ("train", "val"))
     assert last["global_step"] == 3 * -(-n_windows // data.batch_size)
+
+
+@pytest.mark.filterwarnings("ignore:.* exists and is not empty:UserWarning")
+def test_a_run_that_goes_on_in_its_own_folder_keeps_what_has_not_learned_the_val_split(tmp_path):
+    # The first epoch counts as the best, so that the second run finds none that is better.
+    options = ("refit=true", "callbacks.checkpoint.monitor=epoch")
+    before = trained(tmp_path, *options, "trainer.max_epochs=1")
+    folder = tmp_path / "checkpoints"
+    goes_on = f"ckpt_path={folder / 'validated.ckpt'}"
+    after = trained(tmp_path, *options, "trainer.max_epochs=2", goes_on)
+    assert (after["fit/epochs"], after["val/loss"]) == (2, before["val/loss"])
+    learned = {path.name: learned_val(path) for path in folder.iterdir()}
+    assert learned == {"best.ckpt": True, "validated.ckpt": False}
+
+
+def test_a_checkpoint_is_not_tested_on_data_that_do_not_fit(tmp_path):
+    trained(tmp_path / "fit", "trainer.max_epochs=1")
+    checkpoint = ("task=test", f"ckpt_path={best_of(tmp_path / 'fit')}")
+    for option, text in (
+        ("datamodule.scaling=window", "trained with scaling train, the data have window"),
+        ("datamodule.image_size=12", "trained with image_size 16, the data have 12"),
+        ("seed=1", r"learned another training split .* and the seed of its run"),
+        ("data.window_size=48", "trained with window_size 96, the data have 48"),
+    ):
+        with pytest.raises(SystemExit, match=text):
+            trained(tmp_path / "test", *checkpoint, option)
 
 
 @pytest.mark.parametrize("images", ["on_device", "auto"])
