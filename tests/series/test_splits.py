@@ -74,8 +74,8 @@ def test_unknown_key_of_a_mapping():
     with pytest.raises(ConfigError) as caught:
         SplitSettings.of({"methods": "time"})
     assert str(caught.value) == (
-        "split='methods' is not known; allowed: method, val_fraction, test_fraction; "
-        "type split.method=..."
+        "split='methods' is not known; allowed: method, val_fraction, test_fraction, "
+        "test_groups; type split.method=..."
     )
 
 
