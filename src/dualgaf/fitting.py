@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
@@ -30,7 +29,7 @@ from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError
-from dualgaf.models.checkpoint import learned_val
+from dualgaf.models.checkpoint import learned_val, read_checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.ranks import is_first, on_one_device, ranks_started
 from dualgaf.run_pictures import Epoch
@@ -99,9 +98,9 @@ def fit(
     metrics["fit/seconds"] = time.perf_counter() - started
     if is_first():
         if validated is not None:
-            saved = torch.load(validated, map_location="cpu", weights_only=True)
-            model.load_state_dict(saved["state_dict"])
-        _keep_both(validated, _folder(cfg))
+            model.load_state_dict(read_checkpoint(validated)["state_dict"])
+        if final is not model:
+            _keep_both(validated, _folder(cfg))
     return Learned(model, final, metrics, curves.epochs)
 
 

@@ -1,6 +1,5 @@
 """What a checkpoint says of the data that its network has learned, and whether others fit it."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.errors import ConfigError
-from dualgaf.models.checkpoint import read_checkpoint
+from dualgaf.models.checkpoint import data_state
 
 
 def find_imaging(checkpoint: Path) -> ImagingState | None:
@@ -17,11 +16,8 @@ def find_imaging(checkpoint: Path) -> ImagingState | None:
     Raises:
         ConfigError: the file is no checkpoint.
     """
-    # Lightning files it under the name of the DataModule's class, which may be one of yours.
-    for part in read_checkpoint(checkpoint).values():
-        if isinstance(part, Mapping) and isinstance(part.get("imaging"), Mapping):
-            return ImagingState.from_plain(part["imaging"])
-    return None
+    state = data_state(checkpoint)
+    return ImagingState.from_plain(state["imaging"]) if state else None
 
 
 def read_imaging(checkpoint: Path) -> ImagingState:

@@ -59,15 +59,24 @@ def net_settings(path: Path) -> dict[str, Any]:
         raise _no_checkpoint(path, error) from error
 
 
+def data_state(path: Path) -> Mapping[str, Any]:
+    """What the `DualGAFDataModule` of a training left in its checkpoint; empty without one.
+
+    Raises:
+        ConfigError: it is not a checkpoint.
+    """
+    # Lightning files it under the name of the DataModule's class, which may be one of yours.
+    parts = (part for part in read_checkpoint(path).values() if isinstance(part, Mapping))
+    return next((part for part in parts if isinstance(part.get("imaging"), Mapping)), {})
+
+
 def learned_val(path: Path) -> bool:
     """Whether the network in a checkpoint has learned the val split, too (``refit=true``).
 
     Raises:
         ConfigError: it is not a checkpoint.
     """
-    # Lightning files it under the name of the DataModule's class, which may be one of yours.
-    parts = read_checkpoint(path).values()
-    return any(isinstance(part, Mapping) and part.get("with_val") for part in parts)
+    return bool(data_state(path).get("with_val"))
 
 
 def own_extractor(settings: Mapping[str, Any]) -> str | None:
