@@ -58,7 +58,14 @@ def windows(n: int = 3, size: int = 16, steps: int = 24) -> tuple[Tensor, Tensor
 def linear_net(extractor: Any, readout: Tensor) -> DualGAFNet:
     """A network whose log odds are twice its first feature, ``readout`` of what is extracted."""
     net = DualGAFNet(
-        1, 2, extractor=extractor, fields="gasf", attention="none", use_statistics=False, width=8
+        1,
+        2,
+        extractor=extractor,
+        fields="gasf",
+        attention="none",
+        use_statistics=False,
+        use_kernels=False,
+        width=8,
     )
     net.head = nn.Linear(8, 2)
     last = net.gasf_extractor.readout  # type: ignore[union-attr]

@@ -46,6 +46,7 @@ EARLIER_NODES: dict[str, Any] = {
         "attention": "channel",
         "head": "mlp",
         "use_statistics": False,
+        "use_kernels": False,
         "width": 32,
         "dropout": 0.2,
     },

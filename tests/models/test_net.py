@@ -16,6 +16,7 @@ from dualgaf.models.attention import ChannelAttention
 from dualgaf.models.extractors import EXTRACTORS, LargeKernelExtractor
 from dualgaf.models.fusion import AdaptiveFusion
 from dualgaf.models.heads import MLPHead
+from dualgaf.models.kernel_branch import KernelBranch
 from dualgaf.models.net import CHOICES, DualGAFNet
 from dualgaf.models.statistics import StatisticsBranch
 
@@ -32,6 +33,14 @@ def windows(n: int, n_channels: int, size: int, seed: int = 0) -> tuple[torch.Te
     return gasf, gadf, x
 
 
+def half_and_half(n_channels: int, n_classes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Windows of noise, each class with a level and a pace of its own, and their classes."""
+    label = torch.arange(8 * n_classes) % n_classes
+    pace = (1 + label[:, None, None]) * torch.linspace(0, 6, 24)
+    noise = torch.randn(len(label), n_channels, 24)
+    return pace.sin() + label[:, None, None] + 0.1 * noise, label
+
+
 # One option at a time away from the default, and some that meet each other.
 OPTIONS: list[dict[str, Any]] = [
     *({"extractor": name, "width": 8} for name in EXTRACTORS),
@@ -42,10 +51,11 @@ OPTIONS: list[dict[str, Any]] = [
         for choice in choices
     ),
     {"use_statistics": False},
+    {"use_kernels": False},
     {"arrangement": "per_signal", "attention": "channel", "width": 32},
     {"attention": "self", "statistics_fusion": "attention"},
-    {"fields": "gasf", "attention": "none", "use_statistics": False},
-    {"fusion": "concat", "attention": "none", "use_statistics": False},
+    {"fields": "gasf", "attention": "none", "use_statistics": False, "use_kernels": False},
+    {"fusion": "concat", "attention": "none", "use_statistics": False, "use_kernels": False},
     {"groups": {"first": {"channels": [0], "extractor": "inception"}}},
     {"groups": {"first": {"channels": [0]}}, "arrangement": "per_signal"},
 ]
@@ -61,7 +71,7 @@ def test_logits_for_every_size_and_option(
     net = DualGAFNet(n_channels, 5, **options)
     gasf, gadf, series = windows(2, n_channels, size)
     with torch.no_grad():
-        logits = net(gasf, gadf, series if net.statistics is not None else None)
+        logits = net(gasf, gadf, series if net.statistics or net.kernels else None)
     assert logits.shape == (2, 5)
     assert torch.isfinite(logits).all()
 
@@ -130,6 +140,7 @@ def test_the_order_of_random_numbers_is_that_of_the_parts() -> None:
         "attention": ChannelAttention(3),
         "statistics": StatisticsBranch(3, 32),
         "head": MLPHead(32 * 4, 4, hidden=64, dropout=0.2),
+        "kernels": KernelBranch(3, 4),
     }
     torch.manual_seed(0)
     net = DualGAFNet(3, 4, arrangement="per_signal", attention="channel", width=32)
@@ -140,7 +151,9 @@ def test_the_order_of_random_numbers_is_that_of_the_parts() -> None:
 
 
 def test_the_network_computes_what_its_parts_do() -> None:
-    net = DualGAFNet(3, 4, arrangement="per_signal", attention="channel", width=32).eval()
+    net = DualGAFNet(3, 4, arrangement="per_signal", attention="channel", width=32)
+    for part in net.children():
+        part.eval()
     gasf, gadf, series = windows(2, 3, 24)
     images = [x.reshape(6, 1, 24, 24) for x in (gasf, gadf)]
     fields = [
@@ -149,7 +162,11 @@ def test_the_network_computes_what_its_parts_do() -> None:
     ]
     signals = net.attention(net.fusion(*fields)).flatten(1)  # type: ignore[misc]
     wanted = net.head(torch.cat((signals, net.statistics(series)), dim=1))  # type: ignore[misc]
-    assert torch.equal(net(gasf, gadf, series), wanted)
+    assert torch.equal(net(gasf, gadf, series), wanted)  # in training: without the kernels
+    net.kernels.fit(*half_and_half(3, 4))  # type: ignore[union-attr]
+    kernels = torch.softmax(net.kernels(series), dim=1)  # type: ignore[misc]
+    both = (torch.softmax(wanted, dim=1) + kernels) / 2
+    torch.testing.assert_close(torch.softmax(net.eval()(gasf, gadf, series), dim=1), both)
 
 
 def test_more_signals_cost_few_parameters() -> None:
@@ -212,7 +229,7 @@ def test_each_field_has_its_own_weights() -> None:
 
 def test_the_order_of_the_signals_matters() -> None:
     # All signals share the first layer, but a fault of signal 0 is not a fault of signal 1.
-    net = DualGAFNet(3, 4, use_statistics=False).eval()
+    net = DualGAFNet(3, 4, use_statistics=False, use_kernels=False).eval()
     gasf, gadf, _ = windows(1, 3, 26)
     assert not torch.allclose(net(gasf, gadf), net(gasf.flip(1), gadf.flip(1)), atol=1e-5)
 
@@ -309,8 +326,8 @@ def test_a_missing_series_says_what_to_do() -> None:
     with pytest.raises(SeriesError) as error:
         DualGAFNet(3, 4, use_statistics=True)(image, image)
     assert str(error.value) == (
-        "series is missing, which use_statistics=true needs; call net(gasf, gadf, series) "
-        "or build the net with use_statistics=False"
+        "series is missing, which use_statistics=true and use_kernels=true need; call "
+        "net(gasf, gadf, series) or build the net with use_statistics=False, use_kernels=False"
     )
 
 

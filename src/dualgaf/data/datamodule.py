@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import lightning as L
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader
@@ -110,8 +111,8 @@ class DualGAFDataModule(L.LightningDataModule):
         self.num_workers = int(num_workers)
         self.seed = seed
         self.with_val = False
-        """Whether training batches also hold the windows of the val split, for a last training
-        when all choices are made. What is measured on that split tells nothing then."""
+        """Whether the val split is learned too, in a last training when all choices are made. What
+        is measured on that split tells nothing then."""
         drawing = {
             "scaling": scaling,
             "feature_range": checked_range(feature_range),
@@ -261,8 +262,7 @@ class DualGAFDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training split, in an order drawn from ``seed``; see `with_val`."""
-        with_val = self.with_val and "val" in self.cases.rows
-        return self._loader(*(("train", "val") if with_val else ("train",)), shuffle=True)
+        return self._loader(*self._learned, shuffle=True)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """Batches of the validation split; an empty list where there is none."""
@@ -342,6 +342,20 @@ class DualGAFDataModule(L.LightningDataModule):
         """
         return self._build.dataset(split)
 
+    def training_windows(self, most: int) -> tuple[Array, Array, Array]:
+        """Windows that may be learned, without images; see `with_val`.
+
+        Args:
+            most: of more, as many are drawn by ``seed``.
+
+        Returns:
+            As `WindowedSplits.standardised`.
+        """
+        rows = np.concatenate([self.cases.rows[split] for split in self._learned])
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(self.seed).choice(rows, most, replace=False))
+        return self.cases.standardised(rows)
+
     @property
     def stores(self) -> list[Store]:
         """The stores that hold the images now; none with ``images=on_device``."""
@@ -351,6 +365,11 @@ class DualGAFDataModule(L.LightningDataModule):
         """GASF and GADF (B, C, S, S) float32 of rows of ``cases.windows``; nothing is built."""
         angles = self._build.renderer().polar(self.cases.windows, rows)
         return draw(torch.from_numpy(angles), self._buffers)
+
+    @property
+    def _learned(self) -> tuple[str, ...]:
+        """Splits whose windows are in training batches."""
+        return ("train", "val") if self.with_val and "val" in self.cases.rows else ("train",)
 
     def _loader(self, *splits: str, shuffle: bool = False) -> DataLoader[Batch]:
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type

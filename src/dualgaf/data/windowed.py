@@ -45,6 +45,19 @@ class WindowedSplits:
     file: Path | None = None
     """Where they are kept in the cache, if they are."""
 
+    def standardised(self, rows: Array) -> tuple[Array, Array, Array]:
+        """Series, classes and groups of windows.
+
+        Args:
+            rows: (M,) indices into ``windows``.
+
+        Returns:
+            (M, C, T) float32, as in a batch; (M,) int64; and (M,) int64, a number for each group.
+        """
+        series = self.scaler.transform(self.windows.take(rows))
+        _, group = np.unique([self.groups[row] for row in rows], return_inverse=True)
+        return series, self.labels[rows], group
+
 
 def read_windows(source: Source, seed: int) -> WindowedSplits:
     """Read ``source`` and cut its windows.

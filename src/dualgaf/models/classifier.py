@@ -4,6 +4,7 @@ The loss is one of `dualgaf.models.losses` or your own; optimiser and learning r
 `dualgaf.models.optimization`. A batch is anything that unpacks as ``gasf, gadf, series, label``.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from dualgaf.errors import ConfigError
+from dualgaf.models.kernel_branch import MOST_WINDOWS
 from dualgaf.models.loss_settings import build_loss, loss_settings, weighted_loss
 from dualgaf.models.losses import CrossEntropyLoss
 from dualgaf.models.net import DualGAFNet
@@ -23,6 +25,8 @@ from dualgaf.models.optimization import Optimization, configure
 from dualgaf.models.time_warp import TimeWarp
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+
+log = logging.getLogger(__name__)
 
 
 class DualGAFClassifier(L.LightningModule):
@@ -115,6 +119,21 @@ class DualGAFClassifier(L.LightningModule):
         """(B, C, S, S) twice and (B, C, T) -> logits (B, K)."""
         logits: Tensor = self.net(gasf, gadf, series)
         return logits
+
+    def on_fit_start(self) -> None:
+        """Solve the kernel branch, if there is one, from the training windows of the DataModule."""
+        data: Any = getattr(self.trainer, "datamodule", None)
+        if self.net.kernels is None or self.trainer.ckpt_path is not None:
+            return
+        if not hasattr(data, "training_windows"):
+            log.warning(
+                "the kernel branch has no say: only a DualGAFDataModule gives it its windows; type "
+                "trainer.fit(model, datamodule=data)"
+            )
+            return
+        found = data.training_windows(MOST_WINDOWS)
+        series, label, group = (torch.from_numpy(a).to(self.device) for a in found)
+        self.net.kernels.fit(series, label, group, self.time_warp)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""

@@ -53,7 +53,8 @@ def grad_cam(
         (B, 2, C, S, S), 0 or more; zeros for a field that is not used.
 
     Example:
-        >>> net, image = DualGAFNet(3, 2, use_statistics=False), torch.rand(1, 3, 24, 24)
+        >>> net = DualGAFNet(3, 2, use_statistics=False, use_kernels=False)
+        >>> image = torch.rand(1, 3, 24, 24)
         >>> grad_cam(net, (image, image), None, lambda logits: logits[:, 0]).shape
         torch.Size([1, 2, 3, 24, 24])
     """

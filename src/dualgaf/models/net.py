@@ -8,6 +8,7 @@
 4. They are laid side by side, (B, V W); the statistics branch adds its embedding of the window,
    (B, W), or changes them by it.
 5. The head gives the logits, (B, K).
+6. Outside training, the kernel branch has half a say in the probabilities.
 """
 
 import logging
@@ -22,6 +23,7 @@ from dualgaf.models.auto import Workload, choose_extractor
 from dualgaf.models.backbone import ExtractorFactory, described, extractor_maker
 from dualgaf.models.fusion import FUSIONS, build_fusion
 from dualgaf.models.heads import HEADS, build_head
+from dualgaf.models.kernel_branch import KernelBranch
 from dualgaf.models.signal_groups import (
     ARRANGEMENTS,
     ExtractorMaker,
@@ -68,6 +70,8 @@ class DualGAFNet(nn.Module):
         use_statistics: also use statistics of the window.
         statistics: which, a name in `KINDS`.
         statistics_fusion: how they are joined with the images, a name in `STATISTICS_FUSIONS`.
+        use_kernels: also read the window by fixed kernels, see `kernel_branch`. They have no say
+            before ``net.kernels.fit``, which a `DualGAFClassifier` calls when it is trained.
         width: features of an extractor, W; a multiple of 8.
         dropout: share of features dropped in training.
         budget_gflop: 1e9 operations a window that ``extractor=auto`` may spend.
@@ -100,6 +104,7 @@ class DualGAFNet(nn.Module):
         use_statistics: bool = True,
         statistics: str = "basic",
         statistics_fusion: str = "concat",
+        use_kernels: bool = True,
         width: int = 64,
         dropout: float = 0.2,
         budget_gflop: float = 1.0,
@@ -135,6 +140,7 @@ class DualGAFNet(nn.Module):
             "groups": {name: group.settings for name, group in named.items()} or None,
             **choices,
             "use_statistics": use_statistics,
+            "use_kernels": use_kernels,
             "width": width,
             "dropout": dropout,
         }
@@ -155,10 +161,11 @@ class DualGAFNet(nn.Module):
         Args:
             gasf: (B, C, S, S) float32 in [-1, 1].
             gadf: likewise.
-            series: (B, C, T) float32, standardised; needed where ``use_statistics`` is true.
+            series: (B, C, T) float32, standardised; needed where ``use_statistics`` or
+                ``use_kernels`` is true.
 
         Returns:
-            (B, K).
+            (B, K). While the network is in training mode, those of images and statistics alone.
 
         Raises:
             SeriesError: a shape does not fit, or ``series`` is missing.
@@ -170,14 +177,17 @@ class DualGAFNet(nn.Module):
         else:
             joined = self.statistics_fusion(features, self.statistics(series))
         logits: Tensor = self.head(joined)
-        return logits
+        if self.kernels is None or series is None or self.training:
+            return logits
+        return self.kernels.joined(logits, series)
 
     def _build(self, make: ExtractorMaker, groups: list[SignalGroup]) -> None:
         told = self._settings
         n_channels, width, fields = told["n_channels"], told["width"], told["fields"]
         arrangement, listed = told["arrangement"], groups if told["groups"] else []
         # The order of these lines is the order of the random numbers, and so of a seed's result.
-        self.gasf_extractor = self.gadf_extractor = self.fusion = self.statistics = None
+        self.gasf_extractor = self.gadf_extractor = self.fusion = None
+        self.statistics = self.kernels = None
         if fields != "gadf":
             self.gasf_extractor = field_extractor(make, listed, n_channels, arrangement)
         if fields != "gasf":
@@ -198,6 +208,8 @@ class DualGAFNet(nn.Module):
             hidden=2 * width,
             dropout=told["dropout"],
         )
+        if told["use_kernels"]:
+            self.kernels = KernelBranch(n_channels, told["num_classes"])
 
     def _fields(self, gasf: Tensor, gadf: Tensor) -> Tensor:
         """(B, C, S, S), (B, C, S, S) -> (B, V, W)."""
@@ -224,12 +236,13 @@ class DualGAFNet(nn.Module):
                 f"gasf has shape {tuple(gasf.shape)} and gadf {tuple(gadf.shape)}; needed: both "
                 f"(B, {n_channels}, S, S)"
             )
-        if self.statistics is None:
+        if self.statistics is None and self.kernels is None:
             return
         if series is None:
             raise SeriesError(
-                "series is missing, which use_statistics=true needs; call net(gasf, gadf, series) "
-                "or build the net with use_statistics=False"
+                "series is missing, which use_statistics=true and use_kernels=true need; call "
+                "net(gasf, gadf, series) or build the net with use_statistics=False, "
+                "use_kernels=False"
             )
         if series.ndim != 3 or series.shape[:2] != gasf.shape[:2]:
             raise SeriesError(

@@ -35,6 +35,8 @@ class TimeWarp:
     Args:
         speed: deviation of the logarithm of the speed, drawn at `KNOTS` places of each window.
         crop: largest share of a window that is cut off, at both ends together, below 1.
+        share: probability that a window is changed at all. What a class is told apart by may lie in
+            a time of the day or in the pace of a heartbeat: windows as they are keep it.
 
     Raises:
         ConfigError: a number is out of range.
@@ -47,12 +49,14 @@ class TimeWarp:
 
     speed: float = 0.0
     crop: float = 0.0
+    share: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (self.speed >= 0 and 0 <= self.crop < 1):
+        if not (self.speed >= 0 and 0 <= self.crop < 1 and 0 <= self.share <= 1):
             raise ConfigError(
-                f"time_warp={self.speed}, crop={self.crop} is not allowed; allowed: 0 or more, and "
-                "0 to below 1; type classifier.time_warp=0.3 classifier.crop=0.1"
+                f"time_warp={self.speed}, crop={self.crop}, share={self.share} is not allowed; "
+                "allowed: 0 or more, 0 to below 1, and 0 to 1; type "
+                "classifier.time_warp=0.3 classifier.crop=0.1"
             )
 
     def __call__(self, gasf: Tensor, gadf: Tensor, series: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -82,7 +86,9 @@ class TimeWarp:
         travelled = travelled - travelled[:, :1]
         kept = 1.0 - self.crop * torch.rand(batch, 1, device=device)
         first = (1.0 - kept) * torch.rand(batch, 1, device=device)
-        return first + kept * travelled / travelled[:, -1:]
+        line = first + kept * travelled / travelled[:, -1:]
+        changed = torch.rand(batch, 1, device=device) < self.share
+        return torch.where(changed, line, torch.linspace(0.0, 1.0, FINE, device=device))
 
 
 def interpolation(line: Tensor, n: int) -> Tensor:

@@ -1,0 +1,116 @@
+"""How often the window itself looks like each of 84 short patterns, at six widths in time.
+
+A pattern is one of the 84 kernels of nine steps that MiniRocket uses: three steps weigh 2, the
+others -1, so a level gives 0. At each dilation a kernel reads the sum of a few signals that are
+drawn once, and gives `BIASES` numbers: the share of steps at which its response is above a bias.
+Biases are responses to training windows. Nothing of it follows a gradient.
+
+Here a share is that of a sigmoid, not of a step: a response that is just below the bias counts
+almost half, and the share has a gradient for `dualgaf.explain`.
+
+Source: Dempster, Schmidt & Webb, "MiniRocket: a very fast (almost) deterministic transform for time
+series classification", KDD 2021.
+"""
+
+import itertools
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LENGTH = 9
+"""Steps of a kernel."""
+TWOS = tuple(itertools.combinations(range(LENGTH), 3))
+"""Of each kernel, the three steps that weigh 2."""
+DILATIONS = 6
+"""Widths in time: from steps side by side to a kernel as long as the window."""
+BIASES = 4
+"""Numbers of a kernel at each dilation."""
+N_FEATURES = DILATIONS * len(TWOS) * BIASES
+"""All numbers of a window, whatever its size."""
+MOST_SIGNALS = 9
+"""The most signals that a kernel reads."""
+SOFTNESS = 0.05
+"""Width of the sigmoid, in deviations of the kernel's responses."""
+LEARNED_FROM = 200
+"""The most windows that biases are drawn from."""
+
+
+def dilations(n_steps: int) -> list[int]:
+    """`DILATIONS` distances of the steps of a kernel, for windows of so many steps.
+
+    They rise evenly in the logarithm; a short window has some of them more than once, with other
+    signals and biases.
+
+    Example:
+        >>> dilations(100), dilations(24)
+        ([1, 1, 2, 4, 7, 12], [1, 1, 1, 1, 2, 2])
+    """
+    widest = math.log2(max(1.0, (n_steps - 1) / (LENGTH - 1)))
+    return [int(2 ** (widest * i / (DILATIONS - 1)) + 1e-9) for i in range(DILATIONS)]
+
+
+class KernelFeatures(nn.Module):
+    """Windows (B, C, T) -> (B, `N_FEATURES`) shares in [0, 1].
+
+    Args:
+        n_channels: signals C. Which of them a kernel reads is drawn from torch's generator.
+
+    Example:
+        >>> features = KernelFeatures(3)
+        >>> features.fit(torch.randn(10, 3, 50))
+        >>> features(torch.randn(2, 3, 50)).shape
+        torch.Size([2, 2016])
+    """
+
+    kernels: Tensor
+    mixture: Tensor
+    bias: Tensor
+    width: Tensor
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        kernels = torch.full((len(TWOS), 1, LENGTH), -1.0)
+        for kernel, twos in zip(kernels, TWOS, strict=True):
+            kernel[0, list(twos)] = 2.0
+        grid = (DILATIONS, len(TWOS))
+        most = math.log2(min(n_channels, MOST_SIGNALS) + 1)
+        n_read = (2 ** (torch.rand(*grid, 1) * most)).floor().clamp(1, n_channels)
+        place = torch.rand(*grid, n_channels).argsort(dim=-1).argsort(dim=-1)
+        self.register_buffer("kernels", kernels)
+        # What each kernel reads: weights of the signals, (DILATIONS, 84, C).
+        self.register_buffer("mixture", (place < n_read).float() / n_read.sqrt())
+        self.register_buffer("bias", torch.zeros(*grid, BIASES))
+        self.register_buffer("width", torch.ones(*grid))
+
+    @torch.no_grad()
+    def fit(self, series: Tensor) -> None:
+        """Take biases and widths from training windows (N, C, T)."""
+        if len(series) > LEARNED_FROM:
+            series = series[torch.randperm(len(series))[:LEARNED_FROM]]
+        for at, dilation in enumerate(dilations(series.shape[-1])):
+            ordered = self._responses(series, at, dilation).transpose(0, 1).flatten(1).sort().values
+            rank = torch.rand(len(TWOS), BIASES, device=series.device) * (ordered.shape[1] - 1)
+            self.bias[at] = ordered.gather(1, rank.long())
+            self.width[at] = SOFTNESS * ordered.std(dim=1, correction=0) + 1e-6
+
+    def forward(self, series: Tensor) -> Tensor:
+        """(B, C, T) -> (B, N_FEATURES)."""
+        found = []
+        for at, dilation in enumerate(dilations(series.shape[-1])):
+            responses = self._responses(series, at, dilation)  # (B, 84, T)
+            width = self.width[at, :, None]
+            found += [
+                torch.sigmoid((responses - self.bias[at, :, which, None]) / width).mean(dim=-1)
+                for which in range(BIASES)
+            ]
+        return torch.cat(found, dim=1)
+
+    def _responses(self, series: Tensor, at: int, dilation: int) -> Tensor:
+        """(B, C, T) -> (B, 84, T): what each kernel gives at each step."""
+        reach = dilation * (LENGTH // 2)
+        read = torch.einsum("bct,kc->bkt", series, self.mixture[at])
+        return F.conv1d(
+            F.pad(read, (reach, reach)), self.kernels, dilation=dilation, groups=len(TWOS)
+        )

@@ -1,0 +1,173 @@
+"""The regression is scikit-learn's, days stay whole in cross-validation, and nothing leaks."""
+
+import logging
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+from torch.utils.data import DataLoader
+
+from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet
+from dualgaf.models import kernel_branch
+from dualgaf.models.kernel_branch import SHARE, KernelBranch, _folds, _solved
+from dualgaf.models.time_warp import TimeWarp
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:You defined a `validation_step`"),
+    pytest.mark.filterwarnings("ignore:Total length of `list`"),
+]
+
+
+def paces(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Windows (N, 2, 40) of two classes, waves of two paces in noise."""
+    generator = torch.Generator().manual_seed(seed)
+    label = torch.arange(n) % 2
+    phase = 6 * torch.rand(n, 1, 1, generator=generator)
+    waves = ((1 + label[:, None, None]) * torch.linspace(0, 6, 40) + phase).sin()
+    return waves + 0.3 * torch.randn(n, 2, 40, generator=generator), label
+
+
+def fitted(warp: TimeWarp | None = None) -> KernelBranch:
+    torch.manual_seed(0)
+    branch = KernelBranch(2, 2)
+    branch.fit(*paces(40), warp=warp)
+    return branch
+
+
+@pytest.mark.parametrize("n_features", [5, 50])
+def test_the_regression_is_that_of_scikit_learn(n_features: int) -> None:
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(2, 12, n_features)), generator.normal(size=(12, 3))
+    oracle = Ridge(alpha=0.7).fit(x.reshape(24, n_features), np.concatenate((y, y)))
+    weight, offset = _solved(torch.from_numpy(x), torch.from_numpy(y), 0.7)
+    np.testing.assert_allclose(weight.numpy().T, oracle.coef_, atol=1e-9)
+    np.testing.assert_allclose(offset.numpy(), oracle.intercept_, atol=1e-9)
+
+
+@pytest.mark.parametrize("warp", [None, TimeWarp(0.4, 0.2)])
+def test_it_tells_the_pace_of_new_windows(warp: TimeWarp | None) -> None:
+    series, label = paces(200, seed=1)
+    branch = fitted(warp)
+    assert (branch(series).argmax(dim=1) == label).float().mean() > 0.95
+    # Probabilities fit how often it is right: sure where it is, and never without end.
+    loss = torch.nn.functional.cross_entropy(branch(series), label)
+    assert loss < 0.5 * np.log(2)
+
+
+def test_a_group_is_in_one_fold() -> None:
+    group = torch.arange(60) // 4
+    folds = _folds(group, 60, torch.device("cpu"))
+    assert (folds.view(15, 4) == folds[::4, None]).all()
+    assert folds[::4].bincount().tolist() == [3] * 5
+
+
+@pytest.mark.parametrize("group", [None, torch.zeros(12, dtype=torch.int64)])
+def test_without_groups_each_window_is_its_own(group: torch.Tensor | None) -> None:
+    assert _folds(group, 12, torch.device("cpu")).bincount().tolist() == [3, 3, 2, 2, 2]
+
+
+def test_before_it_is_fitted_it_has_no_say() -> None:
+    branch, (series, _) = KernelBranch(2, 2), paces(4)
+    logits = torch.randn(4, 2)
+    both = torch.softmax(branch.joined(logits, series), dim=1)
+    torch.testing.assert_close(both, torch.softmax(logits, dim=1))
+
+
+def test_probabilities_of_both_are_added() -> None:
+    branch, (series, _) = fitted(), paces(4, seed=2)
+    logits = torch.tensor([[100.0, 0.0]] * 4)
+    both = torch.softmax(branch.joined(logits, series), dim=1)
+    wanted = (torch.softmax(logits, dim=1) + torch.softmax(branch(series), dim=1)) / 2
+    torch.testing.assert_close(both, wanted)
+
+
+def test_one_window_and_one_class_are_solved() -> None:
+    branch, (series, _) = KernelBranch(2, 3), paces(1)
+    branch.fit(series, torch.tensor([2]))
+    assert branch(series).argmax().item() == 2
+
+
+def test_a_large_set_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_branch, "MOST_WINDOWS", 30)
+    seen: list[int] = []
+    whole = KernelBranch._features
+    monkeypatch.setattr(
+        KernelBranch, "_features", lambda self, x: (seen.append(len(x)), whole(self, x))[1]
+    )
+    branch = KernelBranch(2, 2)
+    branch.fit(*paces(10), warp=TimeWarp(0.4))
+    branch.fit(*paces(100), warp=TimeWarp(0.4))
+    assert seen == [10, 10, 10, 30]
+
+
+def test_bfloat16_changes_nothing() -> None:
+    branch, (series, _) = fitted(), paces(4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = branch(series)
+    assert torch.equal(got, branch(series))
+
+
+def trained(
+    data: DualGAFDataModule | None, **options: object
+) -> tuple[DualGAFClassifier, L.Trainer]:
+    torch.manual_seed(0)
+    model = DualGAFClassifier(DualGAFNet(2, 2, width=8))
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = L.Trainer(max_epochs=1, accelerator="cpu", enable_checkpointing=False, **quiet)
+    trainer.fit(model, datamodule=data, **options)
+    return model, trainer
+
+
+def test_a_training_solves_it_from_the_windows_that_may_be_learned() -> None:
+    (x, y), (x_val, y_val) = paces(16), paces(8, seed=3)
+    data = DualGAFDataModule.from_arrays(
+        train=(x.numpy(), y.numpy()), val=(x_val.numpy(), y_val.numpy()), batch_size=8
+    )
+    series, label, group = data.training_windows(100)
+    assert series.shape == (16, 2, 40)
+    np.testing.assert_array_equal(label, y)
+    assert len(set(group)) == 16
+    np.testing.assert_allclose(series, data.series_scaler.transform(x.numpy()))
+    assert len(data.training_windows(5)[0]) == 5
+    data.with_val = True
+    np.testing.assert_array_equal(data.training_windows(100)[1], torch.cat((y, y_val)))
+    data.with_val = False
+    model, _ = trained(data)
+    assert model.net.kernels.share == SHARE
+    wanted = KernelBranch(2, 2)
+    wanted.load_state_dict(model.net.kernels.state_dict())
+    # Of the val split nothing was seen: with other val windows the same is solved.
+    other = DualGAFDataModule.from_arrays(
+        train=(x.numpy(), y.numpy()), val=(x_val.numpy() + 9, y_val.numpy()), batch_size=8
+    )
+    again, _ = trained(other)
+    for name, value in again.net.kernels.state_dict().items():
+        assert torch.equal(value, wanted.state_dict()[name]), name
+    data.close()
+    other.close()
+
+
+def test_a_training_that_goes_on_keeps_it(tmp_path: object) -> None:
+    x, y = paces(16)
+    data = DualGAFDataModule.from_arrays(train=(x.numpy(), y.numpy()), batch_size=8)
+    model, trainer = trained(data)
+    trainer.save_checkpoint(f"{tmp_path}/a.ckpt")
+    torch.manual_seed(1)  # other kernels would be drawn
+    again, _ = trained(data, ckpt_path=f"{tmp_path}/a.ckpt")
+    for name, value in again.net.kernels.state_dict().items():
+        assert torch.equal(value, model.net.kernels.state_dict()[name]), name
+    data.close()
+
+
+def test_loaders_alone_do_not_solve_it_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
+    x, y = paces(16)
+    data = DualGAFDataModule.from_arrays(train=(x.numpy(), y.numpy()), batch_size=8)
+    data.setup("fit")
+    loader: DataLoader[object] = data.train_dataloader()
+    with caplog.at_level(logging.WARNING):
+        model, _ = trained(None, train_dataloaders=loader)
+    assert model.net.kernels.share == 0
+    assert "trainer.fit(model, datamodule=data)" in caplog.text
+    data.close()
