@@ -85,6 +85,8 @@ class Training:
 
     predictions: Predictions
     parameters: int
+    alone: dict[str, float]
+    """Accuracy of the images, and of the kernels, without the other; empty without kernels."""
 
 
 def run_network(method: str, overrides: Sequence[str], folder: Path) -> Training:
@@ -101,8 +103,11 @@ def run_network(method: str, overrides: Sequence[str], folder: Path) -> Training
     with (folder / "test_predictions.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     label, predicted = ([line[column] for line in lines] for column in ("label", "class"))
+    sides = {side: metrics.get(f"test/{side}_acc") for side in ("images", "kernels")}
     return Training(
-        Predictions(label, predicted, metrics["fit/seconds"]), metrics["model/parameters"]
+        Predictions(label, predicted, metrics["fit/seconds"]),
+        metrics["model/parameters"],
+        {side: accuracy for side, accuracy in sides.items() if accuracy is not None},
     )
 
 

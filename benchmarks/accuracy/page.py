@@ -70,6 +70,13 @@ one thread. Times are of the machine below as it was, which
 may have had other work.
 """
 
+SIDES = """## What the images say, and what the kernels
+
+Test accuracy of the same networks. The kernel branch reads the window, not the images; it learns
+apart from them (`dualgaf/models/kernel_branch.py`), so either column is what that side alone would
+reach, and the difference from the first is what the other side adds.
+"""
+
 
 def page(rows: Sequence[Row]) -> str:
     """The text of docs/accuracy.md."""
@@ -85,6 +92,8 @@ def page(rows: Sequence[Row]) -> str:
         _table(rows, plants, "accuracy"),
         "## Macro F1, UCR and UEA sets\n",
         _table(rows, archive, "f1_macro"),
+        SIDES,
+        _sides_table(rows),
         "## Cost\n",
         _cost_table(rows),
         ablations(),
@@ -135,6 +144,16 @@ def _plant_table(rows: Sequence[Row], sets: Sequence[BenchmarkSet]) -> str:
 def _table(rows: Sequence[Row], sets: Sequence[BenchmarkSet], score: str) -> str:
     lines = [[chosen.title, *_cells(rows, chosen.name, score)] for chosen in sets]
     return markdown(["set", *METHODS.values()], lines, texts=(0,))
+
+
+def _sides_table(rows: Sequence[Row]) -> str:
+    lines = []
+    for chosen in SETS.values():
+        own = _of(rows, chosen.name, "dualgafnet")
+        scores = ("accuracy", "images_accuracy", "kernels_accuracy")
+        cells = [summary([row[score] for row in own if score in row]) for score in scores]
+        lines.append([chosen.title, *cells])
+    return markdown(["set", "both", "images and statistics", "kernels"], lines, texts=(0,))
 
 
 def _cost_table(rows: Sequence[Row]) -> str:

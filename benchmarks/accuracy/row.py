@@ -34,6 +34,7 @@ def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequenc
     """
     done: list[Predictions] = []
     parameters = None
+    right: dict[str, float] = {}
     for number, fold in enumerate(folds(SETS[name])):
         if method in BASELINES:
             source = read_source(name, [*fold, "data.split.val_fraction=0"])
@@ -44,12 +45,17 @@ def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequenc
             typed = [f"experiment={name}", f"seed={seed}", *fold, *overrides]
             training = run_network(method, typed, folder / f"fold{number}")
             parameters = training.parameters
+            for side, accuracy in training.alone.items():
+                of_fold = accuracy * len(training.predictions.label)
+                right[side] = right.get(side, 0.0) + of_fold
             done.append(training.predictions)
+    scores = pooled_scores(done)
     return {
         "set": name,
         "method": method,
         "seed": seed,
-        **pooled_scores(done),
+        **scores,
+        **{f"{side}_accuracy": round(n / scores["windows"], 6) for side, n in right.items()},
         "trainings": len(done),
         "fit_s": round(sum(one.fit_s for one in done), 3),
         "parameters": parameters,

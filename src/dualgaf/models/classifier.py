@@ -162,7 +162,18 @@ class DualGAFClassifier(L.LightningModule):
         self._evaluate(batch, "val", self.val_metrics)
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Count a batch of the test split; probabilities (B, K) for callbacks."""
+        """Count a batch of the test split; probabilities (B, K) for callbacks.
+
+        With a kernel branch also each side alone: ``test/images_acc`` and ``test/kernels_acc``.
+        """
+        net = self.net
+        if net.kernels is None:
+            return _probabilities(self._evaluate(batch, "test", self.test_metrics))
+        gasf, gadf, series, label = batch
+        sides = {"images": net.by_images(gasf, gadf, series), "kernels": net.kernels(series)}
+        for name, logits in sides.items():
+            right = (logits.argmax(dim=1) == label).float().mean()
+            self.log(f"test/{name}_acc", right, batch_size=len(label), sync_dist=True)
         return _probabilities(self._evaluate(batch, "test", self.test_metrics))
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -170,6 +170,13 @@ class DualGAFNet(nn.Module):
         Raises:
             SeriesError: a shape does not fit, or ``series`` is missing.
         """
+        logits = self.by_images(gasf, gadf, series)
+        if self.kernels is None or series is None or self.training:
+            return logits
+        return self.kernels.joined(logits, series)
+
+    def by_images(self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None) -> Tensor:
+        """Logits (B, K) without the kernel branch: what follows the gradient in training."""
         self._check_shapes(gasf, gadf, series)
         features = self.attention(self._fields(gasf, gadf))  # (B, V, W)
         if self.statistics is None:
@@ -177,9 +184,7 @@ class DualGAFNet(nn.Module):
         else:
             joined = self.statistics_fusion(features, self.statistics(series))
         logits: Tensor = self.head(joined)
-        if self.kernels is None or series is None or self.training:
-            return logits
-        return self.kernels.joined(logits, series)
+        return logits
 
     def _build(self, make: ExtractorMaker, groups: list[SignalGroup]) -> None:
         told = self._settings
