@@ -12,8 +12,17 @@ from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.machine import Headroom
 from dualgaf.models.extractors import MAP, READ, LargeKernelExtractor
+from dualgaf.models.kernel_branch import MOST_WINDOWS
+from dualgaf.models.kernels import LEARNED_FROM, N_FEATURES
 from dualgaf.plan import BuildRequest, decision, make_plan, rungs
-from dualgaf.plan.request import NET_MAP, NET_READ
+from dualgaf.plan.request import (
+    KERNEL_ROW_BYTES,
+    KERNEL_ROWS,
+    KERNEL_STEPS,
+    KERNEL_WINDOWS,
+    NET_MAP,
+    NET_READ,
+)
 from dualgaf.pool import crew
 from dualgaf.pool.crew import WORKER_BYTES
 from dualgaf.pool.pace import Drawing
@@ -73,14 +82,25 @@ def test_what_training_takes_by_hand():
     assert request().training_bytes == 0
     batch = 16 * 2 * 4 * 4  # bytes of a batch, a pixel
     a_pixel = 16 * (2048 + 4 * 1536)  # of the map, which has 16 x 16, and 12 x 12 of images of 24
-    expected = 128 * MIB + 5 * batch * 64 * 64 + a_pixel * 16 * 16
-    assert request(batch_size=16).training_bytes == expected
+    expected = 5 * batch * 64 * 64 + a_pixel * 16 * 16
     small = replace(request(batch_size=16), recipe=ImagingRecipe(24))
-    assert small.training_bytes == 128 * MIB + 5 * batch * 24 * 24 + a_pixel * 12 * 12
+    assert request(batch_size=16).learning_bytes == expected
+    assert small.learning_bytes == 5 * batch * 24 * 24 + a_pixel * 12 * 12
+    # 10 windows of 96 steps and four copies of each; batches of 16
+    kernels = 50 * 14 * 2016 * 4 + 16 * 96 * 7 * 84 * 4
+    assert request(10, batch_size=16).kernel_bytes == kernels
+    assert request(10, batch_size=16).training_bytes == 128 * MIB + max(expected, kernels)
+    many = request(100_000, batch_size=16)
+    assert many.kernel_bytes == 4096 * 14 * 2016 * 4 + 200 * 96 * 7 * 84 * 4
+    long = replace(many, window_size=1000)  # 65 windows have 65536 steps, about
+    assert long.kernel_bytes == 4096 * 14 * 2016 * 4 + 65 * 1000 * 7 * 84 * 4
+    assert many.training_bytes == 128 * MIB + many.kernel_bytes
 
 
 def test_the_map_that_is_planned_for_is_the_one_of_the_network():
     assert (NET_MAP, NET_READ) == (MAP, READ)
+    assert (KERNEL_ROWS, KERNEL_ROW_BYTES) == (MOST_WINDOWS, 14 * N_FEATURES * 4)
+    assert (KERNEL_WINDOWS, KERNEL_STEPS) == LEARNED_FROM
     for side in (2, 16, 23, 24, 60, 144, 400):
         net = LargeKernelExtractor(8)
         net.reduce = torch.nn.Identity()
@@ -88,7 +108,7 @@ def test_the_map_that_is_planned_for_is_the_one_of_the_network():
         net.readout = torch.nn.Identity()
         rows, columns = net(torch.zeros(1, 1, side, side)).shape[-2:]
         four = request(batch_size=1, recipe=ImagingRecipe(side))
-        three_more = four.training_bytes - replace(four, n_channels=1).training_bytes
+        three_more = four.learning_bytes - replace(four, n_channels=1).learning_bytes
         told = three_more - 3 * 5 * 2 * 4 * side * side
         assert told == 3 * 1536 * rows * columns, side
 
@@ -372,8 +392,8 @@ def test_training_takes_half_or_what_it_is_known_to_need():
     asked = request(batch_size=16)
     settings = PoolSettings(chunk_size=100)
     assert make_plan(asked, LARGE, settings).budget_bytes == 32 * GIB
-    plan = make_plan(asked, HardwarePreset("mine", "256MiB"), settings)
-    assert plan.budget_bytes == 256 * MIB - asked.training_bytes
+    plan = make_plan(asked, HardwarePreset("mine", "512MiB"), settings)
+    assert plan.budget_bytes == 512 * MIB - asked.training_bytes
     assert not any("smaller batch_size" in reason for reason in plan.reasons)
 
 

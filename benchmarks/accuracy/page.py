@@ -30,14 +30,18 @@ tested, once, is a second network that learned the whole training split for a nu
 follows from the number of windows. The recipe was chosen by cross-validation on training splits,
 see `docs/design/0011-small-sets-and-one-recipe.md`.
 
+With half a say, its kernel branch reads the window and not the images: 84 fixed kernels of
+MiniRocket at six dilations and four biases, 2016 numbers, and a ridge regression on them, see
+`docs/design/0012-kernels-beside-the-images.md`.
+
 **Earlier recipe**: the recipe of the earlier system, as far as it bears on accuracy. Every window
 is scaled by itself; windows are shuffled before a fifth is held out for validation, so that
 overlapping ones are on both sides; two branches (large kernel, adaptive fusion, channel
-attention) see stored bytes, 1 to 255; no statistics, no mixup, no augmentation; cross-entropy,
-RAdam (rate 0.001), half the rate on a plateau. Its test split is the same as in every other
-column: the earlier system reported its shuffled validation. The extractors keep a grid of cells,
-as all of this package do, where the earlier ones averaged over the image, and the earlier
-learning rate is not known.
+attention) see stored bytes, 1 to 255; no statistics, no kernels, no mixup, no augmentation;
+cross-entropy, RAdam (rate 0.001), half the rate on a plateau. Its test split is the same as in
+every other column: the earlier system reported its shuffled validation. The extractors keep a grid
+of cells, as all of this package do, where the earlier ones averaged over the image, and the
+earlier learning rate is not known.
 
 **MiniRocket**: `MiniRocketClassifier` of aeon as it comes, 10 000 features and a ridge
 classifier. **1-NN**: Euclidean distance, each channel standardised by the training split; nothing

@@ -41,7 +41,7 @@ def test_the_regression_is_that_of_scikit_learn(n_features: int) -> None:
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(2, 12, n_features)), generator.normal(size=(12, 3))
     oracle = Ridge(alpha=0.7).fit(x.reshape(24, n_features), np.concatenate((y, y)))
-    weight, offset = _solved(torch.from_numpy(x), torch.from_numpy(y), 0.7)
+    _, (weight, offset) = _solved(torch.from_numpy(x), torch.from_numpy(y), (9.0, 0.7))
     np.testing.assert_allclose(weight.numpy().T, oracle.coef_, atol=1e-9)
     np.testing.assert_allclose(offset.numpy(), oracle.intercept_, atol=1e-9)
 

@@ -83,3 +83,24 @@ def test_nothing_is_drawn_where_nothing_is_warped() -> None:
 def test_numbers_out_of_range_are_refused(speed: float, crop: float) -> None:
     with pytest.raises(ConfigError, match=r"type classifier.time_warp=0.3 classifier.crop=0.1"):
         TimeWarp(speed, crop)
+
+
+@given(seed=st.integers(0, 1 << 30), steps=st.integers(1, 40), speed=st.floats(0, 2))
+def test_series_alone_change_as_they_do_beside_images(seed: int, steps: int, speed: float) -> None:
+    series = torch.rand(3, 2, steps)
+    warp = TimeWarp(speed, 0.3, share=1.0)
+    torch.manual_seed(seed)
+    wanted = series @ interpolation(warp._line(3, torch.device("cpu")), steps).mT
+    torch.manual_seed(seed)
+    torch.testing.assert_close(warp.of_series(series), wanted, atol=1e-5, rtol=0)
+
+
+def test_about_half_of_the_windows_stay_as_they_are() -> None:
+    torch.manual_seed(0)
+    series, image = torch.rand(400, 1, 30), torch.rand(400, 1, 8, 8)
+    gasf, _, got = TimeWarp(0.4, 0.2)(image, image, series)
+    same = ((got - series).abs() < 1e-5).all(dim=-1)[:, 0]
+    assert 150 < int(same.sum()) < 250
+    assert torch.equal(same, ((gasf - image).abs() < 1e-5).flatten(1).all(dim=1))
+    with pytest.raises(ConfigError, match="share=2"):
+        TimeWarp(share=2)

@@ -11,6 +11,7 @@ all, so what the images say by themselves is what they would say without the bra
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,8 @@ RIDGES = (0.01, 0.1, 1.0)
 """Ridge parameters to choose from, for features of variance 1 / `N_FEATURES`."""
 STEEPNESS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Factors to choose from, between answers and logits."""
+STEPS_AT_A_TIME = 1 << 13
+"""Steps of windows that are read at a time in `KernelBranch.fit`."""
 LEAST_DEVIATION = 0.01
 """A feature that varies less over the training windows is not blown up to vary as others do."""
 SHARE = 0.5
@@ -114,7 +117,7 @@ class KernelBranch(nn.Module):
         found = self._standardised(shares)
         wanted = F.one_hot(label, len(self.offset)).to(found)
         ridge, steepness = _chosen(found, wanted, _folds(group, len(label), label.device))
-        weight, offset = _solved(found, wanted, ridge)
+        ((weight, offset),) = _solved(found, wanted, (ridge,))
         self.weight.copy_(weight)
         self.offset.copy_(offset)
         self.steepness.fill_(steepness)
@@ -122,7 +125,8 @@ class KernelBranch(nn.Module):
 
     def _features(self, series: Tensor) -> Tensor:
         """(N, C, T) -> (N, N_FEATURES), a few windows at a time."""
-        return torch.cat([self.features(some) for some in torch.split(series, 32)])
+        few = max(1, STEPS_AT_A_TIME // series.shape[-1])
+        return torch.cat([self.features(some) for some in torch.split(series, few)])
 
     def _standardised(self, features: Tensor) -> Tensor:
         return (features - self.centre) / self.deviation
@@ -130,8 +134,7 @@ class KernelBranch(nn.Module):
 
 def warped(series: Tensor, warp: TimeWarp) -> Tensor:
     """A changed copy of each window (N, C, T)."""
-    no_image = series.new_zeros(len(series), 1, 1, 1)
-    return TimeWarp(warp.speed, warp.crop, share=1.0)(no_image, no_image, series)[2]
+    return TimeWarp(warp.speed, warp.crop, share=1.0).of_series(series)
 
 
 def _folds(group: Tensor | None, n_windows: int, device: torch.device) -> Tensor:
@@ -146,40 +149,42 @@ def _folds(group: Tensor | None, n_windows: int, device: torch.device) -> Tensor
 
 def _chosen(found: Tensor, wanted: Tensor, folds: Tensor) -> tuple[float, float]:
     """Ridge parameter with the least squared error, and steepness with the least log loss."""
-    best = (math.inf, RIDGES[0], STEEPNESS[0])
-    for ridge in RIDGES:
-        answers = torch.zeros_like(wanted)
-        for fold in range(FOLDS):
-            held = folds == fold
-            if held.all() or not held.any():
-                continue
-            weight, offset = _solved(found[:, ~held], wanted[~held], ridge)
+    answered = [torch.zeros_like(wanted) for _ in RIDGES]
+    for fold in range(FOLDS):
+        held = folds == fold
+        if held.all() or not held.any():
+            continue
+        solutions = _solved(found[:, ~held], wanted[~held], RIDGES)
+        for answers, (weight, offset) in zip(answered, solutions, strict=True):
             answers[held] = found[0, held] @ weight + offset
+    best = (math.inf, RIDGES[0], STEEPNESS[0])
+    for ridge, answers in zip(RIDGES, answered, strict=True):
         error = float((answers - wanted).square().mean())
         losses = [float(F.cross_entropy(s * answers, wanted)) for s in STEEPNESS]
         best = min(best, (error, ridge, STEEPNESS[losses.index(min(losses))]))
     return best[1], best[2]
 
 
-def _solved(found: Tensor, wanted: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
-    """Weights (F, K) and offsets (K,) of a ridge regression.
+def _solved(found: Tensor, wanted: Tensor, ridges: Sequence[float]) -> list[tuple[Tensor, Tensor]]:
+    """Weights (F, K) and offsets (K,) of a ridge regression, for each ridge parameter.
 
     Args:
         found: (copies, N, F).
         wanted: (N, K), the same for all copies of a window.
-        ridge: what is added to the diagonal.
+        ridges: what is added to the diagonal.
     """
     rows, targets = found.flatten(0, 1), wanted.repeat(len(found), 1)
     mean, level = rows.mean(dim=0), targets.mean(dim=0)
     rows, targets = (rows - mean).double(), (targets - level).double()
     # Of the two equal forms, the one with the smaller matrix.
-    if len(rows) < rows.shape[1]:
-        square = rows @ rows.T
-        square.diagonal().add_(ridge)
-        weight = rows.T @ torch.linalg.solve(square, targets)
-    else:
-        square = rows.T @ rows
-        square.diagonal().add_(ridge)
-        weight = torch.linalg.solve(square, rows.T @ targets)
-    weight = weight.to(found.dtype)
-    return weight, level - mean @ weight
+    is_wide = len(rows) < rows.shape[1]
+    square = rows @ rows.T if is_wide else rows.T @ rows
+    answer = targets if is_wide else rows.T @ targets
+    solutions = []
+    for ridge in ridges:
+        raised = square.clone()
+        raised.diagonal().add_(ridge)
+        weight = torch.linalg.solve(raised, answer)
+        weight = (rows.T @ weight if is_wide else weight).to(found.dtype)
+        solutions.append((weight, level - mean @ weight))
+    return solutions

@@ -33,8 +33,8 @@ MOST_SIGNALS = 9
 """The most signals that a kernel reads."""
 SOFTNESS = 0.05
 """Width of the sigmoid, in deviations of the kernel's responses."""
-LEARNED_FROM = 200
-"""The most windows that biases are drawn from."""
+LEARNED_FROM = (200, 1 << 16)
+"""The most windows, and the most steps of all of them, that biases are drawn from."""
 
 
 def dilations(n_steps: int) -> list[int]:
@@ -87,13 +87,18 @@ class KernelFeatures(nn.Module):
     @torch.no_grad()
     def fit(self, series: Tensor) -> None:
         """Take biases and widths from training windows (N, C, T)."""
-        if len(series) > LEARNED_FROM:
-            series = series[torch.randperm(len(series))[:LEARNED_FROM]]
+        windows, steps = LEARNED_FROM
+        few = max(1, min(windows, steps // series.shape[-1]))
+        if len(series) > few:
+            series = series[torch.randperm(len(series))[:few]]
         for at, dilation in enumerate(dilations(series.shape[-1])):
-            ordered = self._responses(series, at, dilation).transpose(0, 1).flatten(1).sort().values
-            rank = torch.rand(len(TWOS), BIASES, device=series.device) * (ordered.shape[1] - 1)
-            self.bias[at] = ordered.gather(1, rank.long())
-            self.width[at] = SOFTNESS * ordered.std(dim=1, correction=0) + 1e-6
+            responses = self._responses(series, at, dilation)  # (N, 84, T)
+            last = series.shape[0] * series.shape[-1] - 1
+            ranks = (torch.rand(len(TWOS), BIASES, device=series.device) * last).long()
+            for kernel, rank in enumerate(ranks):  # one at a time: a sort takes three times as much
+                ordered = responses[:, kernel].flatten().sort().values
+                self.bias[at, kernel] = ordered[rank]
+                self.width[at, kernel] = SOFTNESS * ordered.std(correction=0) + 1e-6
 
     def forward(self, series: Tensor) -> Tensor:
         """(B, C, T) -> (B, N_FEATURES)."""
@@ -101,16 +106,13 @@ class KernelFeatures(nn.Module):
         for at, dilation in enumerate(dilations(series.shape[-1])):
             responses = self._responses(series, at, dilation)  # (B, 84, T)
             width = self.width[at, :, None]
-            found += [
-                torch.sigmoid((responses - self.bias[at, :, which, None]) / width).mean(dim=-1)
-                for which in range(BIASES)
-            ]
+            for which in range(BIASES):  # in place: one copy of the responses at a time
+                above = responses - self.bias[at, :, which, None]
+                found.append(above.div_(width).sigmoid_().mean(dim=-1))
         return torch.cat(found, dim=1)
 
     def _responses(self, series: Tensor, at: int, dilation: int) -> Tensor:
         """(B, C, T) -> (B, 84, T): what each kernel gives at each step."""
         reach = dilation * (LENGTH // 2)
         read = torch.einsum("bct,kc->bkt", series, self.mixture[at])
-        return F.conv1d(
-            F.pad(read, (reach, reach)), self.kernels, dilation=dilation, groups=len(TWOS)
-        )
+        return F.conv1d(read, self.kernels, padding=reach, dilation=dilation, groups=len(TWOS))

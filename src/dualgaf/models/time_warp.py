@@ -79,6 +79,17 @@ class TimeWarp:
             gasf, gadf = (over_image @ image @ over_image.mT for image in (gasf, gadf))
             return gasf, gadf, series @ interpolation(line, series.shape[-1]).mT
 
+    def of_series(self, series: Tensor) -> Tensor:
+        """Changed copies of windows (N, C, T) without images, and without a matrix for each."""
+        n_steps = series.shape[-1]
+        places = _sampled(self._line(len(series), series.device), n_steps) * (n_steps - 1)
+        before = places.long().clamp(max=n_steps - 1)
+        after = (before + 1).clamp(max=n_steps - 1)
+        first, second = (
+            series.gather(2, at.unsqueeze(1).expand_as(series)) for at in (before, after)
+        )
+        return torch.lerp(first, second, (places - before).unsqueeze(1))
+
     def _line(self, batch: int, device: torch.device) -> Tensor:
         """(B, FINE) rising from 0 or more to 1 or less."""
         speed = torch.randn(batch, KNOTS, device=device) * self.speed

@@ -17,6 +17,12 @@ NET_BYTES = (2 << 10, 3 << 9)
 """What DualGAFNet keeps of a window for its gradients, for each pixel of the map that its first
 convolution leaves: once, and for each channel. Measured for 1 to 52 channels of 24 to 200 steps and
 both arrangements of signals: a training took 0.3 to 1.0 of what is planned with these."""
+KERNEL_ROWS, KERNEL_ROW_BYTES = 4096, 14 * 2016 * 4
+"""The most rows, windows and copies, that the kernel branch solves, five a window, and what each
+takes: 14 times its 2016 numbers (measured: 2.5 to 13 times for 60 to 1000 windows)."""
+KERNEL_WINDOWS, KERNEL_STEPS, KERNEL_STEP_BYTES = 200, 1 << 16, 7 * 84 * 4
+"""The most windows and steps that its biases come from, and what it takes for a step, of those or of a batch:
+seven responses of 84 kernels (measured: 6.5 when it is solved, 5 in a batch)."""
 STEPS_A_PIXEL = 8
 """From this many steps a pixel on a build pays within about 6 epochs and saves a sixth of the data
 side over 100; below it drawing per batch takes as long as loading (benchmarks/crossover.py)."""
@@ -65,11 +71,25 @@ class BuildRequest:
         """What a training of DualGAFNet with these batches takes on the CPU, measured."""
         if not self.batch_size:
             return 0
-        read = min(self.recipe.image_size, NET_READ)
-        pixels = math.ceil(read / max(1, round(read / NET_MAP))) ** 2
+        # One is over before the other begins, but for validations: they keep nothing for gradients.
+        return TRAINER_BYTES + max(self.learning_bytes, self.kernel_bytes)
+
+    @property
+    def learning_bytes(self) -> int:
+        """What of it are batches and what the network keeps of one for its gradients."""
+        side = min(self.recipe.image_size, NET_READ)
+        pixels = math.ceil(side / max(1, round(side / NET_MAP))) ** 2
         once, each = NET_BYTES
         net = self.batch_size * pixels * (once + self.n_channels * each)
-        return TRAINER_BYTES + BATCH_COPIES * self.batch_bytes + net
+        return BATCH_COPIES * self.batch_bytes + net
+
+    @property
+    def kernel_bytes(self) -> int:
+        """What of it the kernel branch takes: to be solved, and for a batch of a validation."""
+        biases_from = min(self.n_windows, KERNEL_WINDOWS, KERNEL_STEPS // self.window_size)
+        read = max(biases_from, self.batch_size)
+        rows = min(KERNEL_ROWS, 5 * self.n_windows)
+        return rows * KERNEL_ROW_BYTES + read * self.window_size * KERNEL_STEP_BYTES
 
     @property
     def precompute_pays(self) -> bool:
