@@ -21,8 +21,8 @@ KERNEL_ROWS, KERNEL_ROW_BYTES = 4096, 14 * 2016 * 4
 """The most rows, windows and copies, that the kernel branch solves, five a window, and what each
 takes: 14 times its 2016 numbers (measured: 2.5 to 13 times for 60 to 1000 windows)."""
 KERNEL_WINDOWS, KERNEL_STEPS, KERNEL_STEP_BYTES = 200, 1 << 16, 7 * 84 * 4
-"""The most windows and steps that its biases come from, and what it takes for a step, of those or of
-a batch: seven responses of 84 kernels (measured: 6.5 when it is solved, 5 in a batch)."""
+"""The most windows and steps that its biases come from, and what it takes for a step, of those or
+of a batch: seven responses of 84 kernels (measured: 6.5 when it is solved, 5 in a batch)."""
 STEPS_A_PIXEL = 8
 """From this many steps a pixel on a build pays within about 6 epochs and saves a sixth of the data
 side over 100; below it drawing per batch takes as long as loading (benchmarks/crossover.py)."""
