@@ -4,6 +4,7 @@ The loss is one of `dualgaf.models.losses` or your own; optimiser and learning r
 `dualgaf.models.optimization`. A batch is anything that unpacks as ``gasf, gadf, series, label``.
 """
 
+import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -132,8 +133,9 @@ class DualGAFClassifier(L.LightningModule):
             )
             return
         found = data.training_windows(MOST_WINDOWS)
-        series, label, group = (torch.from_numpy(a).to(self.device) for a in found)
-        self.net.kernels.fit(series, label, group, self.time_warp)
+        branch = copy.deepcopy(self.net.kernels).cpu()  # not every device knows float64
+        branch.fit(*(torch.from_numpy(array) for array in found), warp=self.time_warp)
+        self.net.kernels.load_state_dict(branch.state_dict())
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
