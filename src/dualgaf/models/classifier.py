@@ -133,8 +133,9 @@ class DualGAFClassifier(L.LightningModule):
             )
             return
         found = data.training_windows(MOST_WINDOWS)
+        series, label, group = (torch.from_numpy(array) for array in found)
         branch = copy.deepcopy(self.net.kernels).cpu()  # not every device knows float64
-        branch.fit(*(torch.from_numpy(array) for array in found), warp=self.time_warp)
+        branch.fit(series, label, group, self.time_warp)
         self.net.kernels.load_state_dict(branch.state_dict())
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
