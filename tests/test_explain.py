@@ -94,6 +94,22 @@ def test_a_network_worked_out_on_paper(method: str) -> None:
     torch.testing.assert_close(found.steps[0, 0], steps)
 
 
+@pytest.mark.parametrize("method", ["integrated", "grad_cam"])
+def test_kernels_choose_the_class_and_are_not_explained(method: str) -> None:
+    torch.manual_seed(0)
+    net, window = DualGAFNet(2, 2, width=8).eval(), torch.rand(1, 2, 24)
+    image = torch.rand(1, 2, 24, 24)
+    one = torch.tensor([1])
+    before = explain(net, image, image, window, one, method=method)
+    net.kernels.share.fill_(1.0)  # type: ignore[union-attr]
+    net.kernels.offset.copy_(torch.tensor([0.0, 9.0]))  # type: ignore[union-attr]
+    after = explain(net, image, image, window, method=method)
+    assert after.classes.tolist() == [1]
+    assert after.probabilities[0, 1] > 0.99
+    assert torch.equal(after.maps, before.maps)
+    assert torch.equal(after.statistics, before.statistics)
+
+
 def test_grad_cam_tells_places_apart() -> None:
     # Only the top right of 4 x 4 cells counts; the gradient averaged over the map would blame all.
     cells = torch.zeros(16)

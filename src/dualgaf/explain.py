@@ -19,6 +19,9 @@ From pixels to hours:
 2. A segment of PAA gives each of its steps an equal part, so all sums are kept.
 3. Steps that spoke against the class get 0.
 
+What images and statistics say is explained, `DualGAFNet.by_images`. The kernel branch has a say in
+which class is predicted; what it read is in no image.
+
 The statistics branch sees no times: what it added is kept apart, signal by signal. Where
 `Explanation.statistics_share` is large, the hours are the smaller part of the reasons.
 
@@ -231,7 +234,7 @@ def _integrated(net: DualGAFNet, given: list[Tensor], score: Score) -> list[Tens
 def _gradients(net: DualGAFNet, given: list[Tensor], score: Score) -> list[Tensor]:
     """Gradient of the score by each of the inputs; zeros for one that is not used."""
     leaves = [x.detach().requires_grad_() for x in given]
-    found = torch.autograd.grad(score(net(*leaves)).sum(), leaves, allow_unused=True)
+    found = torch.autograd.grad(score(net.by_images(*leaves)).sum(), leaves, allow_unused=True)
     return [
         torch.zeros_like(leaf) if gradient is None else gradient
         for leaf, gradient in zip(leaves, found, strict=True)

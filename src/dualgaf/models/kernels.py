@@ -6,7 +6,7 @@ drawn once, and gives `BIASES` numbers: the share of steps at which its response
 Biases are responses to training windows. Nothing of it follows a gradient.
 
 Here a share is that of a sigmoid, not of a step: a response that is just below the bias counts
-almost half, and the share has a gradient for `dualgaf.explain`.
+almost half.
 
 Source: Dempster, Schmidt & Webb, "MiniRocket: a very fast (almost) deterministic transform for time
 series classification", KDD 2021.
