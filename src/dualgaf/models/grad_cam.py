@@ -64,7 +64,7 @@ def grad_cam(
     with ExitStack() as stack:
         for tap in taps:
             stack.enter_context(tap)
-        scores = score(net.by_images(*leaves, series))
+        scores = score(net.by_images(leaves[0], leaves[1], series))
     wanted = [*leaves, *(tap.map for tap in taps)]
     gradients = torch.autograd.grad(scores.sum(), wanted, allow_unused=True)
     spoke = [
