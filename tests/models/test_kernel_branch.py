@@ -102,6 +102,12 @@ def test_a_large_set_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [10, 10, 10, 30]
 
 
+def test_a_warp_that_changes_nothing_makes_no_copies() -> None:
+    series, _ = paces(8, seed=4)
+    assert torch.equal(fitted(TimeWarp())(series), fitted()(series))
+    assert not torch.equal(fitted(TimeWarp(0.4))(series), fitted()(series))
+
+
 def test_bfloat16_changes_nothing() -> None:
     branch, (series, _) = fitted(), paces(4)
     with torch.autocast("cpu", dtype=torch.bfloat16):

@@ -101,14 +101,15 @@ class KernelBranch(nn.Module):
             series: (N, C, T) float32, standardised.
             label: (N,) classes 0 to K - 1.
             group: (N,) whole numbers; windows of one group are in one fold. None = each its own.
-            warp: of the copies; None makes none.
+            warp: of the copies; None, or one that changes nothing, makes none.
         """
         if len(series) > MOST_WINDOWS:
             drawn = torch.randperm(len(series))[:MOST_WINDOWS]
             series, label = series[drawn], label[drawn]
             group = None if group is None else group[drawn]
         self.features.fit(series)
-        n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1) if warp else 0
+        changes = warp is not None and (warp.speed > 0 or warp.crop > 0)
+        n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1) if changes else 0
         copies = [series, *(warped(series, warp) for _ in range(n_copies) if warp)]
         shares = torch.stack([self._features(windows) for windows in copies])  # (1 + n, N, F)
         self.centre.copy_(shares.flatten(0, 1).mean(dim=0))
