@@ -4,6 +4,7 @@ import errno
 import mmap
 import os
 import resource
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import leaks
+from dualgaf.store import segments
 from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.segments import MAX_SEGMENTS, MIN_SEGMENT_BYTES, Segments, segment_count
@@ -92,6 +94,26 @@ def test_the_map_is_freed_with_the_last_array_over_it():
     assert part[0] == 0
     del part
     assert leaks.held_stores() == []
+
+
+def test_a_seal_waits_until_what_is_in_its_way_is_gone(monkeypatch):
+    # A writable map is refused by the same error as a page that the kernel is moving.
+    file = new_file()
+    os.truncate(file, PAGE)
+    files = Segments((file,), PAGE)
+    in_the_way = mmap.mmap(file, PAGE)
+    monkeypatch.setattr(segments, "SEAL_WAIT_S", 0.05)
+    with pytest.raises(OSError, match="busy") as caught:
+        files.seal()
+    assert caught.value.errno == errno.EBUSY
+    monkeypatch.setattr(segments, "SEAL_WAIT_S", 60)
+    gone = threading.Timer(0.1, in_the_way.close)
+    gone.start()
+    files.seal()
+    gone.join()
+    with pytest.raises(PermissionError):
+        os.pwrite(file, b"x", 0)
+    files.close()
 
 
 def test_sealed_files_cannot_be_changed():

@@ -9,9 +9,11 @@ Readers see nothing of it: the files are mapped one behind the other into one ra
 """
 
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -22,6 +24,9 @@ MIN_SEGMENT_BYTES = 16 << 20
 """Below this a second file costs more than it gains."""
 MAX_SEGMENTS = 16
 """More files would take many descriptors; the memory is saturated before."""
+SEAL_WAIT_S = 2.0
+"""The kernel refuses a seal (EBUSY) also while it has a page in hand itself, to move it to another
+place for instance: seen in one of many runs of all tests. It lets go of it soon."""
 
 # Without it the kernel refuses to map a disk file larger than the memory as private and writable.
 # Python names it from 3.13 on; this is its value on Linux.
@@ -123,10 +128,18 @@ class Segments:
         """Nobody can change the bytes or the sizes from now on; memfds only.
 
         Raises:
-            OSError: a writable map exists.
+            OSError: a writable map exists, and is there for longer than `SEAL_WAIT_S`.
         """
         for descriptor in self.descriptors:
-            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+            last = time.monotonic() + SEAL_WAIT_S
+            while True:
+                try:
+                    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
+                    break
+                except OSError as error:
+                    if error.errno != errno.EBUSY or time.monotonic() > last:
+                        raise
+                    time.sleep(0.01)
 
     def close(self) -> None:
         """Close the files; what is mapped stays."""
