@@ -162,22 +162,26 @@ class DualGAFClassifier(L.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a batch of the validation split."""
-        self._evaluate(batch, "val", self.val_metrics)
+        *windows, label = batch
+        self._count(self(*windows), label, "val", self.val_metrics)
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Count a batch of the test split; probabilities (B, K) for callbacks.
 
         With a kernel branch also each side alone: ``test/images_acc`` and ``test/kernels_acc``.
         """
-        net = self.net
-        if net.kernels is None:
-            return _probabilities(self._evaluate(batch, "test", self.test_metrics))
         gasf, gadf, series, label = batch
-        sides = {"images": net.by_images(gasf, gadf, series), "kernels": net.kernels(series)}
-        for name, logits in sides.items():
-            right = (logits.argmax(dim=1) == label).float().mean()
-            self.log(f"test/{name}_acc", right, batch_size=len(label), sync_dist=True)
-        return _probabilities(self._evaluate(batch, "test", self.test_metrics))
+        kernels = self.net.kernels
+        if kernels is None:
+            logits = self(gasf, gadf, series)
+        else:
+            images = self.net.by_images(gasf, gadf, series)
+            logits = kernels.joined(images, series)
+            for name, alone in (("images", images), ("kernels", kernels(series))):
+                right = (alone.argmax(dim=1) == label).float().mean()
+                self.log(f"test/{name}_acc", right, batch_size=len(label), sync_dist=True)
+        self._count(logits, label, "test", self.test_metrics)
+        return _probabilities(logits)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probabilities (B, K)."""
@@ -189,14 +193,11 @@ class DualGAFClassifier(L.LightningModule):
         how = replace(self.optimization, learning_rate=self.learning_rate)
         return configure(self.net, how, self.trainer)
 
-    def _evaluate(self, batch: Batch, split: str, metrics: MetricCollection) -> Tensor:
-        gasf, gadf, series, label = batch
-        logits: Tensor = self(gasf, gadf, series)
+    def _count(self, logits: Tensor, label: Tensor, split: str, metrics: MetricCollection) -> None:
         metrics.update(logits, label)
         loss = self.loss(logits, label)
         self.log(f"{split}/loss", loss, batch_size=len(label), prog_bar=True, sync_dist=True)
         self.log_dict(metrics, prog_bar=True)
-        return logits
 
 
 def _made(loss: nn.Module | Mapping[str, Any] | None) -> nn.Module:
