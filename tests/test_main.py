@@ -22,8 +22,8 @@ def test_plan_builds_nothing_and_says_where_and_why(capsys):
     overrides = ["hardware=8gb", "data=simulated", "data.n_windows=500"]
     assert main(["plan", *overrides]) == 0
     text = capsys.readouterr().out
-    assert "500 windows of 96 steps, 12 channels -> GASF and GADF of 96 x 96" in text
-    assert "105.47 MiB in shared memory (memfd)" in text
+    assert "500 windows of 96 steps, 12 channels -> GASF and GADF of 64 x 64" in text
+    assert "46.88 MiB in shared memory (memfd)" in text
     assert "GiB for images (hardware=8gb)" in text
     assert re.search(r"of 8\.00 GiB - \d+\.\d\d [GM]iB in use", text)
 

@@ -28,11 +28,12 @@ PROTOCOL = """## How it was measured
 of the training split is held out, by the seed, in a first training, which says `val/acc`. What is
 tested, once, is a second network that learned the whole training split for a number of epochs that
 follows from the number of windows. The recipe was chosen by cross-validation on training splits,
-see `docs/design/0011-small-sets-and-one-recipe.md`. When the kernel branch was added, test results
-without it were known; what was added, and how, was chosen by cross-validation all the same.
+see `docs/design/0011-small-sets-and-one-recipe.md`. When the kernel branch was added, and when it
+was bettered, test results of what was before were known; what was done, and how, was chosen by
+cross-validation all the same. Images have a pixel for each step of the window, at most 64 a side.
 
 With half a say, its kernel branch reads the window and not the images: 84 fixed kernels of
-MiniRocket at six dilations and four biases, 2016 numbers, and a ridge regression on them, see
+MiniRocket at twelve dilations and four biases, 4032 numbers, and a ridge regression on them, see
 `docs/design/0012-kernels-beside-the-images.md`.
 
 **Earlier recipe**: the recipe of the earlier system, as far as it bears on accuracy. Every window

@@ -208,6 +208,19 @@ def test_the_plan_is_told_before_the_build(caplog, monkeypatch):
     assert "12 windows of 20 steps, 3 channels -> GASF and GADF of 20 x 20" in told[0]
 
 
+@pytest.mark.parametrize(("steps", "side"), [(24, 24), (64, 64), (150, 64)])
+def test_images_as_large_as_pays(steps, side):
+    x, y = np.random.default_rng(0).normal(size=(6, 1, steps)), [0, 1] * 3
+    dm = DualGAFDataModule.from_arrays((x, y), image_size="auto")
+    dm.setup("fit")
+    gasf, gadf, series, _ = next(iter(dm.train_dataloader()))
+    assert dm.image_size == side
+    assert gasf.shape == gadf.shape == (6, 1, side, side)
+    assert series.shape == (6, 1, steps)
+    assert dm.hparams["image_size"] == "auto"
+    dm.close()
+
+
 def test_series_and_shape_facts():
     x, y = arrays(9, 4, 15)
     dm = DualGAFDataModule.from_arrays((x, y), predict=x, image_size=6)

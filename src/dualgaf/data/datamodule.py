@@ -24,7 +24,8 @@ from dualgaf.data.augmentation import SeriesAugmentation
 from dualgaf.data.batch import AnyBatch, Batch, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
-from dualgaf.data.image_build import ImageBuild, ImageSettings, pool_settings
+from dualgaf.data.image_build import ImageBuild
+from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.loader import ImageLoader, collate
 from dualgaf.data.on_cpu import draw
@@ -53,7 +54,8 @@ class DualGAFDataModule(L.LightningDataModule):
         batch_size: windows a batch; ``auto`` is a tenth of the training windows, 4 to 16, so that
             small sets get their share of steps; 64 for 5000 or more.
         num_workers: loader processes; 0 is the fastest unless a transform of yours is slow.
-        image_size: S, side of the images, 2 <= S <= T; T when left out.
+        image_size: S, side of the images, 2 <= S <= T; T when left out; ``auto`` is the smaller of
+            T and 64, which `train.py` takes.
         scaling: ``window``, ``train`` or ``none``, see `ImagingRecipe`; ``auto`` is ``train`` for
             several channels, whose levels tell something, and ``window`` for a single one.
         feature_range: target interval of the scaling, inside [-1, 1].
@@ -90,7 +92,7 @@ class DualGAFDataModule(L.LightningDataModule):
         *,
         batch_size: int | Literal["auto"] = 64,
         num_workers: int = 0,
-        image_size: int | None = None,
+        image_size: int | Literal["auto"] | None = None,
         scaling: str = "window",
         feature_range: tuple[float, float] = (-1.0, 1.0),
         storage: str = "uint8",
@@ -113,52 +115,30 @@ class DualGAFDataModule(L.LightningDataModule):
         self.with_val = False
         """Whether the val split is learned too, in a last training when all choices are made. What
         is measured on that split tells nothing then."""
-        drawing = {
-            "scaling": scaling,
-            "feature_range": checked_range(feature_range),
-            "storage": storage,
-            "layout": layout,
-        }
-        preset = (
+        self.preset = (
             hardware if isinstance(hardware, HardwarePreset) else HardwarePreset.named(hardware)
         )
-        self.preset = preset
-        self.pool = pool_settings(parallel, preset)
-        if not isinstance(cache_dir, str | Path | None):
-            raise ConfigError(
-                f"cache.dir={cache_dir!r} is not allowed; allowed: a folder, or null for none; "
-                "type cache.dir=FOLDER"
-            )
-        folder = None if cache_dir is None else Path(cache_dir)
+        self.pool = pool_settings(parallel, self.preset)
         settings = ImageSettings(
             image_size,
-            drawing,
+            {
+                "scaling": scaling,
+                "feature_range": checked_range(feature_range),
+                "storage": storage,
+                "layout": layout,
+            },
             images,
-            preset,
+            self.preset,
             self.pool,
-            folder,
+            cache_folder(cache_dir),
             cache_verify,
             SeriesAugmentation.of(augmentation),
         )
         self._build = ImageBuild(source, seed, settings)
         self._buffers = ImageBuffers()
         # Plain values only, so that a checkpoint loads with weights_only=True.
-        self.save_hyperparameters(
-            {
-                "batch_size": batch_size,
-                "num_workers": num_workers,
-                "image_size": image_size,
-                **drawing,
-                "images": images,
-                "augmentation": vars(settings.augmentation) if settings.augmentation else None,
-                "hardware": preset.name,
-                "parallel": self.pool.to_json(),
-                "cache_dir": None if cache_dir is None else str(cache_dir),
-                "cache_verify": cache_verify,
-                "seed": seed,
-            },
-            logger=False,
-        )
+        own = {"batch_size": batch_size, "num_workers": num_workers, "seed": seed}
+        self.save_hyperparameters(own | settings.to_plain(), logger=False)
 
     @classmethod
     def from_arrays(

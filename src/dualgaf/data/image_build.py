@@ -9,9 +9,8 @@
 import copy
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,22 +19,19 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from tqdm import tqdm
 
 from dualgaf.build import BuildReport, build_store, explain_miss, is_built
-from dualgaf.data.augmentation import SeriesAugmentation
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
+from dualgaf.data.image_settings import ImageSettings
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.data.windows_cache import cached_windows, train_bounds
 from dualgaf.errors import ConfigError, LadderWarning, SplitError
-from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.machine import format_bytes
-from dualgaf.plan import BuildPlan, BuildRequest, Images, make_plan
-from dualgaf.pool.settings import PoolSettings
+from dualgaf.plan import BuildPlan, BuildRequest, make_plan
 from dualgaf.series.source import Source
-from dualgaf.store.cache import check_verify
 from dualgaf.store.store import Store
 
 Array = npt.NDArray[Any]
@@ -51,44 +47,6 @@ STAGES: dict[str | None, tuple[str, ...]] = {
 
 SHORT_S = 0.2
 """A build that ends sooner shows no progress bar; nor does a rank that only waits."""
-
-
-@dataclass(frozen=True)
-class ImageSettings:
-    """What is drawn, and what it may take."""
-
-    image_size: int | None
-    """S, side of the images; None is the length of a window."""
-    drawing: dict[str, Any]
-    """``scaling`` (also ``auto``), ``feature_range``, ``storage`` and ``layout`` of the recipe."""
-    images: Images
-    """``precompute``, ``on_device`` or ``auto``."""
-    preset: HardwarePreset
-    """Whose budget it is."""
-    pool: PoolSettings
-    """Who draws, and whether in shared memory."""
-    cache_dir: Path | None
-    """Folder that keeps images and windows for later runs."""
-    cache_verify: str
-    """What is looked at before images of the cache are used, ``size`` or ``full``."""
-    augmentation: SeriesAugmentation | None = None
-    """How training windows are changed before they are drawn."""
-
-    def __post_init__(self) -> None:
-        if self.augmentation is not None and self.images != "on_device":
-            raise ConfigError(
-                f"augmentation needs images that are drawn for each batch; images={self.images} "
-                "keeps them; type images=on_device, or leave it at 0"
-            )
-        check_verify(self.cache_verify)
-        BuildRequest(1, 1, 2, self.recipe(self.image_size or 2, 1), self.images)  # checks them
-
-    def recipe(self, image_size: int, n_channels: int) -> ImagingRecipe:
-        """The recipe for windows of so many channels."""
-        scaling = self.drawing["scaling"]
-        if scaling == "auto":
-            scaling = "train" if n_channels > 1 else "window"
-        return ImagingRecipe(image_size, **{**self.drawing, "scaling": scaling})
 
 
 class ImageBuild:
@@ -126,7 +84,7 @@ class ImageBuild:
     @property
     def image_size(self) -> int:
         """S, the side of the images."""
-        return self.settings.image_size or self.cases.windows.window_size
+        return self.settings.side(self.cases.windows.window_size)
 
     @property
     def stores(self) -> list[Store]:
@@ -333,21 +291,6 @@ class ImageBuild:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lent = weakref.WeakSet()
-
-
-def pool_settings(
-    parallel: Mapping[str, Any] | PoolSettings | None, preset: HardwarePreset
-) -> PoolSettings:
-    """What a user asked of the pool; the preset says what is left out."""
-    if isinstance(parallel, PoolSettings):
-        return parallel
-    own = {"n_jobs": preset.n_jobs, "chunk_size": preset.chunk_size}
-    if not isinstance(parallel, Mapping | None):
-        raise ConfigError(
-            f"parallel={parallel!r} is not allowed; allowed: a mapping with keys of PoolSettings; "
-            "type parallel.backend=thread"
-        )
-    return PoolSettings.from_mapping({**own, **(parallel or {})})
 
 
 def _closed(store: Store) -> Store:

@@ -3,7 +3,8 @@
 The branch follows no gradient: `KernelBranch.fit` solves it from the training windows, in seconds,
 before the network learns. Each class is a column that is 1 for its windows and 0 for others; beside
 each window up to `COPIES` time-warped copies are learned. Cross-validation over groups of training
-windows (days, runs; each window where it is its own group) chooses the ridge parameter, and how
+windows (days, runs; each window where it is its own group) chooses how strong that warp is, for the
+pace of a heartbeat tells something and that of a gesture does not; the ridge parameter; and how
 steep the probabilities are that become of the regression's answers.
 
 Its probabilities and those of the images count half each. The network alone learns by them not at
@@ -11,19 +12,21 @@ all, so what the images say by themselves is what they would say without the bra
 """
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dualgaf.models.kernels import N_FEATURES, KernelFeatures
+from dualgaf.models.ridge import solve_ridge
 from dualgaf.models.time_warp import TimeWarp
 
 COPIES = 4
 """Warped copies beside each training window."""
-MOST_WINDOWS = 4096
-"""The most windows and copies that are learned; of more, as many are drawn (33 MB of features)."""
+WARPS = (0.0, 0.5, 1.0)
+"""How strong the warp of the copies may be, in parts of that of the training."""
+MOST_WINDOWS = 3072
+"""The most windows and copies that are learned; of more, as many are drawn (50 MB of features)."""
 FOLDS = 5
 """Of the cross-validation."""
 RIDGES = (0.01, 0.1, 1.0)
@@ -75,8 +78,9 @@ class KernelBranch(nn.Module):
         """(B, C, T) standardised -> (B, K)."""
         # bfloat16 keeps three digits; the shares that are weighed differ by less.
         with torch.autocast(series.device.type, enabled=False):
-            standardised = self._standardised(self.features(series.float()))
-            return self.steepness * (standardised @ self.weight + self.offset)
+            standardised = (self.features(series.float()) - self.centre) / self.deviation
+            logits: Tensor = self.steepness * (standardised @ self.weight + self.offset)
+        return logits
 
     def joined(self, logits: Tensor, series: Tensor) -> Tensor:
         """Logits (B, K) of the images, and windows (B, C, T) -> logits (B, K) of both.
@@ -101,27 +105,34 @@ class KernelBranch(nn.Module):
             series: (N, C, T) float32, standardised.
             label: (N,) classes 0 to K - 1.
             group: (N,) whole numbers; windows of one group are in one fold. None = each its own.
-            warp: of the copies; None, or one that changes nothing, makes none.
+            warp: the strongest for the copies; None, or one that changes nothing, makes none.
         """
         if len(series) > MOST_WINDOWS:
             drawn = torch.randperm(len(series))[:MOST_WINDOWS]
             series, label = series[drawn], label[drawn]
             group = None if group is None else group[drawn]
         self.features.fit(series)
-        changes = warp is not None and (warp.speed > 0 or warp.crop > 0)
-        n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1) if changes else 0
-        copies = [series, *(warped(series, warp) for _ in range(n_copies) if warp)]
-        shares = torch.stack([self._features(windows) for windows in copies])  # (1 + n, N, F)
-        self.centre.copy_(shares.flatten(0, 1).mean(dim=0))
-        spread = shares.flatten(0, 1).std(dim=0, correction=0)
-        self.deviation.copy_((spread + LEAST_DEVIATION) * math.sqrt(N_FEATURES))
-        found = self._standardised(shares)
-        wanted = F.one_hot(label, len(self.offset)).to(found)
-        ridge, steepness = _chosen(found, wanted, _folds(group, len(label), label.device))
-        ((weight, offset),) = _solved(found, wanted, (ridge,))
-        self.weight.copy_(weight)
-        self.offset.copy_(offset)
-        self.steepness.fill_(steepness)
+        wanted = F.one_hot(label, len(self.offset)).to(series)
+        folds = _folds(group, len(label), label.device)
+        own, chosen = self._features(series), None
+        n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1)
+        for strength in _strengths(warp) if n_copies else [TimeWarp()]:
+            warped = [strength] * n_copies if strength.changes else []
+            copies = (self._features(each.of_series(series)) for each in warped)
+            shares = torch.stack([own, *copies])  # (1 + n, N, F)
+            centre = shares.mean(dim=(0, 1))
+            spread = shares.std(dim=(0, 1), correction=0)
+            deviation = (spread + LEAST_DEVIATION) * math.sqrt(N_FEATURES)
+            solution = solve_ridge(shares.sub_(centre).div_(deviation), wanted, folds, RIDGES)
+            if chosen is None or solution.error < chosen.error:
+                chosen = solution
+                self.centre.copy_(centre)
+                self.deviation.copy_(deviation)
+        assert chosen is not None, "no strength"
+        self.weight.copy_(chosen.weight)
+        self.offset.copy_(chosen.offset)
+        losses = [float(F.cross_entropy(s * chosen.held_out, wanted)) for s in STEEPNESS]
+        self.steepness.fill_(STEEPNESS[losses.index(min(losses))])
         self.share.fill_(SHARE)
 
     def _features(self, series: Tensor) -> Tensor:
@@ -129,13 +140,12 @@ class KernelBranch(nn.Module):
         few = max(1, STEPS_AT_A_TIME // series.shape[-1])
         return torch.cat([self.features(some) for some in torch.split(series, few)])
 
-    def _standardised(self, features: Tensor) -> Tensor:
-        return (features - self.centre) / self.deviation
 
-
-def warped(series: Tensor, warp: TimeWarp) -> Tensor:
-    """A changed copy of each window (N, C, T)."""
-    return TimeWarp(warp.speed, warp.crop, share=1.0).of_series(series)
+def _strengths(warp: TimeWarp | None) -> list[TimeWarp]:
+    """The warps of copies to choose from; the first changes nothing."""
+    if warp is None or not warp.changes:
+        return [TimeWarp()]
+    return [TimeWarp(part * warp.speed, part * warp.crop, share=1.0) for part in WARPS]
 
 
 def _folds(group: Tensor | None, n_windows: int, device: torch.device) -> Tensor:
@@ -146,46 +156,3 @@ def _folds(group: Tensor | None, n_windows: int, device: torch.device) -> Tensor
     if len(names) == 1:  # nothing to hold out as a whole
         names = of_window = torch.arange(n_windows, device=device)
     return (torch.randperm(len(names), device=device) % FOLDS)[of_window]
-
-
-def _chosen(found: Tensor, wanted: Tensor, folds: Tensor) -> tuple[float, float]:
-    """Ridge parameter with the least squared error, and steepness with the least log loss."""
-    answered = [torch.zeros_like(wanted) for _ in RIDGES]
-    for fold in range(FOLDS):
-        held = folds == fold
-        if held.all() or not held.any():
-            continue
-        solutions = _solved(found[:, ~held], wanted[~held], RIDGES)
-        for answers, (weight, offset) in zip(answered, solutions, strict=True):
-            answers[held] = found[0, held] @ weight + offset
-    best = (math.inf, RIDGES[0], STEEPNESS[0])
-    for ridge, answers in zip(RIDGES, answered, strict=True):
-        error = float((answers - wanted).square().mean())
-        losses = [float(F.cross_entropy(s * answers, wanted)) for s in STEEPNESS]
-        best = min(best, (error, ridge, STEEPNESS[losses.index(min(losses))]))
-    return best[1], best[2]
-
-
-def _solved(found: Tensor, wanted: Tensor, ridges: Sequence[float]) -> list[tuple[Tensor, Tensor]]:
-    """Weights (F, K) and offsets (K,) of a ridge regression, for each ridge parameter.
-
-    Args:
-        found: (copies, N, F).
-        wanted: (N, K), the same for all copies of a window.
-        ridges: what is added to the diagonal.
-    """
-    rows, targets = found.flatten(0, 1), wanted.repeat(len(found), 1)
-    mean, level = rows.mean(dim=0), targets.mean(dim=0)
-    rows, targets = (rows - mean).double(), (targets - level).double()
-    # Of the two equal forms, the one with the smaller matrix.
-    is_wide = len(rows) < rows.shape[1]
-    square = rows @ rows.T if is_wide else rows.T @ rows
-    answer = targets if is_wide else rows.T @ targets
-    solutions = []
-    for ridge in ridges:
-        raised = square.clone()
-        raised.diagonal().add_(ridge)
-        weight = torch.linalg.solve(raised, answer)
-        weight = (rows.T @ weight if is_wide else weight).to(found.dtype)
-        solutions.append((weight, level - mean @ weight))
-    return solutions

@@ -1,4 +1,4 @@
-"""How often the window itself looks like each of 84 short patterns, at six widths in time.
+"""How often the window itself looks like each of 84 short patterns, at twelve widths in time.
 
 A pattern is one of the 84 kernels of nine steps that MiniRocket uses: three steps weigh 2, the
 others -1, so a level gives 0. At each dilation a kernel reads the sum of a few signals that are
@@ -23,7 +23,7 @@ LENGTH = 9
 """Steps of a kernel."""
 TWOS = tuple(itertools.combinations(range(LENGTH), 3))
 """Of each kernel, the three steps that weigh 2."""
-DILATIONS = 6
+DILATIONS = 12
 """Widths in time: from steps side by side to a kernel as long as the window."""
 BIASES = 4
 """Numbers of a kernel at each dilation."""
@@ -44,8 +44,8 @@ def dilations(n_steps: int) -> list[int]:
     signals and biases.
 
     Example:
-        >>> dilations(100), dilations(24)
-        ([1, 1, 2, 4, 7, 12], [1, 1, 1, 1, 2, 2])
+        >>> dilations(100)
+        [1, 1, 1, 1, 2, 3, 3, 4, 6, 7, 9, 12]
     """
     widest = math.log2(max(1.0, (n_steps - 1) / (LENGTH - 1)))
     return [int(2 ** (widest * i / (DILATIONS - 1)) + 1e-9) for i in range(DILATIONS)]
@@ -61,7 +61,7 @@ class KernelFeatures(nn.Module):
         >>> features = KernelFeatures(3)
         >>> features.fit(torch.randn(10, 3, 50))
         >>> features(torch.randn(2, 3, 50)).shape
-        torch.Size([2, 2016])
+        torch.Size([2, 4032])
     """
 
     kernels: Tensor

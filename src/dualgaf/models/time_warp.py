@@ -59,6 +59,11 @@ class TimeWarp:
                 "classifier.time_warp=0.3 classifier.crop=0.1"
             )
 
+    @property
+    def changes(self) -> bool:
+        """Whether it changes any window."""
+        return self.speed > 0 or self.crop > 0
+
     def __call__(self, gasf: Tensor, gadf: Tensor, series: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Changed copies of windows; random numbers come from torch's generator of their device.
 
@@ -70,7 +75,7 @@ class TimeWarp:
         Returns:
             The three, each changed by the same line.
         """
-        if not (self.speed or self.crop):
+        if not self.changes:
             return gasf, gadf, series
         # In bfloat16 the series of a training would have three digits, those of a test eight.
         with torch.autocast(series.device.type, enabled=False):
