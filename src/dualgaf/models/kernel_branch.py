@@ -145,7 +145,7 @@ def _strengths(warp: TimeWarp | None) -> list[TimeWarp]:
     """The warps of copies to choose from; the first changes nothing."""
     if warp is None or not warp.changes:
         return [TimeWarp()]
-    return [TimeWarp(part * warp.speed, part * warp.crop, share=1.0) for part in WARPS]
+    return [TimeWarp(part * warp.speed, part * warp.crop) for part in WARPS]
 
 
 def _folds(group: Tensor | None, n_windows: int, device: torch.device) -> Tensor:

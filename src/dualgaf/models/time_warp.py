@@ -77,15 +77,22 @@ class TimeWarp:
         """
         if not self.changes:
             return gasf, gadf, series
+        at = torch.nonzero(torch.rand(len(series), device=series.device) < self.share)[:, 0]
+        if not len(at):
+            return gasf, gadf, series
+        line = self._line(len(at), series.device)
         # In bfloat16 the series of a training would have three digits, those of a test eight.
         with torch.autocast(series.device.type, enabled=False):
-            line = self._line(len(series), series.device)
-            over_image = interpolation(line, gasf.shape[-1]).unsqueeze(1)  # (B, 1, S, S)
-            gasf, gadf = (over_image @ image @ over_image.mT for image in (gasf, gadf))
-            return gasf, gadf, series @ interpolation(line, series.shape[-1]).mT
+            over_image = interpolation(line, gasf.shape[-1]).unsqueeze(1)  # (b, 1, S, S)
+            gasf, gadf = (
+                image.index_copy(0, at, over_image @ image[at] @ over_image.mT)
+                for image in (gasf, gadf)
+            )
+            warped = series[at] @ interpolation(line, series.shape[-1]).mT
+            return gasf, gadf, series.index_copy(0, at, warped)
 
     def of_series(self, series: Tensor) -> Tensor:
-        """Changed copies of windows (N, C, T) without images, and without a matrix for each."""
+        """A changed copy of each window (N, C, T), without images and without matrices."""
         n_steps = series.shape[-1]
         places = _sampled(self._line(len(series), series.device), n_steps) * (n_steps - 1)
         before = places.long().clamp(max=n_steps - 1)
@@ -102,9 +109,7 @@ class TimeWarp:
         travelled = travelled - travelled[:, :1]
         kept = 1.0 - self.crop * torch.rand(batch, 1, device=device)
         first = (1.0 - kept) * torch.rand(batch, 1, device=device)
-        line = first + kept * travelled / travelled[:, -1:]
-        changed = torch.rand(batch, 1, device=device) < self.share
-        return torch.where(changed, line, torch.linspace(0.0, 1.0, FINE, device=device))
+        return first + kept * travelled / travelled[:, -1:]
 
 
 def interpolation(line: Tensor, n: int) -> Tensor:
