@@ -39,6 +39,7 @@ et al., "Grad-CAM: visual explanations from deep networks via gradient-based loc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -138,10 +139,7 @@ def explain(
         with torch.no_grad():
             logits = net(*given)
         chosen = logits.argmax(dim=1) if classes is None else _checked(classes, logits)
-
-        def score(logits: Tensor) -> Tensor:
-            return log_odds(logits, chosen)
-
+        score = partial(log_odds, classes=chosen)
         if method == "integrated":
             added = _integrated(net, given, score)
             maps = torch.stack(added[:2], dim=1)

@@ -110,20 +110,8 @@ def make_plan(
     """
     left = preset.memory_left()
     _check_batch(request, left)
-    reasons = []
-    if left.is_short:
-        reasons.append(
-            f"the machine leaves {format_bytes(left.headroom_bytes)} ({left.limited_by}), less "
-            f"than hardware={preset.name} allows"
-        )
     rung, refusals = first_with_room(request, settings, left, cache_dir, is_built)
-    reasons.extend([*refusals, *reasons_of(rung, request), *rung.crew.reasons])
-    if rung.budget.is_short_of_training:
-        reasons.append(
-            f"training in batches of {request.batch_size} windows takes about "
-            f"{format_bytes(request.training_bytes)} on a CPU (measured with DualGAFNet), more "
-            "than there is; type a smaller batch_size"
-        )
+    reasons = (*_of_machine(left), *refusals, *reasons_of(rung, request), *rung.crew.reasons)
     if rung.place == "private" and rung.crew.processes:
         raise ConfigError(
             "parallel.backend=process cannot fill private memory (parallel.shm=false); type "
@@ -138,9 +126,28 @@ def make_plan(
         backend=rung.crew.backend,
         workers=rung.crew.workers,
         chunk_rows=chunk_rows,
-        reasons=(*reasons, *why),
+        reasons=(*reasons, *_of_training(rung.budget, request), *why),
         cache_dir=cache_dir if rung.place == "cache" else None,
     )
+
+
+def _of_machine(left: MemoryLeft) -> list[str]:
+    if not left.is_short:
+        return []
+    return [
+        f"the machine leaves {format_bytes(left.headroom_bytes)} ({left.limited_by}), less "
+        f"than hardware={left.preset.name} allows"
+    ]
+
+
+def _of_training(budget: Budget, request: BuildRequest) -> list[str]:
+    if not budget.is_short_of_training:
+        return []
+    return [
+        f"training in batches of {request.batch_size} windows takes about "
+        f"{format_bytes(request.training_bytes)} on a CPU (measured with DualGAFNet), more "
+        "than there is; type a smaller batch_size"
+    ]
 
 
 def _check_batch(request: BuildRequest, left: MemoryLeft) -> None:

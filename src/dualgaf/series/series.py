@@ -196,9 +196,6 @@ class SeriesSet:
             official: split that all of these series belong to, if they were split before.
             name: name of the arrays, for messages and origins.
 
-        Returns:
-            The set.
-
         Raises:
             SeriesError: a shape, a type or a length does not fit.
 
