@@ -1,4 +1,5 @@
 import copy
+import inspect
 import logging
 import multiprocessing
 import re
@@ -196,6 +197,8 @@ def test_hyperparameters_are_plain_and_rebuild_the_module(tmp_path):
     again = DualGAFDataModule.load_from_checkpoint(path, source=dm.source, weights_only=True)
     assert dict(again.hparams) == dict(stored) == dict(dm.hparams)
     assert (again.image_size, again.preset.name, again.pool) == (9, "8gb", dm.pool)
+    options = set(inspect.signature(DualGAFDataModule).parameters) - {"source"}
+    assert set(stored) == options
 
 
 def test_the_plan_is_told_before_the_build(caplog, monkeypatch):

@@ -104,3 +104,10 @@ def test_about_half_of_the_windows_stay_as_they_are() -> None:
     assert torch.equal(same, ((gasf - image).abs() < 1e-5).flatten(1).all(dim=1))
     with pytest.raises(ConfigError, match="share=2"):
         TimeWarp(share=2)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_all_windows_are_changed_or_none(share: float) -> None:
+    image, series = torch.rand(6, 1, 20, 20), torch.rand(6, 1, 20)
+    warped = TimeWarp(0.4, 0.2, share)(image, image, series)[2]
+    assert (warped != series).any(dim=2).float().mean() == share
