@@ -5,11 +5,15 @@ others -1, so a level gives 0. At each dilation a kernel reads the sum of a few 
 drawn once, and gives `BIASES` numbers: the share of steps at which its response is above a bias.
 Biases are responses to training windows. Nothing of it follows a gradient.
 
+Of a window with a single signal, every second width reads the differences of neighbouring steps:
+there is nothing else that kernels of nearly the same width could read. (MultiRocket reads both.)
+
 Here a share is that of a sigmoid, not of a step: a response that is just below the bias counts
 almost half.
 
 Source: Dempster, Schmidt & Webb, "MiniRocket: a very fast (almost) deterministic transform for time
-series classification", KDD 2021.
+series classification", KDD 2021. Tan et al., "MultiRocket: multiple pooling operators and
+transformations for fast and effective time series classification", 2022.
 """
 
 import itertools
@@ -113,6 +117,8 @@ class KernelFeatures(nn.Module):
 
     def _responses(self, series: Tensor, at: int, dilation: int) -> Tensor:
         """(B, C, T) -> (B, 84, T): what each kernel gives at each step."""
+        if series.shape[1] == 1 and at % 2:
+            series = torch.diff(series, dim=-1, prepend=series[..., :1])
         reach = dilation * (LENGTH // 2)
         read = torch.einsum("bct,kc->bkt", series, self.mixture[at])
         return F.conv1d(read, self.kernels, padding=reach, dilation=dilation, groups=len(TWOS))
