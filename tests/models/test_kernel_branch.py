@@ -89,6 +89,10 @@ def test_a_large_set_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     branch.fit(*paces(10), warp=TimeWarp(0.4))
     branch.fit(*paces(100), warp=TimeWarp(0.4))
     assert seen == [10] * 5 + [30]  # two copies of each of two strengths, and none of thirty
+    monkeypatch.setattr(kernel_branch, "MOST_STEPS", 10 * 40 * 2)
+    branch.fit(*paces(10), warp=TimeWarp(0.4))
+    branch.fit(*paces(25), warp=TimeWarp(0.4))
+    assert seen[6:] == [10] * 3 + [25]  # one copy of forty steps
 
 
 def test_a_warp_that_changes_nothing_makes_no_copies() -> None:

@@ -240,7 +240,10 @@ def test_a_broken_file(tmp_path):
         ({"ragged": "cut"}, "data.ragged='cut' is not known; allowed: resample, pad, truncate, e"),
         ({"nan": "drop"}, "data.nan='drop' is not known; allowed: error, interpolate; type data"),
         ({"window_size": 0}, "data.window_size=0 is not allowed"),
-        ({"split": {"method": "cv"}}, "split.method='cv' is not known; allowed: official, group"),
+        (
+            {"split": {"method": "cv"}},
+            "data.split.method='cv' is not known; allowed: official, group",
+        ),
     ],
 )
 def test_settings_fail_at_construction(fields, text):

@@ -160,7 +160,7 @@ def test_windows_longer_than_a_day():
         ({"noise": float("nan")}, "data.noise=nan is not allowed"),
         ({"nan": "drop"}, "data.nan='drop' is not known"),
         ({"ragged": "cut"}, "data.ragged='cut' is not known"),
-        ({"split": {"method": "day"}}, "split.method='day' is not known"),
+        ({"split": {"method": "day"}}, "data.split.method='day' is not known"),
     ],
 )
 def test_settings_fail_at_construction(fields, text):

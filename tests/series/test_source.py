@@ -60,8 +60,14 @@ def test_float32_stays_float32():
             "type data.window_size=96",
         ),
         ({"train": (X, Y), "stride": 0}, "data.stride=0 is not allowed; allowed: whole numbers f"),
-        ({"train": (X, Y), "split": "group"}, "split='group' is not allowed; allowed: SplitSett"),
-        ({"train": (X, Y), "split": {"kind": 1}}, "split='kind' is not known; allowed: method, v"),
+        (
+            {"train": (X, Y), "split": "group"},
+            "data.split='group' is not allowed; allowed: SplitSett",
+        ),
+        (
+            {"train": (X, Y), "split": {"kind": 1}},
+            "data.split='kind' is not known; allowed: method, v",
+        ),
     ],
 )
 def test_settings_fail_at_construction(fields, text):

@@ -39,22 +39,22 @@ def _rows(split):
     [
         (
             {"method": "random"},
-            "split.method='random' is not known; allowed: official, group, time, stratified; type "
-            "split.method=",
+            "data.split.method='random' is not known; allowed: official, group, time, stratified; "
+            "type data.split.method=",
         ),
         (
             {"val_fraction": 1.0},
-            "split.val_fraction=1.0 is not allowed; allowed: 0 to below 1; type "
-            "split.val_fraction=0.2",
+            "data.split.val_fraction=1.0 is not allowed; allowed: 0 to below 1; type "
+            "data.split.val_fraction=0.2",
         ),
-        ({"test_fraction": -0.1}, "split.test_fraction=-0.1 is not allowed"),
-        ({"test_fraction": "0.2"}, "split.test_fraction='0.2' is not allowed"),
-        ({"val_fraction": True}, "split.val_fraction=True is not allowed"),
-        ({"val_fraction": float("nan")}, "split.val_fraction=nan is not allowed"),
+        ({"test_fraction": -0.1}, "data.split.test_fraction=-0.1 is not allowed"),
+        ({"test_fraction": "0.2"}, "data.split.test_fraction='0.2' is not allowed"),
+        ({"val_fraction": True}, "data.split.val_fraction=True is not allowed"),
+        ({"val_fraction": float("nan")}, "data.split.val_fraction=nan is not allowed"),
         (
             {"val_fraction": 0.5, "test_fraction": 0.5},
-            "split.val_fraction=0.5 and split.test_fraction=0.5 leave nothing to train; allowed: "
-            "a sum below 1; type split.val_fraction=0.2 split.test_fraction=0.2",
+            "data.split.val_fraction=0.5 and data.split.test_fraction=0.5 leave nothing to train; "
+            "allowed: a sum below 1; type data.split.val_fraction=0.2 data.split.test_fraction=0.2",
         ),
     ],
 )
@@ -74,8 +74,8 @@ def test_unknown_key_of_a_mapping():
     with pytest.raises(ConfigError) as caught:
         SplitSettings.of({"methods": "time"})
     assert str(caught.value) == (
-        "split='methods' is not known; allowed: method, val_fraction, test_fraction, "
-        "test_groups; type split.method=..."
+        "data.split='methods' is not known; allowed: method, val_fraction, test_fraction, "
+        "test_groups; type data.split.method=..."
     )
 
 
@@ -110,8 +110,8 @@ def test_official_without_marks():
     with pytest.raises(SplitError) as caught:
         split_series(_set([0, 1]), SplitSettings("official"), seed=0)
     assert str(caught.value) == (
-        "split.method=official, but arrays prescribes no split for series 0 (arrays, row 0); "
-        "allowed here: group, time, stratified; type split.method=group"
+        "data.split.method=official, but arrays prescribes no split for series 0 (arrays, row 0); "
+        "allowed here: group, time, stratified; type data.split.method=group"
     )
 
 
@@ -119,7 +119,7 @@ def test_official_without_train():
     with pytest.raises(SplitError) as caught:
         split_series(_set([0, 1], official=["test", "val"]), SplitSettings("official"), seed=0)
     assert str(caught.value) == (
-        "arrays prescribes no series for train, only test, val; type split.method=group"
+        "arrays prescribes no series for train, only test, val; type data.split.method=group"
     )
 
 
@@ -129,7 +129,7 @@ def test_official_marks_that_cut_a_group():
         split_series(series_set, SplitSettings("official", val_fraction=0), seed=0)
     assert str(caught.value) == (
         "group 'a' is in train and in test; a group may be in one split only; type "
-        "split.method=group, or split.method=time to cut groups"
+        "data.split.method=group, or data.split.method=time to cut groups"
     )
 
 
@@ -193,8 +193,8 @@ def test_too_few_groups():
     with pytest.raises(SplitError) as caught:
         split_series(_set([0, 1, 0, 1], ["a", "a", "b", "b"]), SplitSettings("group"), seed=0)
     assert str(caught.value) == (
-        "arrays has 2 group(s) (a, b) for 3 splits (train, val, test); type split.method=time, or "
-        "split.val_fraction=0 or split.test_fraction=0, or add data"
+        "arrays has 2 group(s) (a, b) for 3 splits (train, val, test); type data.split.method="
+        "time, or data.split.val_fraction=0 or data.split.test_fraction=0, or add data"
     )
 
 
@@ -203,9 +203,21 @@ def test_every_group_is_needed_to_train():
         split_series(_set(["a", "b", "c"]), SplitSettings("group"), seed=0)
     assert str(caught.value) == (
         "no group is left for val and test: class 'a' has 1, class 'b' has 1, class 'c' has 1 "
-        "group(s), and train needs one of each class; type split.val_fraction=0, "
-        "split.method=time, or add data"
+        "group(s), and train needs one of each class; type data.split.val_fraction=0, "
+        "data.split.method=time, or add data"
     )
+
+
+def test_official_sets_of_one_series_a_class_have_no_val(caplog):
+    marks = ["train"] * 3 + ["test"] * 3
+    series_set = _set(["a", "b", "c"] * 2, official=marks)
+    splits = split_series(series_set, SplitSettings("official"), seed=0)
+    assert {name: len(split) for name, split in splits.items()} == {"train": 3, "test": 3}
+    assert "one training series for each class" in caplog.text
+    # With a second one of a class there is something to hold out.
+    series_set = _set(["a", "b", "c", "a"] * 2, official=["train"] * 4 + ["test"] * 4)
+    splits = split_series(series_set, SplitSettings("official"), seed=0)
+    assert {name: len(split) for name, split in splits.items()} == {"train": 3, "val": 1, "test": 4}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -245,7 +257,8 @@ def test_series_too_short_to_train_by_time():
     with pytest.raises(SplitError) as caught:
         split_series(_set([0, 1], steps=1), SplitSettings("time", test_fraction=0.6), seed=0)
     assert str(caught.value) == (
-        "no series is left for train; make split.val_fraction and split.test_fraction smaller"
+        "no series is left for train; make data.split.val_fraction and "
+        "data.split.test_fraction smaller"
     )
 
 

@@ -264,7 +264,10 @@ def test_label_from_a_column_that_is_not_there(tmp_path):
         ({"ragged": "cut"}, "data.ragged='cut' is not known; allowed: resample, pad, truncate, e"),
         ({"window_size": 1}, "data.window_size=1 is not allowed; allowed: whole numbers from 2"),
         ({"stride": 0}, "data.stride=0 is not allowed; allowed: whole numbers from 1 on; type"),
-        ({"split": {"method": "day"}}, "split.method='day' is not known; allowed: official, gro"),
+        (
+            {"split": {"method": "day"}},
+            "data.split.method='day' is not known; allowed: official, gro",
+        ),
     ],
 )
 def test_settings_fail_at_construction(fields, text):

@@ -27,6 +27,9 @@ WARPS = (0.0, 0.5, 1.0)
 """How strong the warp of the copies may be, in parts of that of the training."""
 MOST_WINDOWS = 3072
 """The most windows and copies that are learned; of more, as many are drawn (50 MB of features)."""
+MOST_STEPS = 1 << 20
+"""The most steps of windows and copies; of long windows fewer copies are made, for they take time
+(measured: about 16 s for so many steps, one thread)."""
 FOLDS = 5
 """Of the cross-validation."""
 RIDGES = (0.01, 0.1, 1.0)
@@ -115,8 +118,9 @@ class KernelBranch(nn.Module):
         wanted = F.one_hot(label, len(self.offset)).to(series)
         folds = _folds(group, len(label), label.device)
         own, chosen = self._features(series), None
-        n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1)
-        for strength in _strengths(warp) if n_copies else [TimeWarp()]:
+        steps = len(series) * series.shape[-1]
+        n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1, MOST_STEPS // steps - 1)
+        for strength in _strengths(warp) if n_copies > 0 else [TimeWarp()]:
             warped = [strength] * n_copies if strength.changes else []
             copies = (self._features(each.of_series(series)) for each in warped)
             shares = torch.stack([own, *copies])  # (1 + n, N, F)

@@ -64,7 +64,8 @@ def _check_groups(splits: Mapping[str, SeriesSet]) -> None:
             if home.setdefault(group, name) != name:
                 raise SplitError(
                     f"group {group!r} is in {home[group]} and in {name}; a group may be in one "
-                    "split only; type split.method=group, or split.method=time to cut groups"
+                    "split only; type data.split.method=group, or data.split.method=time to cut "
+                    "groups"
                 )
 
 
@@ -79,7 +80,8 @@ def check_labels(splits: Mapping[str, SeriesSet]) -> None:
     """
     if "train" not in splits:
         raise SplitError(
-            "no series is left for train; make split.val_fraction and split.test_fraction smaller"
+            "no series is left for train; make data.split.val_fraction and "
+            "data.split.test_fraction smaller"
         )
     known = splits["train"].class_names
     if len(known) < 2:

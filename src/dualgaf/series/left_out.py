@@ -1,4 +1,4 @@
-"""Which series belong to the groups that ``split.test_groups`` names: days that are left out."""
+"""Which series belong to the groups that ``data.split.test_groups`` names, days for instance."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -21,8 +21,8 @@ def group_names(value: object) -> tuple[str, ...]:
         isinstance(item, str | int) and not isinstance(item, bool) for item in value
     ):
         raise ConfigError(
-            f"split.test_groups={value!r} is not allowed; allowed: a list of names of groups; "
-            "type split.test_groups=[2008-02-12], or [] for a share of the groups"
+            f"data.split.test_groups={value!r} is not allowed; allowed: a list of names of groups; "
+            "type data.split.test_groups=[2008-02-12], or [] for a share of the groups"
         )
     return tuple(str(item) for item in value)
 
@@ -59,8 +59,8 @@ def series_of_groups(
             listed = [*close, *(part for part in parts if part not in close)]
             shown = ", ".join(listed[:8]) + (", ..." if len(listed) > 8 else "")
             raise SplitError(
-                f"no group is called {name!r} (split.test_groups); there are: {shown}; "
-                f"type split.test_groups=[{listed[0]}]"
+                f"no group is called {name!r} (data.split.test_groups); there are: {shown}; "
+                f"type data.split.test_groups=[{listed[0]}]"
             )
     wanted = set(names)
     return [index for index in indices if wanted & meant[series_set.groups[index]]]

@@ -51,7 +51,7 @@ class ArraySource:
     train: tuple[Any, Any]
     """(x, y): (N, C, T) array or tensor, or a list of (C, L_i) arrays; N integers or strings."""
     val: tuple[Any, Any] | None = None
-    """As ``train``; None = ``split.val_fraction`` of train, by label."""
+    """As ``train``; None = ``data.split.val_fraction`` of train, by label."""
     test: tuple[Any, Any] | None = None
     """As ``train``; None = no test."""
     predict: Any = None

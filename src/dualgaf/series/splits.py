@@ -12,6 +12,7 @@ each to the other splits as long as there are enough, and each of the rest, larg
 split that is furthest from its share of that label's steps.
 """
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -26,6 +27,8 @@ from dualgaf.series.series import SeriesSet
 
 SplitMethod = Literal["official", "group", "time", "stratified"]
 Parts = dict[str, list[int]]
+
+log = logging.getLogger(__name__)
 
 # Enough draws to find one with every class in train where groups hold several labels.
 _DRAWS = 32
@@ -56,25 +59,28 @@ class SplitSettings:
 
     def __post_init__(self) -> None:
         if self.method not in get_args(SplitMethod):
-            raise ConfigError(unknown_choice("split.method", self.method, get_args(SplitMethod)))
+            raise ConfigError(
+                unknown_choice("data.split.method", self.method, get_args(SplitMethod))
+            )
         for option in ("val_fraction", "test_fraction"):
             value = getattr(self, option)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
                 raise ConfigError(
-                    f"split.{option}={value!r} is not allowed; allowed: 0 to below 1; "
-                    f"type split.{option}=0.2"
+                    f"data.split.{option}={value!r} is not allowed; allowed: 0 to below 1; "
+                    f"type data.split.{option}=0.2"
                 )
         object.__setattr__(self, "test_groups", group_names(self.test_groups))
         if self.test_groups and self.method == "official":
             raise ConfigError(
-                "split.test_groups does not go with split.method=official, where the source says "
-                "what is test; allowed: group, time, stratified; type split.method=group"
+                "data.split.test_groups does not go with data.split.method=official, where the "
+                "source says what is test; allowed: group, time, stratified; type "
+                "data.split.method=group"
             )
         if not self.test_groups and self.val_fraction + self.test_fraction >= 1:
             raise ConfigError(
-                f"split.val_fraction={self.val_fraction} and split.test_fraction="
+                f"data.split.val_fraction={self.val_fraction} and data.split.test_fraction="
                 f"{self.test_fraction} leave nothing to train; allowed: a sum below 1; "
-                "type split.val_fraction=0.2 split.test_fraction=0.2"
+                "type data.split.val_fraction=0.2 data.split.test_fraction=0.2"
             )
 
     @classmethod
@@ -90,12 +96,14 @@ class SplitSettings:
         allowed = [field.name for field in fields(cls)]
         if not isinstance(value, Mapping):
             raise ConfigError(
-                f"split={value!r} is not allowed; allowed: SplitSettings or a mapping with "
-                f"{', '.join(allowed)}; type split.method=group"
+                f"data.split={value!r} is not allowed; allowed: SplitSettings or a mapping with "
+                f"{', '.join(allowed)}; type data.split.method=group"
             )
         for key in value:
             if key not in allowed:
-                raise ConfigError(unknown_choice("split", key, allowed, instead="split.method=..."))
+                raise ConfigError(
+                    unknown_choice("data.split", key, allowed, instead="data.split.method=...")
+                )
         return cls(**value)
 
 
@@ -149,8 +157,8 @@ def _dealt(
         others = sorted(set(labelled) - set(left_out))
         if not others:
             raise SplitError(
-                f"split.test_groups names every group of {series_set.name}, so nothing is left for "
-                "train; name fewer"
+                f"data.split.test_groups names every group of {series_set.name}, so nothing is "
+                "left for train; name fewer"
             )
         rest = replace(settings, test_groups=(), test_fraction=0.0)
         return {
@@ -182,21 +190,28 @@ def _official(
         mark = series_set.official[index]
         if mark is None:
             raise SplitError(
-                f"split.method=official, but {series_set.name} prescribes no split for "
+                f"data.split.method=official, but {series_set.name} prescribes no split for "
                 f"{series_set.describe(index)}; allowed here: group, time, stratified; "
-                "type split.method=group"
+                "type data.split.method=group"
             )
         parts[mark].append(index)
     if not parts["train"]:
         raise SplitError(
             f"{series_set.name} prescribes no series for train, only "
             f"{', '.join(name for name, chosen in parts.items() if chosen)}; "
-            "type split.method=group"
+            "type data.split.method=group"
         )
-    if not parts["val"] and settings.val_fraction > 0:
-        shares = _shares(val=settings.val_fraction)
-        parts |= _by_group(series_set, parts["train"], shares, rng, own=False)
-    return parts
+    if parts["val"] or not settings.val_fraction:
+        return parts
+    groups = {series_set.groups[index]: series_set.labels[index] for index in parts["train"]}
+    if len(groups) == len(set(groups.values())):  # the archive has such sets
+        log.warning(
+            "%s has one training series for each class, so none is held out: there is no val split",
+            series_set.name,
+        )
+        return parts
+    shares = _shares(val=settings.val_fraction)
+    return parts | _by_group(series_set, parts["train"], shares, rng, own=False)
 
 
 def _by_time(
@@ -236,8 +251,8 @@ def _by_group(
         counts = Counter(_majority(series_set, group) for group in members.values())
         raise SplitError(
             f"no {_unit(own)} is left for {' and '.join(empty)}: {_counted(counts, own)}, and "
-            f"train needs one of each class; type split.{empty[0]}_fraction=0, split.method=time, "
-            "or add data"
+            f"train needs one of each class; type data.split.{empty[0]}_fraction=0, "
+            "data.split.method=time, or add data"
         )
     return parts
 
@@ -298,8 +313,8 @@ def _check_enough(
     names = "" if own else f" ({', '.join(list(members)[:5])})"
     raise SplitError(
         f"{series_set.name} has {len(members)} {_unit(own)}(s){names} for {len(shares)} splits "
-        f"({', '.join(shares)}); type split.method=time, or split.val_fraction=0 or "
-        "split.test_fraction=0, or add data"
+        f"({', '.join(shares)}); type data.split.method=time, or data.split.val_fraction=0 or "
+        "data.split.test_fraction=0, or add data"
     )
 
 

@@ -91,7 +91,7 @@ class TableSource:
     """Columns that tell groups apart, within a file; () = those of day, group, run, series_id that
     are there, else the calendar day, else the file."""
     split_column: str | None = None
-    """Column with train, val, test or predict, for ``split.method=official``."""
+    """Column with train, val, test or predict, for ``data.split.method=official``."""
     working_column: str | None = None
     """Column that says which rows are kept; None = all."""
     working_value: int | float | str | bool = 1
