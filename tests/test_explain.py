@@ -213,6 +213,13 @@ def test_steps_keep_the_sum_of_pixels(values: np.ndarray, n_steps: int) -> None:
     assert float(steps.sum()) == pytest.approx(float(maps.sum()), abs=1e-9)
 
 
+def test_a_pixel_is_spread_over_the_time_that_it_covers() -> None:
+    maps = torch.zeros(1, 2, 1, 2, 2)
+    maps[0, 0, 0] = torch.tensor([[3.0, 0.0], [0.0, 6.0]])
+    # Each of the two covers a step and a half of three.
+    assert step_relevance(maps, 3).tolist() == [[[2.0, 3.0, 4.0]]]
+
+
 @given(arrays(np.int64, st.integers(1, 12), elements=st.integers(0, 5)))
 def test_the_most_telling_run_is_the_shortest_that_holds_half(values: np.ndarray) -> None:
     told = most_telling(torch.from_numpy(values)[None])

@@ -48,7 +48,6 @@ import torch
 from torch import Tensor, nn
 
 from dualgaf.errors import ConfigError, SeriesError, unknown_choice
-from dualgaf.imaging.paa import paa_edges
 from dualgaf.models.grad_cam import grad_cam
 from dualgaf.models.net import DualGAFNet
 
@@ -175,6 +174,9 @@ def log_odds(logits: Tensor, classes: Tensor) -> Tensor:
 def step_relevance(maps: Tensor, window_size: int) -> Tensor:
     """Relevance of pixels -> relevance of steps; the sum stays.
 
+    A pixel is spread over its share of the time axis. The steps that it averages are one more or
+    one less where S does not divide T; over these the picture would have stripes.
+
     Args:
         maps: (B, 2, C, S, S).
         window_size: T, steps of a window, S or more.
@@ -189,8 +191,11 @@ def step_relevance(maps: Tensor, window_size: int) -> Tensor:
         [[[2.5, 2.5, 0.5, 0.5]]]
     """
     segments = (maps.sum(dim=-1) + maps.sum(dim=-2)).sum(dim=1) / 2  # (B, C, S)
-    lengths = torch.from_numpy(np.diff(paa_edges(window_size, maps.shape[-1]))).to(maps.device)
-    return (segments / lengths).repeat_interleave(lengths, dim=-1)
+    side = maps.shape[-1]
+    edges = torch.arange(side + 1, dtype=torch.float64)[:, None] * (window_size / side)
+    steps = torch.arange(window_size)
+    shared = torch.minimum(edges[1:], steps + 1) - torch.maximum(edges[:-1], steps)  # (S, T)
+    return segments @ (shared.clamp(min=0) * (side / window_size)).to(segments)
 
 
 def most_telling(steps: Tensor) -> list[Telling]:
