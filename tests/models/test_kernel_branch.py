@@ -47,14 +47,31 @@ def test_it_tells_the_pace_of_new_windows(warp: TimeWarp | None) -> None:
 
 def test_a_group_is_in_one_fold() -> None:
     group = torch.arange(60) // 4
-    folds = _folds(group, 60, torch.device("cpu"))
+    folds = _folds(group, group % 3)
     assert (folds.view(15, 4) == folds[::4, None]).all()
     assert folds[::4].bincount().tolist() == [3] * 5
 
 
-@pytest.mark.parametrize("group", [None, torch.zeros(12, dtype=torch.int64)])
-def test_without_groups_each_window_is_its_own(group: torch.Tensor | None) -> None:
-    assert _folds(group, 12, torch.device("cpu")).bincount().tolist() == [3, 3, 2, 2, 2]
+def test_without_groups_each_window_is_its_own() -> None:
+    assert _folds(None, torch.arange(12) % 2).bincount().tolist() == [3, 3, 2, 2, 2]
+
+
+def test_the_only_run_of_a_class_is_held_out_in_pieces() -> None:
+    # Class 0 has groups 0 and 1, class 1 has group 2, class 2 a single window.
+    group = torch.tensor([0] * 5 + [1] * 5 + [2] * 10 + [3])
+    folds = _folds(group, torch.tensor([0] * 10 + [1] * 10 + [2]))
+    assert len(set(folds[:5].tolist())) == len(set(folds[5:10].tolist())) == 1
+    assert folds[10:20].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert 0 <= folds[20] < 5
+
+
+def test_a_class_with_one_group_is_sure_of_itself() -> None:
+    series, label = paces(60)
+    torch.manual_seed(0)
+    branch = KernelBranch(2, 2)
+    branch.fit(series, label, group=label)
+    new, truth = paces(100, seed=1)
+    assert torch.nn.functional.cross_entropy(branch(new), truth) < 0.5 * np.log(2)
 
 
 def test_before_it_is_fitted_it_has_no_say() -> None:

@@ -107,16 +107,17 @@ class KernelBranch(nn.Module):
         Args:
             series: (N, C, T) float32, standardised.
             label: (N,) classes 0 to K - 1.
-            group: (N,) whole numbers; windows of one group are in one fold. None = each its own.
+            group: (N,) whole numbers; windows of one group are in one fold, and in the order of
+                time. None = each its own.
             warp: the strongest for the copies; None, or one that changes nothing, makes none.
         """
         if len(series) > MOST_WINDOWS:
-            drawn = torch.randperm(len(series))[:MOST_WINDOWS]
+            drawn = torch.randperm(len(series))[:MOST_WINDOWS].sort().values
             series, label = series[drawn], label[drawn]
             group = None if group is None else group[drawn]
         self.features.fit(series)
         wanted = F.one_hot(label, len(self.offset)).to(series)
-        folds = _folds(group, len(label), label.device)
+        folds = _folds(group, label)
         own, chosen = self._features(series), None
         steps = len(series) * series.shape[-1]
         n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1, MOST_STEPS // steps - 1)
@@ -152,11 +153,18 @@ def _strengths(warp: TimeWarp | None) -> list[TimeWarp]:
     return [TimeWarp(part * warp.speed, part * warp.crop) for part in WARPS]
 
 
-def _folds(group: Tensor | None, n_windows: int, device: torch.device) -> Tensor:
-    """(N,) the fold of each window, 0 to `FOLDS` - 1; a group is in one of them."""
+def _folds(group: Tensor | None, label: Tensor) -> Tensor:
+    """(N,) the fold of each window, 0 to `FOLDS` - 1; a group is in one of them.
+
+    A class with a single group would be known by no other fold: its windows, which are in the order
+    of time, are cut into one piece for each fold instead.
+    """
     if group is None:
-        group = torch.arange(n_windows, device=device)
+        group = torch.arange(len(label), device=label.device)
     names, of_window = torch.unique(group, return_inverse=True)
-    if len(names) == 1:  # nothing to hold out as a whole
-        names = of_window = torch.arange(n_windows, device=device)
-    return (torch.randperm(len(names), device=device) % FOLDS)[of_window]
+    folds = (torch.randperm(len(names), device=label.device) % FOLDS)[of_window]
+    for one in range(int(label.max()) + 1):
+        (own,) = torch.nonzero(label == one, as_tuple=True)
+        if len(own) > 1 and (of_window[own] == of_window[own[0]]).all():
+            folds[own] = torch.arange(len(own), device=label.device) * FOLDS // len(own)
+    return folds
