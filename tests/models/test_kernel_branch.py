@@ -65,15 +65,6 @@ def test_the_only_run_of_a_class_is_held_out_in_pieces() -> None:
     assert 0 <= folds[20] < 5
 
 
-def test_a_class_with_one_group_is_sure_of_itself() -> None:
-    series, label = paces(60)
-    torch.manual_seed(0)
-    branch = KernelBranch(2, 2)
-    branch.fit(series, label, group=label)
-    new, truth = paces(100, seed=1)
-    assert torch.nn.functional.cross_entropy(branch(new), truth) < 0.5 * np.log(2)
-
-
 def test_before_it_is_fitted_it_has_no_say() -> None:
     branch, (series, _) = KernelBranch(2, 2), paces(4)
     logits = torch.randn(4, 2)
