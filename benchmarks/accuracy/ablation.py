@@ -15,11 +15,20 @@ from benchmarks.accuracy.sets import ROOT
 
 FOLDER = ROOT / "benchmarks" / "results" / "ablation"
 
-TEXT = """## What each part is worth
+VARIED = ("ablation", "seed")
+OWN = ("job", "sweep", *VARIED)
+"""Columns of a sweep's table that are not typed as they are."""
+
+HEAD = """## What each part is worth
 
 Test accuracy and macro F1 of networks that see signals apart (`model=per_signal`), so that there is
-attention to leave out. `python train.py -m sweep=ablation {typed}` makes a table again and prints
-it; the last column is the difference of mean accuracy to `full`.
+attention to leave out. The last column is the difference of mean accuracy to `full`.
+"""
+TEXT = """A table again, printed:
+
+```bash
+python train.py -m sweep=ablation {typed}
+```
 """
 
 
@@ -29,13 +38,10 @@ def ablations(folder: Path = FOLDER) -> str:
     for path in sorted(folder.glob("*.csv")):
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        same = [
-            f"{key}={rows[0][key]}"
-            for key in rows[0]
-            if "/" not in key and key not in ("job", "ablation", "seed")
-        ]
-        parts += [TEXT.format(typed=" ".join(same)), _table(rows)]
-    return "\n".join(parts)
+        typed = [f"{key}={rows[0][key]}" for key in rows[0] if "/" not in key and key not in OWN]
+        typed += [f"{key}={','.join(_unique(row[key] for row in rows))}" for key in VARIED]
+        parts += [TEXT.format(typed=" ".join(typed)), _table(rows)]
+    return "\n".join([HEAD, *parts]) if parts else ""
 
 
 def _table(rows: list[dict[str, str]]) -> str:
