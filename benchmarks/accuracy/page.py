@@ -30,9 +30,10 @@ tested, once, is a second network that learned the whole training split for a nu
 follows from the number of windows. The recipe was chosen by cross-validation on training splits,
 see `docs/design/0011-small-sets-and-one-recipe.md`. When the kernel branch was added, and when it
 was bettered, test results of what was before were known; what was done, and how, was chosen by
-cross-validation all the same. One fault was found by a test result: on Tennessee Eastman, where each
-class has a single training run, cross-validation of the kernel branch held whole classes out; that
-was mended, and the rows made anew. Images have a pixel for each step of the window, at most 64 a side.
+cross-validation all the same. One fault was found by a test result: on Tennessee Eastman, where
+each class has a single training run, cross-validation of the kernel branch held whole classes out;
+that was mended, and the rows made anew. Images have a pixel for each step of the window, at most 64
+a side.
 
 With half a say, its kernel branch reads the window and not the images: 84 fixed kernels of
 MiniRocket at twelve dilations and four biases, 4032 numbers, and a ridge regression on them, see
