@@ -220,6 +220,15 @@ def test_official_sets_of_one_series_a_class_have_no_val(caplog):
     assert {name: len(split) for name, split in splits.items()} == {"train": 3, "val": 1, "test": 4}
 
 
+def test_official_groups_of_several_classes_are_held_out(caplog):
+    # Groups p and q end with different classes, and are both of class a for the most part.
+    labels, groups = ["a", "a", "b", "b", "a", "a"], ["p"] * 3 + ["q"] * 3
+    series_set = _set([*labels, "a"], groups=[*groups, "r"], official=["train"] * 6 + ["test"])
+    splits = split_series(series_set, SplitSettings("official"), seed=0)
+    assert {name: len(split) for name, split in splits.items()} == {"train": 3, "val": 3, "test": 1}
+    assert not caplog.text
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_one_class_only(method):
     with pytest.raises(SplitError) as caught:

@@ -203,10 +203,11 @@ def _official(
         )
     if parts["val"] or not settings.val_fraction:
         return parts
-    groups = {series_set.groups[index]: series_set.labels[index] for index in parts["train"]}
-    if len(groups) == len(set(groups.values())):  # the archive has such sets
-        log.warning(
-            "%s has one training series for each class, so none is held out: there is no val split",
+    groups = _members(series_set, parts["train"], own=False).values()
+    if max(Counter(_majority(series_set, group) for group in groups).values()) == 1:
+        log.warning(  # the archive has such sets
+            "%s has one training series for each class, or one group of them, so none is held out: "
+            "there is no val split",
             series_set.name,
         )
         return parts
@@ -237,9 +238,7 @@ def _by_group(
     own: bool,
 ) -> Parts:
     """Series of ``chosen`` by split; ``own``: each series is its own group."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for index in chosen:
-        members[str(index) if own else series_set.groups[index]].append(index)
+    members = _members(series_set, chosen, own)
     _check_enough(series_set, members, shares, own)
     classes = {series_set.labels[index] for index in chosen}
     for _ in range(_DRAWS):
@@ -255,6 +254,14 @@ def _by_group(
             "data.split.method=time, or add data"
         )
     return parts
+
+
+def _members(series_set: SeriesSet, chosen: Sequence[int], own: bool) -> dict[str, list[int]]:
+    """Series of each group; ``own``: each series is its own."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for index in chosen:
+        members[str(index) if own else series_set.groups[index]].append(index)
+    return members
 
 
 def _deal_groups(
