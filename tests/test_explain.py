@@ -24,6 +24,8 @@ NETWORKS: list[dict[str, Any]] = [
     {"extractor": "multiscale", "arrangement": "stacked", "groups": {"a": {"channels": [1]}}},
     {"extractor": "resnet18", "fields": "gasf", "use_statistics": False},
     {"extractor": "resnet18_gaf_light", "statistics": "comprehensive", "attention": "self"},
+    {"extractor": "diagonal", "fusion": "early", "arrangement": "stacked"},
+    {"fusion": "early", "groups": {"a": {"channels": [2, 0]}}},
     {"extractor": lambda _: Flat()},
     {"extractor": lambda n: nn.Conv2d(n, 5, 3), "arrangement": "stacked"},
 ]

@@ -34,6 +34,13 @@ def test_the_cost_by_hand(stacked: bool, size: int | None, side: int) -> None:
     assert work.gflop("large_kernel") == pytest.approx(2e-9 * one * passes)
 
 
+@pytest.mark.parametrize(("stacked", "passes", "in_channels"), [(False, 6, 2), (True, 1, 12)])
+def test_fields_together_pass_once(stacked: bool, passes: int, in_channels: int) -> None:
+    work = Workload(6, 2, 26, 32, stacked, early=True)
+    one = multiplications(26, 32, in_channels)
+    assert work.gflop("large_kernel") == pytest.approx(2e-9 * one * passes)
+
+
 def test_the_cost_grows_with_signals_size_and_fields() -> None:
     cost = Workload(6, 2, 24, 32, False).gflop("resnet18_gaf")
     assert Workload(12, 2, 24, 32, False).gflop("resnet18_gaf") == pytest.approx(2 * cost)

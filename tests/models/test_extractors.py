@@ -7,6 +7,7 @@ import torch
 
 from dualgaf.errors import ConfigError
 from dualgaf.models.cells import FULL_RESOLUTION, RESOLUTION, BatchNorm
+from dualgaf.models.diagonals import SIDE
 from dualgaf.models.extractors import (
     EXTRACTORS,
     READ,
@@ -44,7 +45,8 @@ def test_an_extractor_treats_each_image_alone(name: str) -> None:
     torch.testing.assert_close(extractor(images), alone, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", EXTRACTORS)
+# `diagonal` is made not to know it: test_diagonals.py
+@pytest.mark.parametrize("name", [name for name in EXTRACTORS if name != "diagonal"])
 def test_an_extractor_knows_where_something_happens(name: str) -> None:
     # Two squares so far from the border that padding cannot tell them apart: an average over the
     # whole image gives equal features.
@@ -61,7 +63,8 @@ def test_an_extractor_knows_where_something_happens(name: str) -> None:
 def test_a_larger_image_is_averaged_not_cropped(name: str) -> None:
     # An image of constant 2 x 2 tiles holds the same content as its original.
     plan = RESNETS.get(name)
-    side = (READ if name == "large_kernel" else RESOLUTION) if plan is None else plan.side
+    own = {"large_kernel": READ, "diagonal": SIDE}
+    side = own.get(name, RESOLUTION) if plan is None else plan.side
     extractor = build_extractor(name, 8).eval()
     small = torch.rand(1, 1, side, side) * 2 - 1
     large = small.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
@@ -169,7 +172,7 @@ def test_an_unknown_name_lists_the_allowed_ones() -> None:
         build_extractor("large_kernal", 16)
     # The name may carry the group it is typed under on the command line, model.extractor=...
     assert str(error.value).replace("model.", "") == (
-        "extractor='large_kernal' is not known; allowed: large_kernel, inception, dilated, "
-        "multiscale, resnet18, resnet34, resnet_light, resnet18_gaf, resnet18_gaf_light, "
+        "extractor='large_kernal' is not known; allowed: large_kernel, diagonal, inception, "
+        "dilated, multiscale, resnet18, resnet34, resnet_light, resnet18_gaf, resnet18_gaf_light, "
         "resnet_gaf_deep, resnet_gaf_preserve; type extractor=large_kernel"
     )

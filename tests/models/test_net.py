@@ -58,6 +58,9 @@ OPTIONS: list[dict[str, Any]] = [
     {"fusion": "concat", "attention": "none", "use_statistics": False, "use_kernels": False},
     {"groups": {"first": {"channels": [0], "extractor": "inception"}}},
     {"groups": {"first": {"channels": [0]}}, "arrangement": "per_signal"},
+    {"extractor": "diagonal", "fusion": "early"},
+    {"extractor": "diagonal", "arrangement": "per_signal", "attention": "channel", "width": 32},
+    {"fusion": "early", "groups": {"first": {"channels": [0]}}, "arrangement": "per_signal"},
 ]
 
 
@@ -113,7 +116,7 @@ def parts_of(net: DualGAFNet) -> dict[str, list[object]]:
     parts: dict[str, list[object]] = {
         name: [
             (type(m), getattr(m, "operation", None), getattr(m, "out_features", None))
-            for m in part.modules()  # type: ignore[union-attr]
+            for m in (part.modules() if isinstance(part, torch.nn.Module) else ())
         ]
         for name, part in made.items()
     }
@@ -225,6 +228,21 @@ def test_each_field_has_its_own_weights() -> None:
     gasf_weights = {id(p) for p in net.gasf_extractor.parameters()}
     assert gasf_weights.isdisjoint(id(p) for p in net.gadf_extractor.parameters())
     assert not torch.allclose(net(gasf, gadf, series), net(gadf, gasf, series), atol=1e-4)
+
+
+@pytest.mark.parametrize("arrangement", ["stacked", "per_signal"])
+def test_both_fields_go_through_one_extractor_early(arrangement: str) -> None:
+    net = DualGAFNet(3, 4, fusion="early", arrangement=arrangement, use_statistics=False).eval()
+    assert (net.gasf_extractor, net.gadf_extractor, net.fusion) == (None, None, None)
+    gasf, gadf, series = windows(2, 3, 26)
+    pairs = torch.stack((gasf, gadf), dim=2)  # (B, C, 2, S, S)
+    each = pairs.flatten(1, 2) if arrangement == "stacked" else pairs.flatten(0, 1)
+    features = net.joint_extractor(each).view(2, -1, 64)  # type: ignore[misc]
+    wanted = net.head(net.attention(features).flatten(1))
+    assert torch.equal(net.by_images(gasf, gadf, series), wanted)
+    one = DualGAFNet(3, 4, fusion="early", fields="gadf")
+    assert one.joint_extractor is None
+    assert one.gadf_extractor is not None
 
 
 def test_the_order_of_the_signals_matters() -> None:

@@ -35,16 +35,24 @@ class Scaled(nn.Module):
 
 
 def test_each_signal_passes_its_own_extractor_and_keeps_its_place() -> None:
-    images = torch.tensor([1.0, 2.0, 3.0, 4.0]).view(1, 4, 1, 1)
+    images = torch.tensor([1.0, 2.0, 3.0, 4.0]).view(1, 4, 1, 1, 1)
     grouped = GroupedExtractor([(3, 0), (2, 1)], [Scaled(10.0), Scaled(100.0)], "per_signal")
     assert grouped(images).tolist() == [[[10.0], [200.0], [300.0], [40.0]]]
 
 
 def test_stacked_groups_give_one_vector_a_group() -> None:
-    images = torch.tensor([1.0, 2.0, 3.0, 4.0]).view(1, 4, 1, 1)
+    images = torch.tensor([1.0, 2.0, 3.0, 4.0]).view(1, 4, 1, 1, 1)
     grouped = GroupedExtractor([(3, 0), (2, 1)], [Scaled(10.0), Scaled(100.0)], "stacked")
     assert grouped(images).tolist() == [[[50.0], [500.0]]]
     assert stacked(Scaled(1.0), images).tolist() == [[[10.0]]]
+
+
+@pytest.mark.parametrize("arrangement", ["per_signal", "stacked"])
+def test_fields_that_go_together_stay_with_their_signal(arrangement: str) -> None:
+    images = torch.tensor([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]).view(1, 3, 2, 1, 1)
+    grouped = GroupedExtractor([(2, 0), (1,)], [Scaled(1.0), Scaled(100.0)], arrangement)
+    wanted = {"per_signal": [11.0, 2200.0, 33.0], "stacked": [44.0, 2200.0]}
+    assert grouped(images).flatten().tolist() == wanted[arrangement]
 
 
 @given(order=st.permutations(range(6)), cut=st.integers(1, 5))
@@ -52,7 +60,7 @@ def test_the_order_within_groups_does_not_matter(order: list[int], cut: int) -> 
     grouped = GroupedExtractor(
         [tuple(order[:cut]), tuple(order[cut:])], [Scaled(1.0), Scaled(1.0)], "per_signal"
     )
-    images = torch.arange(6.0).view(1, 6, 1, 1)
+    images = torch.arange(6.0).view(1, 6, 1, 1, 1)
     assert grouped(images).flatten().tolist() == list(range(6))
 
 

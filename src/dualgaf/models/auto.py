@@ -46,6 +46,8 @@ class Workload:
     """Features of an extractor's result."""
     stacked: bool
     """Whether all signals pass through the extractor together."""
+    early: bool = False
+    """Whether the fields do."""
 
     def gflop(self, extractor: str) -> float:
         """1e9 operations of one forward pass of a window; a multiplication and a sum are two.
@@ -55,13 +57,17 @@ class Workload:
             0.029
         """
         passes, in_channels = (1, self.n_channels) if self.stacked else (self.n_channels, 1)
+        if self.early:
+            in_channels *= self.n_fields
+        else:
+            passes *= self.n_fields
         side = self.image_size or FULL_RESOLUTION
         with torch.device("meta"), FlopCounterMode(display=False) as counter:
             build_extractor(extractor, self.width, in_channels)(
                 torch.empty(1, in_channels, side, side)
             )
         one_pass: int = counter.get_total_flops()
-        return 1e-9 * one_pass * passes * self.n_fields
+        return 1e-9 * one_pass * passes
 
 
 @dataclass(frozen=True)

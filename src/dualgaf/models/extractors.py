@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from dualgaf.errors import ConfigError, unknown_choice
 from dualgaf.models.cells import BatchNorm, CellReadout, shrink
 from dualgaf.models.convolutions import DilatedExtractor, InceptionExtractor, MultiScaleExtractor
+from dualgaf.models.diagonals import DiagonalExtractor
 from dualgaf.models.resnet import RESNETS, ResNetExtractor
 
 MAP = 16
@@ -88,6 +89,7 @@ class LargeKernelExtractor(nn.Module):
 
 EXTRACTORS: dict[str, Callable[[int, int], nn.Module]] = {
     "large_kernel": LargeKernelExtractor,
+    "diagonal": DiagonalExtractor,
     "inception": InceptionExtractor,
     "dilated": DilatedExtractor,
     "multiscale": MultiScaleExtractor,

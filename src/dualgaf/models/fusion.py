@@ -1,4 +1,7 @@
-"""Fusion of the two fields: features of the GASF and of the GADF -> one feature vector a signal."""
+"""Fusion of the two fields: features of the GASF and of the GADF -> one feature vector a signal.
+
+With ``early`` there are no features of each: one extractor sees the images of both.
+"""
 
 from collections.abc import Callable
 
@@ -151,6 +154,8 @@ class WeightedAddFusion(nn.Module):
         return torch.lerp(gadf, gasf, torch.sigmoid(self.logit))
 
 
+EARLY = "early"
+"""The fusion that comes before the extractor, and so has no module here."""
 FUSIONS: dict[str, Callable[[int], nn.Module]] = {
     "adaptive": AdaptiveFusion,
     "concat": ConcatFusion,

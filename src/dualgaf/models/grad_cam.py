@@ -1,6 +1,6 @@
-"""Grad-CAM on the extractors of both fields.
+"""Grad-CAM on the extractors of both fields, or on the one that sees both.
 
-For each field's extractor and a score y of a class:
+For each extractor and a score y of a class:
 
 1. Take a feature map A (F, h, w) of the extractor: the last one that is not too coarse to tell
    times apart (`MAP_SIDE`), or the image itself where the extractor makes no map.
@@ -9,10 +9,10 @@ For each field's extractor and a score y of a class:
    of Selvaraju et al. but for its scale. Our extractors average over cells, so that places differ;
    then g must not be averaged over the whole map (Draelos and Carin).
 3. Bilinear interpolation to S x S; the sum stays what it was.
-4. An extractor that sees one signal at a time gives a map for each. One that sees several at once
-   (``arrangement=stacked``) gives one map for all of them; each of its positions is then dealt out
-   to the signals by their shares of ``|dy / dX * X|`` in the part of the image X that belongs to it
-   (the guided Grad-CAM of the paper combines the two likewise).
+4. An extractor that sees one image at a time gives a map for each. One that sees several at once
+   (``arrangement=stacked``, ``fusion=early``) gives one map for all of them; each of its positions
+   is then dealt out to the images by their shares of ``|dy / dX * X|`` in the part of the image X
+   that belongs to it (the guided Grad-CAM of the paper combines the two likewise).
 
 Sources: Selvaraju et al., "Grad-CAM: visual explanations from deep networks via gradient-based
 localization", ICCV 2017; Draelos and Carin, "Use HiResCAM instead of Grad-CAM for faithful
@@ -73,7 +73,10 @@ def grad_cam(
     ]
     maps = torch.stack([torch.zeros_like(image) for image in images], dim=1)
     for tap, product in zip(taps, spoke[2:], strict=True):
-        maps[:, tap.field, tap.channels] = tap.relevance(product, spoke[tap.field][:, tap.channels])
+        of_pixels = torch.stack([spoke[field][:, tap.channels] for field in tap.fields], dim=2)
+        found = tap.relevance(product, of_pixels)
+        for number, field in enumerate(tap.fields):
+            maps[:, field, tap.channels] = found[:, :, number]
     return maps
 
 
@@ -82,17 +85,15 @@ class _Tap:
 
     Args:
         extractor: the module.
-        field: 0 GASF, 1 GADF.
+        fields: those that it sees, 0 GASF, 1 GADF.
         channels: the signals that pass through it.
-        is_stacked: it sees all of them at once.
     """
 
     def __init__(
-        self, extractor: nn.Module, field: int, channels: Sequence[int], is_stacked: bool
+        self, extractor: nn.Module, fields: Sequence[int], channels: Sequence[int]
     ) -> None:
-        self.field = field
+        self.fields = list(fields)
         self.channels = list(channels)
-        self.is_stacked = is_stacked
         self.map = torch.empty(0)
         self._extractor = extractor
         self._least = 0
@@ -124,37 +125,38 @@ class _Tap:
             self.map = result
 
     def relevance(self, product: Tensor, of_pixels: Tensor) -> Tensor:
-        """Maps of the signals that pass here.
+        """Maps of the images that pass here.
 
         Args:
-            product: (N, F, h, w) gradient times feature map; N = B G for signals one by one.
-            of_pixels: (B, G, S, S) gradient times image.
+            product: (N, F, h, w) gradient times feature map; N = B G for signals one by one, else
+                B.
+            of_pixels: (B, G, fields, S, S) gradient times image.
 
         Returns:
-            (B, G, S, S).
+            (B, G, fields, S, S).
         """
         found = product.sum(dim=1, keepdim=True).relu()  # (N, 1, h, w)
         height, width = found.shape[-2:]
-        if self.is_stacked:
-            shares = F.adaptive_avg_pool2d(of_pixels.abs(), (height, width))  # (B, G, h, w)
-            total = shares.sum(dim=1, keepdim=True)
-            equal = torch.full_like(shares, 1 / len(self.channels))
-            found = found * torch.where(total > 0, shares / total, equal)
-        else:
-            found = found.view(*of_pixels.shape[:2], height, width)
-        large = F.interpolate(found, of_pixels.shape[-1], mode="bilinear", align_corners=False)
+        side = of_pixels.shape[-1]
+        together = of_pixels.reshape(len(found), -1, side, side)  # (N, images, S, S)
+        shares = F.adaptive_avg_pool2d(together.abs(), (height, width))
+        total = shares.sum(dim=1, keepdim=True)
+        equal = torch.full_like(shares, 1 / together.shape[1])
+        found = found * torch.where(total > 0, shares / total, equal)
+        large = F.interpolate(found, side, mode="bilinear", align_corners=False)
         sums = large.sum(dim=(-2, -1), keepdim=True)
         kept = found.sum(dim=(-2, -1), keepdim=True)
-        return torch.where(sums > 0, large * (kept / sums), torch.zeros_like(large))
+        dealt = torch.where(sums > 0, large * (kept / sums), torch.zeros_like(large))
+        return dealt.view(of_pixels.shape)
 
 
 def _taps(net: DualGAFNet) -> list[_Tap]:
-    is_stacked = net.settings["arrangement"] == "stacked"
     taps = []
-    for field, extractor in enumerate((net.gasf_extractor, net.gadf_extractor)):
+    seen = (((0,), net.gasf_extractor), ((1,), net.gadf_extractor), ((0, 1), net.joint_extractor))
+    for fields, extractor in seen:
         if isinstance(extractor, GroupedExtractor):
             parts = zip(extractor.extractors, extractor.channels, strict=True)
-            taps += [_Tap(part, field, group, is_stacked) for part, group in parts]
+            taps += [_Tap(part, fields, group) for part, group in parts]
         elif extractor is not None:
-            taps.append(_Tap(extractor, field, range(net.settings["n_channels"]), is_stacked))
+            taps.append(_Tap(extractor, fields, range(net.settings["n_channels"])))
     return taps

@@ -3,7 +3,8 @@
 1. Every signal's image goes through the extractor of its field: (B, C, S, S) -> (B, V, W). V is the
    number of signals; with ``arrangement=stacked`` signals go through it together and V is 1, or the
    number of groups.
-2. The fusion makes one feature vector of the two fields': (B, V, W).
+2. The fusion makes one feature vector of the two fields': (B, V, W). With ``fusion=early`` both
+   images go through one extractor instead.
 3. The attention weighs the V vectors.
 4. They are laid side by side, (B, V W); the statistics branch adds its embedding of the window,
    (B, W), or changes them by it.
@@ -15,13 +16,14 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from dualgaf.errors import ConfigError, SeriesError, check_whole, unknown_choice
 from dualgaf.models.attention import ATTENTIONS, build_attention
 from dualgaf.models.auto import Workload, choose_extractor
 from dualgaf.models.backbone import ExtractorFactory, described, extractor_maker
-from dualgaf.models.fusion import FUSIONS, build_fusion
+from dualgaf.models.fusion import EARLY, FUSIONS, build_fusion
 from dualgaf.models.heads import HEADS, build_head
 from dualgaf.models.kernel_branch import KernelBranch
 from dualgaf.models.signal_groups import (
@@ -41,7 +43,7 @@ FIELDS = ("both", "gasf", "gadf")
 CHOICES: dict[str, Collection[str]] = {
     "arrangement": ARRANGEMENTS,
     "fields": FIELDS,
-    "fusion": FUSIONS,
+    "fusion": (*FUSIONS, EARLY),
     "attention": ATTENTIONS,
     "head": HEADS,
     "statistics": KINDS,
@@ -63,7 +65,8 @@ class DualGAFNet(nn.Module):
         arrangement: ``per_signal`` or ``stacked``, see `signal_groups`.
         groups: signals with an extractor of their own, see `resolve_groups`.
         fields: the images that are used: ``both``, ``gasf`` or ``gadf``.
-        fusion: how the two fields are joined, a name in `FUSIONS`.
+        fusion: how the two fields are joined, a name in `FUSIONS`, or ``early``: both are input
+                channels of one extractor.
         attention: how the signals are weighed, a name in `ATTENTIONS`; with ``stacked`` and no
             groups there is one vector, and nothing to weigh.
         head: features -> logits, a name in `HEADS`.
@@ -127,7 +130,8 @@ class DualGAFNet(nn.Module):
                 raise ConfigError(unknown_choice(option, got, CHOICES[option]))
         if extractor == "auto":
             n_fields = 2 if fields == "both" else 1
-            work = Workload(n_channels, n_fields, image_size, width, arrangement == "stacked")
+            is_stacked, is_early = arrangement == "stacked", fusion == EARLY
+            work = Workload(n_channels, n_fields, image_size, width, is_stacked, is_early)
             choice = choose_extractor(work, budget_gflop)
             log.info(choice.reason)
             extractor = choice.extractor
@@ -191,14 +195,17 @@ class DualGAFNet(nn.Module):
         n_channels, width, fields = told["n_channels"], told["width"], told["fields"]
         arrangement, listed = told["arrangement"], groups if told["groups"] else []
         # The order of these lines is the order of the random numbers, and so of a seed's result.
-        self.gasf_extractor = self.gadf_extractor = self.fusion = None
+        self.gasf_extractor = self.gadf_extractor = self.joint_extractor = self.fusion = None
         self.statistics = self.kernels = None
-        if fields != "gadf":
-            self.gasf_extractor = field_extractor(make, listed, n_channels, arrangement)
-        if fields != "gasf":
-            self.gadf_extractor = field_extractor(make, listed, n_channels, arrangement)
-        if fields == "both":
-            self.fusion = build_fusion(told["fusion"], width)
+        if fields == "both" and told["fusion"] == EARLY:
+            self.joint_extractor = field_extractor(make, listed, n_channels, arrangement, 2)
+        else:
+            if fields != "gadf":
+                self.gasf_extractor = field_extractor(make, listed, n_channels, arrangement)
+            if fields != "gasf":
+                self.gadf_extractor = field_extractor(make, listed, n_channels, arrangement)
+            if fields == "both":
+                self.fusion = build_fusion(told["fusion"], width)
         n_vectors = n_channels if arrangement == "per_signal" else len(groups)
         self.attention = build_attention(told["attention"], n_vectors, width)
         n_features = n_vectors * width
@@ -218,8 +225,10 @@ class DualGAFNet(nn.Module):
 
     def _fields(self, gasf: Tensor, gadf: Tensor) -> Tensor:
         """(B, C, S, S), (B, C, S, S) -> (B, V, W)."""
+        if self.joint_extractor is not None:
+            return self._features(self.joint_extractor, torch.stack((gasf, gadf), dim=2))
         found = [
-            self._features(extractor, images)
+            self._features(extractor, images.unsqueeze(2))
             for extractor, images in ((self.gasf_extractor, gasf), (self.gadf_extractor, gadf))
             if extractor is not None
         ]
@@ -227,7 +236,7 @@ class DualGAFNet(nn.Module):
         return fused
 
     def _features(self, extractor: nn.Module, images: Tensor) -> Tensor:
-        """(B, C, S, S) -> (B, V, W)."""
+        """(B, C, F, S, S) -> (B, V, W)."""
         if isinstance(extractor, GroupedExtractor):
             features: Tensor = extractor(images)
             return features

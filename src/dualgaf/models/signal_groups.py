@@ -1,10 +1,12 @@
 """Which signals pass through which extractor, and how.
 
-- ``per_signal``: one extractor is shared by the signals, (B, C, S, S) -> (B, C, W);
-- ``stacked``: one extractor sees all signals as its input channels, (B, C, S, S) -> (B, 1, W);
+- ``per_signal``: one extractor is shared by the signals, (B, C, F, S, S) -> (B, C, W);
+- ``stacked``: one extractor sees all signals as its input channels, -> (B, 1, W);
 - with groups, each group has an extractor of its own and one of the two happens within it. Signals
   in no group are one more group. ``per_signal`` still gives (B, C, W), in the order of the signals;
   ``stacked`` gives (B, G, W), in the order of the groups.
+
+F are the fields that go through the extractor together: 1, or 2 with ``fusion=early``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,14 +24,14 @@ ExtractorMaker = Callable[[str | None, int], nn.Module]
 
 
 def per_signal(extractor: nn.Module, images: Tensor) -> Tensor:
-    """(B, C, S, S) -> (B, C, W): every signal's image through the same extractor."""
-    features: Tensor = extractor(images.flatten(0, 1).unsqueeze(1))  # (B C, 1, S, S) -> (B C, W)
+    """(B, C, F, S, S) -> (B, C, W): every signal's images through the same extractor."""
+    features: Tensor = extractor(images.flatten(0, 1))  # (B C, F, S, S) -> (B C, W)
     return features.view(*images.shape[:2], -1)
 
 
 def stacked(extractor: nn.Module, images: Tensor) -> Tensor:
-    """(B, C, S, S) -> (B, 1, W): all signals at once."""
-    features: Tensor = extractor(images)
+    """(B, C, F, S, S) -> (B, 1, W): all signals at once."""
+    features: Tensor = extractor(images.flatten(1, 2))
     return features.unsqueeze(1)
 
 
@@ -66,7 +68,7 @@ class GroupedExtractor(nn.Module):
     Example:
         >>> mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         >>> grouped = GroupedExtractor([(0, 2), (1,)], [mean, mean], "per_signal")
-        >>> grouped(torch.arange(3.0).view(1, 3, 1, 1)).flatten().tolist()
+        >>> grouped(torch.arange(3.0).view(1, 3, 1, 1, 1)).flatten().tolist()
         [0.0, 1.0, 2.0]
     """
 
@@ -87,7 +89,7 @@ class GroupedExtractor(nn.Module):
         self.in_order = arrangement == "per_signal"
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, S, S) -> (B, C, W) per signal, (B, G, W) stacked."""
+        """(B, C, F, S, S) -> (B, C, W) per signal, (B, G, W) stacked."""
         features = torch.cat(
             [
                 self.arrange(extractor, images[:, channels])
@@ -157,22 +159,30 @@ def all_groups(groups: Mapping[str, SignalGroup], n_channels: int) -> list[Signa
 
 
 def field_extractor(
-    make: ExtractorMaker, groups: Sequence[SignalGroup], n_channels: int, arrangement: str
+    make: ExtractorMaker,
+    groups: Sequence[SignalGroup],
+    n_channels: int,
+    arrangement: str,
+    n_fields: int = 1,
 ) -> nn.Module:
-    """The extractor of one field; one for each group where there are groups.
+    """The extractor of one field, or of both; one for each group where there are groups.
 
     Args:
         make: (name of the group's extractor or None, in_channels) -> module.
         groups: of all signals, or none.
         n_channels: signals C.
         arrangement: a name in `ARRANGEMENTS`.
+        n_fields: fields that go through it together.
     """
     is_stacked = arrangement == "stacked"
     if not groups:
-        return make(None, n_channels if is_stacked else 1)
+        return make(None, n_fields * (n_channels if is_stacked else 1))
     return GroupedExtractor(
         [group.channels for group in groups],
-        [make(group.extractor, len(group.channels) if is_stacked else 1) for group in groups],
+        [
+            make(group.extractor, n_fields * (len(group.channels) if is_stacked else 1))
+            for group in groups
+        ],
         arrangement,
     )
 
