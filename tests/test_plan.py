@@ -14,9 +14,10 @@ from dualgaf.machine import Headroom
 from dualgaf.models.extractors import MAP, READ, LargeKernelExtractor
 from dualgaf.models.kernel_branch import MOST_WINDOWS
 from dualgaf.models.kernels import LEARNED_FROM, N_FEATURES
+from dualgaf.models.statistics import STATISTICS
 from dualgaf.plan import BuildRequest, decision, make_plan, rungs
 from dualgaf.plan.request import (
-    KERNEL_ROW_BYTES,
+    KERNEL_NUMBERS,
     KERNEL_ROWS,
     KERNEL_STEPS,
     KERNEL_WINDOWS,
@@ -87,11 +88,11 @@ def test_what_training_takes_by_hand():
     assert request(batch_size=16).learning_bytes == expected
     assert small.learning_bytes == 5 * batch * 24 * 24 + a_pixel * 12 * 12
     # 10 windows of 96 steps and four copies of each; batches of 16
-    kernels = 50 * 4 * 4032 * 4 + 50 * 50 * 4 * 8 + 16 * 96 * 7 * 84 * 4
+    kernels = 50 * 4 * (4032 + 5 * 4) * 4 + 50 * 50 * 4 * 8 + 16 * 96 * 7 * 84 * 4
     assert request(10, batch_size=16).kernel_bytes == kernels
     assert request(10, batch_size=16).training_bytes == 128 * MIB + max(expected, kernels)
     many = request(100_000, batch_size=16)
-    most = 3072 * 4 * 4032 * 4 + 3072 * 3072 * 4 * 8
+    most = 3072 * 4 * (4032 + 5 * 4) * 4 + 3072 * 3072 * 4 * 8
     assert many.kernel_bytes == most + 200 * 96 * 7 * 84 * 4
     long = replace(many, window_size=1000)  # 65 windows have 65536 steps, about
     assert long.kernel_bytes == most + 65 * 1000 * 7 * 84 * 4
@@ -100,7 +101,7 @@ def test_what_training_takes_by_hand():
 
 def test_the_map_that_is_planned_for_is_the_one_of_the_network():
     assert (NET_MAP, NET_READ) == (MAP, READ)
-    assert (KERNEL_ROWS, KERNEL_ROW_BYTES) == (MOST_WINDOWS, 4 * N_FEATURES * 4)
+    assert (KERNEL_ROWS, *KERNEL_NUMBERS) == (MOST_WINDOWS, N_FEATURES, len(STATISTICS))
     assert (KERNEL_WINDOWS, KERNEL_STEPS) == LEARNED_FROM
     for side in (2, 16, 23, 24, 60, 144, 400):
         net = LargeKernelExtractor(8)

@@ -89,9 +89,9 @@ def test_one_window_and_one_class_are_solved() -> None:
 def test_a_large_set_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_branch, "MOST_WINDOWS", 30)
     seen: list[int] = []
-    whole = KernelBranch._features
+    whole = KernelBranch._in_parts
     monkeypatch.setattr(
-        KernelBranch, "_features", lambda self, x: (seen.append(len(x)), whole(self, x))[1]
+        KernelBranch, "_in_parts", lambda self, x: (seen.append(len(x)), whole(self, x))[1]
     )
     branch = KernelBranch(2, 2)
     branch.fit(*paces(10), warp=TimeWarp(0.4))
@@ -200,3 +200,49 @@ def test_loaders_alone_do_not_solve_it_and_say_so(caplog: pytest.LogCaptureFixtu
     assert model.net.kernels.share == 0
     assert "trainer.fit(model, datamodule=data)" in caplog.text
     data.close()
+
+
+def levels(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Windows (N, 1, 100) of noise that differ in their level only, a little."""
+    generator = torch.Generator().manual_seed(seed)
+    label = torch.arange(n) % 2
+    return torch.randn(n, 1, 100, generator=generator) + 0.3 * label[:, None, None], label
+
+
+@pytest.mark.parametrize("shares", [(0.1,), (0.5,)])
+def test_statistics_tell_a_level_that_kernels_hardly_see(
+    monkeypatch: pytest.MonkeyPatch, shares: tuple[float, ...]
+) -> None:
+    def right(shares: tuple[float, ...]) -> float:
+        torch.manual_seed(0)
+        monkeypatch.setattr(kernel_branch, "SHARES_OF_STATISTICS", shares)
+        branch = KernelBranch(1, 2)
+        branch.fit(*levels(60))
+        series, label = levels(200, seed=1)
+        return float((branch(series).argmax(dim=1) == label).float().mean())
+
+    assert right(shares) > right((0.0,)) + 0.1
+    assert right((*shares, 0.0)) == right(shares)  # no statistics are not chosen
+
+
+def test_a_share_of_statistics_is_that_of_the_variance() -> None:
+    torch.manual_seed(0)
+    numbers = torch.randn(3, 400, kernel_branch.N_FEATURES + 10) * 5 + 2
+    weighed = kernel_branch._Numbers(numbers.clone())
+    for share in (0.1, 0.5, 0.0):
+        rows = (numbers - weighed.centre) * weighed.gain(share)
+        of_each = rows.var(dim=(0, 1), correction=0)
+        assert float(of_each.sum()) == pytest.approx(1.0, rel=0.02)
+        assert float(of_each[kernel_branch.N_FEATURES :].sum()) == pytest.approx(share, rel=0.02)
+
+
+def test_each_share_is_solved_as_if_it_were_the_first() -> None:
+    torch.manual_seed(0)
+    numbers = torch.randn(2, 30, kernel_branch.N_FEATURES + 5)
+    wanted, folds = torch.eye(2)[torch.arange(30) % 2], torch.arange(30) % 5
+    one_by_one = kernel_branch._Numbers(numbers.clone())
+    for share in (0.1, 0.5, 0.0):
+        alone = kernel_branch._Numbers(numbers.clone()).solved(share, wanted, folds)
+        again = one_by_one.solved(share, wanted, folds)
+        torch.testing.assert_close(again.held_out, alone.held_out, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(again.weight, alone.weight, atol=1e-4, rtol=1e-3)

@@ -1,30 +1,35 @@
-"""What the kernels of `dualgaf.models.kernels` say of a window, by a ridge regression.
+"""What kernels (`dualgaf.models.kernels`) and statistics say of a window, by a ridge regression.
 
 The branch follows no gradient: `KernelBranch.fit` solves it from the training windows, in seconds,
 before the network learns. Each class is a column that is 1 for its windows and 0 for others; beside
 each window up to `COPIES` time-warped copies are learned. Cross-validation over groups of training
 windows (days, runs; each window where it is its own group) chooses how strong that warp is, for the
-pace of a heartbeat tells something and that of a gesture does not; the ridge parameter; and how
-steep the probabilities are that become of the regression's answers.
+pace of a heartbeat tells something and that of a gesture does not; then how much the statistics of
+each signal count beside the kernels, which do not see its level; the ridge parameter; and how steep
+the probabilities are that become of the regression's answers.
 
 Its probabilities and those of the images count half each. The network alone learns by them not at
 all, so what the images say by themselves is what they would say without the branch.
 """
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dualgaf.models.kernels import N_FEATURES, KernelFeatures
-from dualgaf.models.ridge import solve_ridge
+from dualgaf.models.ridge import RidgeSolution, solve_ridge
+from dualgaf.models.statistics import STATISTICS, basic_statistics
 from dualgaf.models.time_warp import TimeWarp
 
 COPIES = 4
 """Warped copies beside each training window."""
 WARPS = (0.0, 0.5, 1.0)
 """How strong the warp of the copies may be, in parts of that of the training."""
+SHARES_OF_STATISTICS = (0.1, 0.5, 0.0)
+"""What statistics of the window may vary, of what they and the kernels vary together."""
 MOST_WINDOWS = 3072
 """The most windows and copies that are learned; of more, as many are drawn (50 MB of features)."""
 MOST_STEPS = 1 << 20
@@ -33,13 +38,13 @@ MOST_STEPS = 1 << 20
 FOLDS = 5
 """Of the cross-validation."""
 RIDGES = (0.01, 0.1, 1.0)
-"""Ridge parameters to choose from, for features of variance 1 / `N_FEATURES`."""
+"""Ridge parameters to choose from, for numbers whose variances add up to 1."""
 STEEPNESS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Factors to choose from, between answers and logits."""
 STEPS_AT_A_TIME = 1 << 13
 """Steps of windows that are read at a time in `KernelBranch.fit`."""
 LEAST_DEVIATION = 0.01
-"""A feature that varies less over the training windows is not blown up to vary as others do."""
+"""A number that varies less over the training windows is not blown up to vary as others do."""
 SHARE = 0.5
 """What the branch's probabilities count, beside those of the images."""
 
@@ -61,7 +66,7 @@ class KernelBranch(nn.Module):
     """
 
     centre: Tensor
-    deviation: Tensor
+    gain: Tensor
     weight: Tensor
     offset: Tensor
     steepness: Tensor
@@ -70,9 +75,10 @@ class KernelBranch(nn.Module):
     def __init__(self, n_channels: int, num_classes: int) -> None:
         super().__init__()
         self.features = KernelFeatures(n_channels)
-        self.register_buffer("centre", torch.zeros(N_FEATURES))
-        self.register_buffer("deviation", torch.ones(N_FEATURES))
-        self.register_buffer("weight", torch.zeros(N_FEATURES, num_classes))
+        n_numbers = N_FEATURES + n_channels * len(STATISTICS)
+        self.register_buffer("centre", torch.zeros(n_numbers))
+        self.register_buffer("gain", torch.ones(n_numbers))
+        self.register_buffer("weight", torch.zeros(n_numbers, num_classes))
         self.register_buffer("offset", torch.zeros(num_classes))
         self.register_buffer("steepness", torch.ones(()))
         self.register_buffer("share", torch.zeros(()))  # before `fit` it has no say
@@ -81,7 +87,7 @@ class KernelBranch(nn.Module):
         """(B, C, T) standardised -> (B, K)."""
         # bfloat16 keeps three digits; the shares that are weighed differ by less.
         with torch.autocast(series.device.type, enabled=False):
-            standardised = (self.features(series.float()) - self.centre) / self.deviation
+            standardised = (self._numbers(series.float()) - self.centre) * self.gain
             logits: Tensor = self.steepness * (standardised @ self.weight + self.offset)
         return logits
 
@@ -118,32 +124,68 @@ class KernelBranch(nn.Module):
         self.features.fit(series)
         wanted = F.one_hot(label, len(self.offset)).to(series)
         folds = _folds(group, label)
-        own, chosen = self._features(series), None
-        steps = len(series) * series.shape[-1]
-        n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1, MOST_STEPS // steps - 1)
-        for strength in _strengths(warp) if n_copies > 0 else [TimeWarp()]:
-            warped = [strength] * n_copies if strength.changes else []
-            copies = (self._features(each.of_series(series)) for each in warped)
-            shares = torch.stack([own, *copies])  # (1 + n, N, F)
-            centre = shares.mean(dim=(0, 1))
-            spread = shares.std(dim=(0, 1), correction=0)
-            deviation = (spread + LEAST_DEVIATION) * math.sqrt(N_FEATURES)
-            solution = solve_ridge(shares.sub_(centre).div_(deviation), wanted, folds, RIDGES)
-            if chosen is None or solution.error < chosen.error:
-                chosen = solution
-                self.centre.copy_(centre)
-                self.deviation.copy_(deviation)
-        assert chosen is not None, "no strength"
+        warped = (_Numbers(each) for each in self._with_copies(series, warp))
+        numbers, chosen = min(
+            ((each, each.solved(SHARES_OF_STATISTICS[0], wanted, folds)) for each in warped),
+            key=lambda pair: pair[1].error,
+        )
+        gain = numbers.gain(SHARES_OF_STATISTICS[0])
+        for share in SHARES_OF_STATISTICS[1:]:
+            solution = numbers.solved(share, wanted, folds)
+            if solution.error < chosen.error:
+                chosen, gain = solution, numbers.gain(share)
+        self.centre.copy_(numbers.centre)
+        self.gain.copy_(gain)
         self.weight.copy_(chosen.weight)
         self.offset.copy_(chosen.offset)
         losses = [float(F.cross_entropy(s * chosen.held_out, wanted)) for s in STEEPNESS]
         self.steepness.fill_(STEEPNESS[losses.index(min(losses))])
         self.share.fill_(SHARE)
 
-    def _features(self, series: Tensor) -> Tensor:
-        """(N, C, T) -> (N, N_FEATURES), a few windows at a time."""
+    def _with_copies(self, series: Tensor, warp: TimeWarp | None) -> Iterator[Tensor]:
+        """(1 + n, N, F) numbers of windows and of their copies, for each strength of the warp."""
+        own, steps = self._in_parts(series), len(series) * series.shape[-1]
+        n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1, MOST_STEPS // steps - 1)
+        for strength in _strengths(warp) if n_copies > 0 else [TimeWarp()]:
+            warped = [strength] * n_copies if strength.changes else []
+            yield torch.stack([own, *(self._in_parts(each.of_series(series)) for each in warped)])
+
+    def _in_parts(self, series: Tensor) -> Tensor:
+        """(N, C, T) -> (N, F), a few windows at a time."""
         few = max(1, STEPS_AT_A_TIME // series.shape[-1])
-        return torch.cat([self.features(some) for some in torch.split(series, few)])
+        return torch.cat([self._numbers(some) for some in torch.split(series, few)])
+
+    def _numbers(self, series: Tensor) -> Tensor:
+        """(N, C, T) -> (N, F): what the kernels count, and the statistics of each signal."""
+        return torch.cat((self.features(series), basic_statistics(series).flatten(1)), dim=1)
+
+
+class _Numbers:
+    """Numbers of windows and copies, weighed so that statistics have a share of the variance.
+
+    Args:
+        numbers: (1 + n, N, F), `N_FEATURES` of kernels first; they are changed.
+    """
+
+    def __init__(self, numbers: Tensor) -> None:
+        self.centre = numbers.mean(dim=(0, 1))
+        self._spread = numbers.std(dim=(0, 1), correction=0) + LEAST_DEVIATION
+        self._rows = numbers.sub_(self.centre)
+        self._applied = torch.ones_like(self.centre)
+
+    def gain(self, share: float) -> Tensor:
+        """(F,) what to multiply centred numbers by."""
+        n_others = len(self._spread) - N_FEATURES
+        parts = torch.full_like(self._spread, math.sqrt((1 - share) / N_FEATURES))
+        parts[N_FEATURES:] = math.sqrt(share / n_others)
+        return parts / self._spread
+
+    def solved(self, share: float, wanted: Tensor, folds: Tensor) -> RidgeSolution:
+        """The regression on them; a share of 0 is the last that can be asked for."""
+        gain = self.gain(share)
+        self._rows.mul_(gain / self._applied)  # in place: they may take 50 MB
+        self._applied = gain
+        return solve_ridge(self._rows, wanted, folds, RIDGES)
 
 
 def _strengths(warp: TimeWarp | None) -> list[TimeWarp]:

@@ -17,10 +17,11 @@ NET_BYTES = (2 << 10, 3 << 9)
 """What DualGAFNet keeps of a window for its gradients, for each pixel of the map that its first
 convolution leaves: once, and for each channel. Measured for 1 to 52 channels of 24 to 200 steps and
 both arrangements of signals: a training took 0.3 to 1.0 of what is planned with these."""
-KERNEL_ROWS, KERNEL_ROW_BYTES, KERNEL_PAIR_BYTES = 3072, 4 * 4032 * 4, 4 * 8
-"""The most rows, windows and copies, that the kernel branch solves, five a window; what each takes,
-four times its 4032 numbers, and each pair of rows, four numbers of the equations. (Measured with
-what a step takes: 0.8 to 0.9 of it for 200 to 3000 windows.)"""
+KERNEL_ROWS, KERNEL_NUMBERS, KERNEL_PAIR_BYTES = 3072, (4032, 5), 4 * 8
+"""The most rows, windows and copies, that the kernel branch solves, five a window; the numbers of
+each, and how many more for each channel, kept four times; and what each pair of rows takes, four
+numbers of the equations. (Measured with what a step takes: 0.8 to 0.9 of it for 200 to 3000
+windows.)"""
 KERNEL_WINDOWS, KERNEL_STEPS, KERNEL_STEP_BYTES = 200, 1 << 16, 7 * 84 * 4
 """The most windows and steps that its biases come from, and what it takes for a step, of those or
 of a batch: seven responses of 84 kernels (measured: 6.5 when it is solved, 5 in a batch)."""
@@ -90,7 +91,9 @@ class BuildRequest:
         biases_from = min(self.n_windows, KERNEL_WINDOWS, KERNEL_STEPS // self.window_size)
         read = max(biases_from, self.batch_size)
         rows = min(KERNEL_ROWS, 5 * self.n_windows)
-        solved = rows * KERNEL_ROW_BYTES + rows**2 * KERNEL_PAIR_BYTES
+        numbers, each = KERNEL_NUMBERS
+        row_bytes = 4 * 4 * (numbers + self.n_channels * each)
+        solved = rows * row_bytes + rows**2 * KERNEL_PAIR_BYTES
         return solved + read * self.window_size * KERNEL_STEP_BYTES
 
     @property
