@@ -439,3 +439,12 @@ def test_auto_gives_small_sets_small_batches(n, windows):
     dm.batch_size = 8  # as Lightning's search for a size does
     dm.setup("fit")
     assert next(iter(dm.train_dataloader())).label.shape == (8,)
+
+
+@pytest.mark.parametrize(("n_channels", "wanted"), [(1, (-1.0, 1.0)), (3, (0.0, 1.0))])
+def test_the_range_goes_by_the_number_of_channels_if_asked(n_channels, wanted):
+    dm = DualGAFDataModule.from_arrays(arrays(20, n_channels, 8), feature_range="auto")
+    dm.setup()
+    assert dm.imaging_state().recipe.feature_range == wanted
+    assert dm.hparams["feature_range"] == "auto"
+    dm.close()

@@ -133,6 +133,31 @@ def test_every_choice_changes_its_part_and_no_other(option: str) -> None:
         assert len(different) == (len(built) if other == option else 1), other
 
 
+LARGE_KERNELS: dict[str, Any] = {
+    "extractor": "large_kernel",
+    "arrangement": "per_signal",
+    "attention": "channel",
+    "width": 32,
+}
+
+
+@pytest.mark.parametrize(
+    ("n_channels", "options", "extractor", "fusion"),
+    [
+        (1, {}, "large_kernel", "adaptive"),
+        (2, {}, "diagonal", "early"),
+        (2, {"extractor": "inception"}, "inception", "adaptive"),
+        (2, {"fusion": "gated"}, "diagonal", "gated"),
+        (1, {"extractor": "diagonal"}, "diagonal", "early"),
+    ],
+)
+def test_what_is_left_open_goes_by_the_number_of_signals(
+    n_channels: int, options: dict[str, Any], extractor: str, fusion: str
+) -> None:
+    settings = DualGAFNet(n_channels, 4, **options).settings
+    assert (settings["extractor"], settings["fusion"]) == (extractor, fusion)
+
+
 def test_the_order_of_random_numbers_is_that_of_the_parts() -> None:
     # A seed gives its result, and names in a checkpoint are where they were.
     torch.manual_seed(0)
@@ -146,7 +171,7 @@ def test_the_order_of_random_numbers_is_that_of_the_parts() -> None:
         "kernels": KernelBranch(3, 4),
     }
     torch.manual_seed(0)
-    net = DualGAFNet(3, 4, arrangement="per_signal", attention="channel", width=32)
+    net = DualGAFNet(3, 4, **LARGE_KERNELS)
     wanted = {f"{at}.{k}": v for at, part in parts.items() for k, v in part.state_dict().items()}
     got = net.state_dict()
     assert list(got) == list(wanted)
@@ -154,7 +179,7 @@ def test_the_order_of_random_numbers_is_that_of_the_parts() -> None:
 
 
 def test_the_network_computes_what_its_parts_do() -> None:
-    net = DualGAFNet(3, 4, arrangement="per_signal", attention="channel", width=32)
+    net = DualGAFNet(3, 4, **LARGE_KERNELS)
     for part in net.children():
         part.eval()
     gasf, gadf, series = windows(2, 3, 24)
@@ -173,7 +198,10 @@ def test_the_network_computes_what_its_parts_do() -> None:
 
 
 def test_more_signals_cost_few_parameters() -> None:
-    few, many = (sum(p.numel() for p in DualGAFNet(c, 4).parameters()) for c in (3, 53))
+    few, many = (
+        sum(p.numel() for p in DualGAFNet(c, 4, extractor="large_kernel").parameters())
+        for c in (3, 53)
+    )
     # 50 signals more: 8 features of each in the mix of either field, 5 statistics of each
     assert many - few == 50 * (2 * 8 * 32 + 5 * 64)
 
@@ -194,7 +222,7 @@ def test_a_field_that_is_left_out_changes_nothing(fields: str) -> None:
 
 
 def test_stacked_signals_meet_in_the_first_layer() -> None:
-    net = DualGAFNet(3, 4, arrangement="stacked", use_statistics=False)
+    net = DualGAFNet(3, 4, extractor="large_kernel", use_statistics=False)
     assert net.gasf_extractor.mix[0].in_channels == 3 * 8  # type: ignore[union-attr,index]
     assert net.head.layers[0].normalized_shape == (64,)  # type: ignore[union-attr,index]
 
@@ -223,7 +251,7 @@ def test_eval_is_deterministic_and_train_drops() -> None:
 
 
 def test_each_field_has_its_own_weights() -> None:
-    net = DualGAFNet(3, 4).eval()
+    net = DualGAFNet(3, 4, fusion="adaptive").eval()
     gasf, gadf, series = windows(2, 3, 26)
     gasf_weights = {id(p) for p in net.gasf_extractor.parameters()}
     assert gasf_weights.isdisjoint(id(p) for p in net.gadf_extractor.parameters())

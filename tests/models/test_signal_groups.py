@@ -85,7 +85,14 @@ def test_a_network_with_groups_learns_in_each_and_builds_a_twin(arrangement: str
     torch.manual_seed(0)
     groups = {"temp": {"channels": ["*_temp"]}, "valve": {"channels": [3], "extractor": "dilated"}}
     net = DualGAFNet(
-        4, 3, groups=groups, arrangement=arrangement, width=8, dropout=0.0, channel_names=NAMES
+        4,
+        3,
+        extractor="large_kernel",
+        groups=groups,
+        arrangement=arrangement,
+        width=8,
+        dropout=0.0,
+        channel_names=NAMES,
     )
     extractors = net.gasf_extractor.extractors  # type: ignore[union-attr]
     assert [type(e) for e in extractors] == [  # type: ignore[union-attr]

@@ -58,7 +58,8 @@ class DualGAFDataModule(L.LightningDataModule):
             T and 64, which `train.py` takes.
         scaling: ``window``, ``train`` or ``none``, see `ImagingRecipe`; ``auto`` is ``train`` for
             several channels, whose levels tell something, and ``window`` for a single one.
-        feature_range: target interval of the scaling, inside [-1, 1].
+        feature_range: target interval of the scaling, inside [-1, 1]; ``auto`` is [0, 1] for
+            several channels and [-1, 1] for one.
         storage: ``uint8``, ``uint16``, ``float16`` or ``float32``.
         layout: ``dual`` or ``packed`` (half the bytes).
         images: ``precompute`` builds them in ``setup``; ``on_device`` draws them per batch;
@@ -94,7 +95,7 @@ class DualGAFDataModule(L.LightningDataModule):
         num_workers: int = 0,
         image_size: int | Literal["auto"] | None = None,
         scaling: str = "window",
-        feature_range: tuple[float, float] = (-1.0, 1.0),
+        feature_range: tuple[float, float] | Literal["auto"] = (-1.0, 1.0),
         storage: str = "uint8",
         layout: str = "dual",
         images: Images = "precompute",
@@ -123,7 +124,9 @@ class DualGAFDataModule(L.LightningDataModule):
             image_size,
             {
                 "scaling": scaling,
-                "feature_range": checked_range(feature_range),
+                "feature_range": (
+                    "auto" if feature_range == "auto" else checked_range(feature_range)
+                ),
                 "storage": storage,
                 "layout": layout,
             },

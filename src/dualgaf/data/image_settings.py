@@ -28,7 +28,7 @@ class ImageSettings:
     image_size: int | Literal["auto"] | None
     """S, side of the images; None is the length of a window; see also `side`."""
     drawing: dict[str, Any]
-    """``scaling`` (also ``auto``), ``feature_range``, ``storage`` and ``layout`` of the recipe."""
+    """``scaling``, ``feature_range`` (also ``auto``), ``storage`` and ``layout`` of the recipe."""
     images: Images
     """``precompute``, ``on_device`` or ``auto``."""
     preset: HardwarePreset
@@ -60,10 +60,12 @@ class ImageSettings:
 
     def recipe(self, image_size: int, n_channels: int) -> ImagingRecipe:
         """The recipe for windows of so many channels."""
-        scaling = self.drawing["scaling"]
-        if scaling == "auto":
-            scaling = "train" if n_channels > 1 else "window"
-        return ImagingRecipe(image_size, **{**self.drawing, "scaling": scaling})
+        drawing, several = dict(self.drawing), n_channels > 1
+        if drawing["scaling"] == "auto":
+            drawing["scaling"] = "train" if several else "window"
+        if drawing["feature_range"] == "auto":
+            drawing["feature_range"] = (0.0, 1.0) if several else (-1.0, 1.0)
+        return ImagingRecipe(image_size, **drawing)
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values only, by the names that `DualGAFDataModule` gives them."""

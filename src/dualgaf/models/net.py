@@ -61,12 +61,13 @@ class DualGAFNet(nn.Module):
         n_channels: signals C of a window.
         num_classes: classes K.
         extractor: image -> features: a name in `EXTRACTORS`, ``auto`` (see `choose_extractor`), or
-            a factory of your own, called with the number of input channels (see `Backbone`).
+            a factory of your own, called with the number of input channels (see `Backbone`). None
+            is ``diagonal`` for several signals, ``large_kernel`` for one.
         arrangement: ``per_signal`` or ``stacked``, see `signal_groups`.
         groups: signals with an extractor of their own, see `resolve_groups`.
         fields: the images that are used: ``both``, ``gasf`` or ``gadf``.
         fusion: how the two fields are joined, a name in `FUSIONS`, or ``early``: both are input
-                channels of one extractor.
+            channels of one extractor. None is ``early`` with ``diagonal``, else ``adaptive``.
         attention: how the signals are weighed, a name in `ATTENTIONS`; with ``stacked`` and no
             groups there is one vector, and nothing to weigh.
         head: features -> logits, a name in `HEADS`.
@@ -97,11 +98,11 @@ class DualGAFNet(nn.Module):
         n_channels: int,
         num_classes: int,
         *,
-        extractor: str | ExtractorFactory | Mapping[str, str] = "large_kernel",
+        extractor: str | ExtractorFactory | Mapping[str, str] | None = None,
         arrangement: str = "stacked",
         groups: Mapping[str, Any] | None = None,
         fields: str = "both",
-        fusion: str = "adaptive",
+        fusion: str | None = None,
         attention: str = "none",
         head: str = "mlp",
         use_statistics: bool = True,
@@ -116,6 +117,10 @@ class DualGAFNet(nn.Module):
     ) -> None:
         super().__init__()
         _check_numbers(n_channels, num_classes, width, dropout)
+        if extractor is None:
+            extractor = "diagonal" if n_channels > 1 else "large_kernel"
+        if fusion is None:
+            fusion = EARLY if extractor == "diagonal" else "adaptive"
         choices: dict[str, Any] = {
             "arrangement": arrangement,
             "fields": fields,
