@@ -20,9 +20,10 @@ typed by hand. `python train.py experiment=NAME seed=SEED` makes a run of DualGA
 
 A cell says mean ± standard deviation over seeds (number of seeds). A dash: not measured.
 
-DualGAFNet of MZVAV-2-2, and the ablation, were made before several signals were read along the
-diagonals of their images (`docs/design/0013-along-the-diagonals.md`), with large kernels, images
-of [-1, 1] and no statistics in the regression. The other rows are of the recipe as it is.
+DualGAFNet of MZVAV-2-2 and of Tennessee Eastman, and the ablation, were made before several
+signals were read along the diagonals of their images
+(`docs/design/0013-along-the-diagonals.md`), with large kernels, images of [-1, 1] and no
+statistics in the regression. The other rows are of the recipe as it is.
 """
 
 PROTOCOL = """## How it was measured
