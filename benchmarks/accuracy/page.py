@@ -37,10 +37,10 @@ see `docs/design/0011-small-sets-and-one-recipe.md` and the two pages after it. 
 several signals are scaled by the training split to [0, 1] and read along the diagonals of their
 images; one signal is scaled window by window to [-1, 1] and read by large kernels. When the kernel
 branch was added, when it was bettered, and when diagonals were, test results of what was before
-were known; what was done, and how, was chosen by cross-validation all the same. One fault was found by a test result: on Tennessee Eastman, where
-each class has a single training run, cross-validation of the kernel branch held whole classes out;
-that was mended, and the rows made anew. Images have a pixel for each step of the window, at most 64
-a side.
+were known; what was done, and how, was chosen by cross-validation all the same. One fault was found
+by a test result: on Tennessee Eastman, where each class has a single training run,
+cross-validation of the kernel branch held whole classes out; that was mended, and the rows made
+anew. Images have a pixel for each step of the window, at most 64 a side.
 
 With half a say, its kernel branch reads the window and not the images: 84 fixed kernels of
 MiniRocket at twelve dilations and four biases, 4032 numbers, five statistics of each signal, and a
