@@ -52,8 +52,8 @@ overlapping ones are on both sides; two branches (large kernel, adaptive fusion,
 attention) see stored bytes, 1 to 255; no statistics, no kernels, no mixup, no augmentation;
 cross-entropy, RAdam (rate 0.001), half the rate on a plateau. Its test split is the same as in
 every other column: the earlier system reported its shuffled validation. The extractors keep a grid
-of cells, as all of this package do, where the earlier ones averaged over the image, and the
-earlier learning rate is not known.
+of cells, as all of this package but `diagonal` do, where the earlier ones averaged over the image,
+and the earlier learning rate is not known.
 
 **MiniRocket**: `MiniRocketClassifier` of aeon as it comes, 10 000 features and a ridge
 classifier. **1-NN**: Euclidean distance, each channel standardised by the training split; nothing

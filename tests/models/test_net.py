@@ -227,10 +227,11 @@ def test_stacked_signals_meet_in_the_first_layer() -> None:
     assert net.head.layers[0].normalized_shape == (64,)  # type: ignore[union-attr,index]
 
 
-def test_a_batch_of_one_trains_where_its_maps_are_of_one_pixel() -> None:
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_a_batch_of_one_trains_where_its_maps_are_of_one_pixel(n_channels: int) -> None:
     # Normalisation over such a batch would leave nothing; torch refuses it.
-    net = DualGAFNet(1, 2, dropout=0.0).train()
-    logits = net(*windows(1, 1, 2))
+    net = DualGAFNet(n_channels, 2, dropout=0.0).train()
+    logits = net(*windows(1, n_channels, 2))
     logits.sum().backward()
     assert torch.isfinite(logits).all()
 

@@ -1,4 +1,4 @@
-"""How every extractor begins and ends: a bounded image in, a grid of cells out.
+"""How extractors begin and, but for `diagonal`, end: a bounded image in, a grid of cells out.
 
 Row and column of a GAF are times, so where something happens must reach the classifier: a map is
 averaged over a grid of `CELLS` x `CELLS` cells, not over the whole image.
