@@ -13,6 +13,8 @@ RESOLUTION = 48
 """Images with a longer side are averaged down to this side."""
 FULL_RESOLUTION = 96
 """Likewise, in the extractors that keep resolution longer."""
+MOMENTUM = 0.2
+"""What the latest batch counts in the means that a normalisation keeps, see `BatchNorm`."""
 CELLS = 4
 """Side of the grid of cells that a feature map is averaged over."""
 
@@ -48,7 +50,7 @@ class BatchNorm(nn.BatchNorm2d):
     """
 
     def __init__(self, n_features: int) -> None:
-        super().__init__(n_features, momentum=0.2)
+        super().__init__(n_features, momentum=MOMENTUM)
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, F, h, w) -> the same shape."""

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dualgaf.models.cells import shrink
+from dualgaf.models.cells import MOMENTUM, shrink
 
 SIDE = 64
 """Images with a longer side are averaged down to this side."""
@@ -33,8 +33,6 @@ LAGS = (0, 1, 2, 4, 8, 16)
 """Pixels from the main diagonal."""
 KERNELS = (7, 5, 3)
 """Of the convolutions of a block."""
-MOMENTUM = 0.2
-"""What the latest batch counts in the means over batches, see `dualgaf.models.cells.BatchNorm`."""
 
 
 def along_diagonals(images: Tensor) -> tuple[Tensor, Tensor]:
