@@ -30,8 +30,10 @@ class BenchmarkSet:
     """The best that is known."""
     source: str = "-"
     """Where that was read."""
-    day_by_day: bool = False
-    """Each day is left out once; predictions of all days are counted together."""
+    parts: int | None = 1
+    """1 = split as the experiment says. More: the cases of each class are dealt to so many parts,
+    and each part is left out once. None = each group, a day, is left out once. Predictions of all
+    that were left out are counted together."""
 
 
 _ARCHIVE = (
@@ -54,10 +56,11 @@ _ARCHIVE = (
     BenchmarkSet("italy_power_demand", "ItalyPowerDemand", 0.965, "0.965 (MultiRocket)", UCR),
 )
 _PLANTS = (
-    BenchmarkSet("mzvav_2_2", "AHU MZVAV-2-2", day_by_day=True),
-    BenchmarkSet("szcav", "AHU SZCAV, component", day_by_day=True),
-    BenchmarkSet("mzvav_2_1", "AHU MZVAV-2-1", day_by_day=True),
+    BenchmarkSet("mzvav_2_2", "AHU MZVAV-2-2", parts=None),
+    BenchmarkSet("szcav", "AHU SZCAV, component", parts=None),
+    BenchmarkSet("mzvav_2_1", "AHU MZVAV-2-1", parts=None),
     BenchmarkSet("tennessee_eastman", "Tennessee Eastman"),
+    *(BenchmarkSet(f"robot_lp{n}", f"Robot failures LP{n}", parts=5) for n in range(1, 6)),
 )
 SETS = {chosen.name: chosen for chosen in (*_ARCHIVE, *_PLANTS)}
 
@@ -71,7 +74,14 @@ def read_source(name: str, overrides: Sequence[str] = ()) -> Source:
 
 def folds(chosen: BenchmarkSet) -> list[list[str]]:
     """For each training of a set what is typed beside ``experiment=NAME``."""
-    if not chosen.day_by_day:
+    if chosen.parts == 1:
         return [[]]
-    groups = sorted(set(read_source(chosen.name).load().groups))
-    return [[f"data.split.test_groups=[{group.rpartition('/')[2]}]"] for group in groups]
+    series = read_source(chosen.name).load()
+    of_group = dict(zip(series.groups, series.labels, strict=True))
+    groups = sorted(of_group, key=lambda group: (of_group[group], group))
+    if chosen.parts is None:
+        left_out = [[group] for group in sorted(groups)]
+    else:
+        left_out = [groups[part :: chosen.parts] for part in range(chosen.parts)]
+    typed = (",".join(group.rpartition("/")[2] for group in some) for some in left_out)
+    return [[f"data.split.test_groups=[{groups}]"] for groups in typed]

@@ -225,6 +225,21 @@ def test_statistics_tell_a_level_that_kernels_hardly_see(
     assert right((*shares, 0.0)) == right(shares)  # no statistics are not chosen
 
 
+def test_without_statistics_it_has_kernels_alone() -> None:
+    torch.manual_seed(0)
+    net = DualGAFNet(1, 2, use_statistics=False)
+    assert len(net.kernels.weight) == kernel_branch.N_FEATURES
+    assert len(DualGAFNet(1, 2).kernels.weight) == kernel_branch.N_FEATURES + 5
+    (series, label), (new, truth) = levels(60), levels(200, seed=1)
+    right = []
+    for use_statistics in (False, True):
+        torch.manual_seed(0)
+        branch = KernelBranch(1, 2, use_statistics)
+        branch.fit(series, label)
+        right.append(float((branch(new).argmax(dim=1) == truth).float().mean()))
+    assert right[0] + 0.1 < right[1]
+
+
 def test_a_share_of_statistics_is_that_of_the_variance() -> None:
     torch.manual_seed(0)
     numbers = torch.randn(3, 400, kernel_branch.N_FEATURES + 10) * 5 + 2

@@ -55,6 +55,7 @@ class KernelBranch(nn.Module):
     Args:
         n_channels: signals C.
         num_classes: classes K.
+        use_statistics: regress on statistics of the window, too.
 
     Example:
         >>> branch = KernelBranch(1, 2)
@@ -72,10 +73,11 @@ class KernelBranch(nn.Module):
     steepness: Tensor
     share: Tensor
 
-    def __init__(self, n_channels: int, num_classes: int) -> None:
+    def __init__(self, n_channels: int, num_classes: int, use_statistics: bool = True) -> None:
         super().__init__()
         self.features = KernelFeatures(n_channels)
-        n_numbers = N_FEATURES + n_channels * len(STATISTICS)
+        self.use_statistics = use_statistics
+        n_numbers = N_FEATURES + (n_channels * len(STATISTICS) if use_statistics else 0)
         self.register_buffer("centre", torch.zeros(n_numbers))
         self.register_buffer("gain", torch.ones(n_numbers))
         self.register_buffer("weight", torch.zeros(n_numbers, num_classes))
@@ -124,13 +126,14 @@ class KernelBranch(nn.Module):
         self.features.fit(series)
         wanted = F.one_hot(label, len(self.offset)).to(series)
         folds = _folds(group, label)
+        first, *others = SHARES_OF_STATISTICS if self.use_statistics else (0.0,)
         warped = (_Numbers(each) for each in self._with_copies(series, warp))
         numbers, chosen = min(
-            ((each, each.solved(SHARES_OF_STATISTICS[0], wanted, folds)) for each in warped),
+            ((each, each.solved(first, wanted, folds)) for each in warped),
             key=lambda pair: pair[1].error,
         )
-        gain = numbers.gain(SHARES_OF_STATISTICS[0])
-        for share in SHARES_OF_STATISTICS[1:]:
+        gain = numbers.gain(first)
+        for share in others:
             solution = numbers.solved(share, wanted, folds)
             if solution.error < chosen.error:
                 chosen, gain = solution, numbers.gain(share)
@@ -157,7 +160,10 @@ class KernelBranch(nn.Module):
 
     def _numbers(self, series: Tensor) -> Tensor:
         """(N, C, T) -> (N, F): what the kernels count, and the statistics of each signal."""
-        return torch.cat((self.features(series), basic_statistics(series).flatten(1)), dim=1)
+        counted: Tensor = self.features(series)
+        if self.use_statistics:
+            counted = torch.cat((counted, basic_statistics(series).flatten(1)), dim=1)
+        return counted
 
 
 class _Numbers:
@@ -177,7 +183,7 @@ class _Numbers:
         """(F,) what to multiply centred numbers by."""
         n_others = len(self._spread) - N_FEATURES
         parts = torch.full_like(self._spread, math.sqrt((1 - share) / N_FEATURES))
-        parts[N_FEATURES:] = math.sqrt(share / n_others)
+        parts[N_FEATURES:] = math.sqrt(share / max(1, n_others))
         return parts / self._spread
 
     def solved(self, share: float, wanted: Tensor, folds: Tensor) -> RidgeSolution:

@@ -71,8 +71,9 @@ class DualGAFNet(nn.Module):
         attention: how the signals are weighed, a name in `ATTENTIONS`; with ``stacked`` and no
             groups there is one vector, and nothing to weigh.
         head: features -> logits, a name in `HEADS`.
-        use_statistics: also use statistics of the window.
-        statistics: which, a name in `KINDS`.
+        use_statistics: also use statistics of the window, beside the images and in the regression
+            of the kernel branch.
+        statistics: which beside the images, a name in `KINDS`.
         statistics_fusion: how they are joined with the images, a name in `STATISTICS_FUSIONS`.
         use_kernels: also read the window by fixed kernels, see `kernel_branch`. They have no say
             before ``net.kernels.fit``, which a `DualGAFClassifier` calls when it is trained.
@@ -226,7 +227,7 @@ class DualGAFNet(nn.Module):
             dropout=told["dropout"],
         )
         if told["use_kernels"]:
-            self.kernels = KernelBranch(n_channels, told["num_classes"])
+            self.kernels = KernelBranch(n_channels, told["num_classes"], told["use_statistics"])
 
     def _fields(self, gasf: Tensor, gadf: Tensor) -> Tensor:
         """(B, C, S, S), (B, C, S, S) -> (B, V, W)."""
