@@ -1,7 +1,7 @@
 # make train   install into .venv and run the main job on real data
 # make test    install into .venv and run what CI runs
 # make fuzz    nonsense into everything that reads, for FUZZ_S seconds a target
-# make soak    200 builds with a random fault each; then docs/reliability.md
+# make soak    200 builds with a random fault each
 # make accuracy  DualGAFNet beside methods without images: rows that are missing, docs/accuracy.md
 PYTHON ?= python3
 BIN := .venv/bin

@@ -160,7 +160,7 @@ def train(dm: DualGAFDataModule, steps: int) -> Iterator[Mapping[str, float]]:
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    net = DualGAFNet(n_channels=dm.n_channels, num_classes=dm.num_classes)
+    net = DualGAFNet(dm.n_channels, dm.num_classes, extractor="large_kernel")
     trainer.fit(DualGAFClassifier(net), datamodule=dm)
     took = {name: sum(times) for name, times in timers.recorded_durations.items()}
     data_s = took[NEXT] + sum(s for name, s in took.items() if name.endswith(TRANSFER))

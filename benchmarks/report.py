@@ -76,14 +76,15 @@ REACH = (
 )
 SCRIPTS = {
     "setup": "`setup()` where windows and images are in the cache, in a new process.",
-    "loading": "Batches of float32, ready for a step, and their share of a training step.",
+    "loading": "Batches of float32, ready for a step, and their share of a training step with large "
+    "kernels.",
     "crossover": "Precompute or draw per batch: the epoch from which on a build pays for itself.",
 }
 
 HEAD = """# Performance
 
-Made by `python benchmarks/report.py` from `benchmarks/results/*.json`; no number here is typed by
-hand. All sides of a table ran in turn in one process, repeat after repeat, after private memory as
+Made by `python benchmarks/report.py` from `benchmarks/results/*.json`; no measured number here is
+typed by hand. All sides of a table ran in turn in one process, repeat after repeat, after private memory as
 large as theirs was touched and freed; the first repeat is not counted, medians are shown. GB are
 10^9 bytes of images. Read ratios, not seconds: they carry over to other machines.
 
@@ -134,7 +135,7 @@ def _in_the_way(results: Mapping[str, Result]) -> str:
         f"Loader: a plain fill of as many float32 is "
         f"{told('loading', 'limit: a fill of as many float32', 'x earlier')} times the earlier "
         "loader here; ten times would need fewer bytes (float16 images) or a faster memory.",
-        "Worker processes take about 65 MB each of their own, whatever the size of the store; "
+        "Worker processes take 45 to 70 MB each of their own, whatever the size of the store; "
         "threads, the default below 16 GiB of images, take none.",
         "CUDA was not measured: no machine with a GPU was at hand.",
     ]

@@ -10,8 +10,8 @@ The earlier recipe, as far as it bears on accuracy:
 * the two branches see stored bytes, 1 to 255, instead of values in [-1, 1];
 * no statistics, no mixup, no augmentation; cross-entropy, RAdam, half the rate on a plateau.
 
-Two things are not as they were: the extractors keep a grid of cells, as all of this package do,
-where the earlier ones averaged over the image; and the earlier learning rate is not known.
+Two things are not as they were: the extractors keep a grid of cells, as all of this package but
+`diagonal` do, where the earlier ones averaged over the image; and the earlier learning rate is not known.
 """
 
 import csv

@@ -74,7 +74,8 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
     if steps is None:
         steps = max(splits["train"].lengths)
         splits = {name: equalise(part, source.ragged, steps) for name, part in splits.items()}
-    # In the order of the source, whatever the split: a sweep over seeds then finds equal images.
+    # In the order of the source, whatever the split: a sweep over seeds finds equal images, unless
+    # they are scaled by the training split.
     series = sorted(
         ((part.origins[k].source, part.origins[k].first_row, name, k))
         for name, part in splits.items()
