@@ -76,17 +76,18 @@ REACH = (
 )
 SCRIPTS = {
     "setup": "`setup()` where windows and images are in the cache, in a new process.",
-    "loading": "Batches of float32, ready for a step, and their share of a training step with large "
-    "kernels.",
+    "loading": (
+        "Batches of float32, ready for a step; their share of a training step with large kernels."
+    ),
     "crossover": "Precompute or draw per batch: the epoch from which on a build pays for itself.",
 }
 
 HEAD = """# Performance
 
 Made by `python benchmarks/report.py` from `benchmarks/results/*.json`; no measured number here is
-typed by hand. All sides of a table ran in turn in one process, repeat after repeat, after private memory as
-large as theirs was touched and freed; the first repeat is not counted, medians are shown. GB are
-10^9 bytes of images. Read ratios, not seconds: they carry over to other machines.
+typed by hand. All sides of a table ran in turn in one process, repeat after repeat, after private
+memory as large as theirs was touched and freed; the first repeat is not counted, medians are shown.
+GB are 10^9 bytes of images. Read ratios, not seconds: they carry over to other machines.
 
 *Earlier system* is a baseline in `src/dualgaf/bench/baselines.py`, written from the guide of the
 earlier training script. *Plain pyts* draws a tenth of the windows in blocks in one process. *Of

@@ -209,6 +209,13 @@ def test_training_goes_on_from_a_checkpoint_that_has_not_learned_the_val_split(f
     assert metrics(tmp_path)["fit/epochs"] == 3
     output = run(*options, f"ckpt_path={folder}/best.ckpt", cwd=tmp_path, status=1)
     assert "type ckpt_path=RUN/checkpoints/validated.ckpt" in output
+    for option, text in (
+        ("seed=1", "learned another training split"),
+        ("model.width=8", "trained with model.width=64"),
+        ("classifier.learning_rate=1e-5", "trained with classifier.learning_rate=0.002"),
+    ):
+        with pytest.raises(SystemExit, match=text):
+            trained(tmp_path / "other", f"ckpt_path={folder}/validated.ckpt", option)
 
 
 def test_a_refit_learns_both_splits_anew_and_is_what_is_tested(tmp_path):

@@ -11,7 +11,8 @@ The earlier recipe, as far as it bears on accuracy:
 * no statistics, no mixup, no augmentation; cross-entropy, RAdam, half the rate on a plateau.
 
 Two things are not as they were: the extractors keep a grid of cells, as all of this package but
-`diagonal` do, where the earlier ones averaged over the image; and the earlier learning rate is not known.
+`diagonal` do, where the earlier ones averaged over the image; and the earlier learning rate is not
+known.
 """
 
 import csv

@@ -87,9 +87,8 @@ have three.
 
 Peak memory is the largest resident set of the process that made a row, with everything that it
 loads; fit is the time of all trainings of a row (each part that is left out has its own, and
-DualGAFNet's is both trainings), without tests, and for the networks with the drawing of the images. Networks had
-one thread. Times are of the machine below as it was, which
-may have had other work.
+DualGAFNet's is both trainings), without tests, and for the networks with the drawing of the images.
+Networks had one thread. Times are of the machine below as it was, which may have had other work.
 """
 
 SIDES = """## What the images say, and what the kernels
@@ -176,7 +175,9 @@ def _sides_table(rows: Sequence[Row]) -> str:
         scores = ("accuracy", "images_accuracy", "kernels_accuracy")
         cells = [summary([row[score] for row in own if score in row]) for score in scores]
         lines.append([chosen.title, *cells])
-    return markdown(["set", "both", "images and statistics", "kernels and statistics"], lines, texts=(0,))
+    return markdown(
+        ["set", "both", "images and statistics", "kernels and statistics"], lines, texts=(0,)
+    )
 
 
 def _cost_table(rows: Sequence[Row]) -> str:

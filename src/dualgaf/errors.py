@@ -4,9 +4,9 @@ Each exception also is the built-in that a caller would expect, so ``except Valu
 working. A text names what was got, what is allowed and what to type; `unknown_choice` writes it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from numbers import Integral
+from numbers import Integral, Real
 
 
 class DualGAFError(Exception):
@@ -87,6 +87,27 @@ def unknown_choice(
     close = get_close_matches(str(got), names, n=1, cutoff=0.0)
     typed = instead or (f"{option}={close[0]}" if close else f"{option}=...")
     return f"{option}={got!r} is not known; allowed: {', '.join(names)}; type {typed}"
+
+
+def check_number(
+    option: str, value: object, fits: Callable[[float], bool], allowed: str, typed: float
+) -> None:
+    """Raise ConfigError unless ``value`` is a number that fits.
+
+    Args:
+        option: the option's name as a user types it.
+        value: what was given; truth values, texts and None do not count as numbers.
+        fits: whether a number is allowed; false for one that is none (NaN).
+        allowed: which are, in words.
+        typed: what to type instead.
+
+    Example:
+        >>> check_number("model.dropout", 0.2, lambda share: 0 <= share < 1, "0 to below 1", 0.2)
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not fits(float(value)):
+        raise ConfigError(
+            f"{option}={value!r} is not allowed; allowed: {allowed}; type {option}={typed}"
+        )
 
 
 def check_whole(option: str, value: object, least: int, typed: int) -> None:

@@ -38,8 +38,7 @@ et al., "Grad-CAM: visual explanations from deep networks via gradient-based loc
 2017.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -47,9 +46,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dualgaf.errors import ConfigError, SeriesError, unknown_choice
+from dualgaf.models.evaluating import evaluating
 from dualgaf.models.grad_cam import grad_cam
 from dualgaf.models.net import DualGAFNet
 
@@ -135,7 +135,7 @@ def explain(
     """
     if method not in METHODS:
         raise ConfigError(unknown_choice("method", method, METHODS))
-    with _evaluating(net), torch.inference_mode(False), torch.enable_grad():
+    with evaluating(net), torch.inference_mode(False), torch.enable_grad():
         given = [x.detach().clone() for x in (gasf, gadf, series) if x is not None]
         with torch.no_grad():
             logits = net(*given)
@@ -244,17 +244,6 @@ def _gradients(net: DualGAFNet, given: list[Tensor], score: Score) -> list[Tenso
         torch.zeros_like(leaf) if gradient is None else gradient
         for leaf, gradient in zip(leaves, found, strict=True)
     ]
-
-
-@contextmanager
-def _evaluating(net: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _checked(classes: Tensor, logits: Tensor) -> Tensor:

@@ -35,6 +35,7 @@ from dualgaf.data.on_device import draw
 from dualgaf.errors import ConfigError
 from dualgaf.imaging.paa import paa_edges
 from dualgaf.imaging.scaling import CONSTANT_BELOW
+from dualgaf.models.evaluating import evaluating
 
 ABOUT = "dualgaf.json"
 """Name of the file in the archive that says what the program takes and gives."""
@@ -50,7 +51,7 @@ class WindowImaging(nn.Module):
         >>> from dualgaf.data.series_scaler import SeriesScaler
         >>> from dualgaf.imaging.recipe import ImagingRecipe
         >>> scaler = SeriesScaler(np.zeros(1), np.ones(1))
-        >>> state = ImagingState(ImagingRecipe(2), 4, None, scaler, ("sat",), ("a", "b"))
+        >>> state = ImagingState(ImagingRecipe(2), 4, None, scaler, ("sat",), ("a", "b"), "")
         >>> gasf, gadf, series = WindowImaging(state)(torch.tensor([[[0.0, 2.0, 4.0, 6.0]]]).double())
         >>> gasf.tolist(), series.dtype
         ([[[[1.0, -1.0], [-1.0, 1.0]]]], torch.float32)
@@ -121,7 +122,7 @@ class RawWindowClassifier(nn.Module):
         >>> from dualgaf.imaging.recipe import ImagingRecipe
         >>> from dualgaf.models.net import DualGAFNet
         >>> scaler = SeriesScaler(np.zeros(1), np.ones(1))
-        >>> state = ImagingState(ImagingRecipe(8), 24, None, scaler, ("sat",), ("a", "b"))
+        >>> state = ImagingState(ImagingRecipe(8), 24, None, scaler, ("sat",), ("a", "b"), "")
         >>> classify = RawWindowClassifier(DualGAFNet(1, 2), state).eval()
         >>> classify(torch.rand(5, 1, 24).double()).shape
         torch.Size([5, 2])
@@ -159,7 +160,7 @@ def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
         >>> from dualgaf.imaging.recipe import ImagingRecipe
         >>> from dualgaf.models.net import DualGAFNet
         >>> scaler = SeriesScaler(np.zeros(1), np.ones(1))
-        >>> state = ImagingState(ImagingRecipe(8), 24, None, scaler, ("sat",), ("a", "b"))
+        >>> state = ImagingState(ImagingRecipe(8), 24, None, scaler, ("sat",), ("a", "b"), "")
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = Path(folder, "model.pt2")
         ...     export_program(DualGAFNet(1, 2), state, file)
@@ -169,17 +170,15 @@ def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
         (torch.Size([3, 2]), ['a', 'b'])
     """
     if path.suffix != ".pt2":
-        raise ConfigError(f"--output {path} is no program of torch; type --output {path.stem}.pt2")
-    modes = [(module, module.training) for module in net.modules()]
-    try:
+        raise ConfigError(
+            f"--output {path} is no program of torch; type --output {path.with_suffix('.pt2')}"
+        )
+    with evaluating(net):
         program = torch.export.export(
             RawWindowClassifier(net, state).eval(),
             (torch.zeros(2, len(state.channel_names), state.window_size, dtype=torch.float64),),
             dynamic_shapes=({0: torch.export.Dim("batch")},),
         )
-    finally:
-        for module, training in modes:
-            module.training = training
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.export.save(program, path, extra_files={ABOUT: json.dumps(about(state), indent=2)})
 

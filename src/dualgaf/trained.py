@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.errors import ConfigError
@@ -69,11 +67,11 @@ def check_images(imaging: ImagingState, data: DualGAFDataModule) -> None:
         trained, got = getattr(imaging.recipe, option), getattr(drawn.recipe, option)
         if trained != got:
             raise _other(option, trained, got, "datamodule.*")
-    if not np.allclose(imaging.scaler.mean, drawn.scaler.mean, rtol=1e-6, atol=1e-9):
+    if imaging.digest != drawn.digest:
         raise ConfigError(
-            "the checkpoint has learned another training split than these data have (the means of "
-            "its channels differ), so windows that it knows may be tested; type the data.* options "
-            "and the seed of its run (RUN/.hydra/overrides.yaml)"
+            "the checkpoint has learned another training split than these data have (its windows "
+            "differ), so windows that it knows may be tested; type the data.* options and the seed "
+            "of its run (RUN/.hydra/overrides.yaml)"
         )
 
 

@@ -39,6 +39,7 @@ from dualgaf.hardware import conf_folder
 from dualgaf.models.backbone import described
 from dualgaf.models.checkpoint import (
     check_fits,
+    check_goes_on,
     learned_val,
     load_classifier,
     net_settings,
@@ -202,15 +203,15 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
 
 
 def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
+    path = None if cfg.ckpt_path is None else Path(cfg.ckpt_path)
+    if path is not None and (imaging := find_imaging(path)) is not None:
+        check_images(imaging, data)
     if cfg.task != "fit":
         model = trained_model(cfg)
         check_fits(model, data.n_channels, data.num_classes)
-        imaging = find_imaging(Path(cfg.ckpt_path))
-        if imaging is not None:
-            check_images(imaging, data)
         return model
     known = {"image_size": data.image_size, "channel_names": data.channel_names}
-    # A network of one's own need not have them.
+    # A subclass of one's own need not take them.
     asked = {key: value for key, value in known.items() if cfg.model.get(key, "no") is None}
     net = instantiate(cfg.model)(n_channels=data.n_channels, num_classes=data.num_classes, **asked)
     classifier: DualGAFClassifier = instantiate(
@@ -219,6 +220,8 @@ def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
         class_names=list(data.class_names),
         class_weights=_class_weights(cfg.classifier.class_weights, data),
     )
+    if path is not None:
+        check_goes_on(classifier, path)
     return classifier
 
 

@@ -135,3 +135,19 @@ def test_simulated_windows_are_as_many_as_asked():
     for n_windows in (60, 101):
         cases = read_windows(SimulatedSource(n_windows=n_windows), seed=0)
         assert len(cases.windows) == n_windows
+
+
+def test_a_digest_tells_splits_apart_that_have_the_same_means():
+    x = np.random.default_rng(0).normal(size=(8, 1, 6))
+    x = (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True)
+
+    def digest(marks):
+        source = Given(labelled(x, marks.split()), SplitSettings("official", val_fraction=0))
+        return read_windows(source, seed=0).digest
+
+    one = digest("train train train val val train test test")
+    assert digest("train train train val val train test test") == one
+    assert digest("train train val train val train test test") != one
+    assert (
+        digest("train train train val test train test val") != one
+    )  # val windows are learned, too

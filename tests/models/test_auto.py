@@ -4,11 +4,13 @@ import logging
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from dualgaf.errors import ConfigError
 from dualgaf.models.auto import CANDIDATES, Workload, choose_extractor
 from dualgaf.models.extractors import EXTRACTORS
 from dualgaf.models.net import DualGAFNet
+from dualgaf.models.signal_groups import SignalGroup
 
 
 def multiplications(side: int, width: int, in_channels: int) -> int:
@@ -105,3 +107,23 @@ def test_counting_costs_leaves_the_random_numbers_alone() -> None:
     torch.manual_seed(0)
     choose_extractor(Workload(6, 2, 26, 32, False), 1.0)
     assert torch.equal(torch.rand(3), wanted)
+
+
+@pytest.mark.parametrize(("stacked", "of_first"), [(True, 2), (False, 1)])
+def test_each_group_costs_its_own(stacked: bool, of_first: int) -> None:
+    groups = (SignalGroup((0, 1)), SignalGroup((2,), "dilated"))
+    work = Workload(3, 2, 26, 32, stacked, groups=groups)
+    first = 2e-9 * multiplications(26, 32, of_first) * (1 if stacked else 2)
+    second = Workload(1, 1, 26, 32, True).gflop("dilated")  # whatever is tried for the others
+    assert work.gflop("large_kernel") == pytest.approx(2 * (first + second))
+
+
+def test_the_cost_of_groups_is_measured() -> None:
+    told = {f"g{n}": {"channels": [n]} for n in range(4)}
+    net = DualGAFNet(4, 2, extractor="large_kernel", groups=told, width=16, use_kernels=False)
+    image, series = torch.zeros(1, 4, 26, 26), torch.zeros(1, 4, 26)
+    with FlopCounterMode(display=False) as counter:
+        net.eval()(image, image, series)
+    groups = tuple(SignalGroup((n,)) for n in range(4))
+    work = Workload(4, 2, 26, 16, True, groups=groups)
+    assert 1e-9 * counter.get_total_flops() == pytest.approx(work.gflop("large_kernel"), rel=0.05)

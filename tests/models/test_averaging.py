@@ -102,9 +102,9 @@ def test_a_mean_can_begin_in_a_training_that_had_none(tmp_path: Path) -> None:
 
 
 def test_what_is_out_of_range_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"decay=1.0 is not allowed.*type decay=0.99"):
+    with pytest.raises(ConfigError, match=r"decay=1.0 is not allowed.*averaging.decay=0.99"):
         ExponentialAveraging(1.0)
-    with pytest.raises(ConfigError, match=r"start=-0.1 is not allowed.*type start=0.75"):
+    with pytest.raises(ConfigError, match=r"start=-0.1 is not allowed.*averaging.start=0.75"):
         EqualAveraging(-0.1)
     with pytest.raises(ConfigError, match=r"trainer\.max_epochs=100"):
         fit(tmp_path, EqualAveraging(), Counter(), max_epochs=-1, max_time={"seconds": 5})

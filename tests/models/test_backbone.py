@@ -90,7 +90,9 @@ def test_a_checkpoint_names_the_factory_and_never_calls_it() -> None:
 
 
 def test_an_unknown_name_lists_the_allowed_ones() -> None:
-    with pytest.raises(ConfigError, match=r"extractor='resnet' is not known; .*, auto; type ext"):
+    with pytest.raises(
+        ConfigError, match=r"extractor='resnet' is not known; .*, auto; type model.ext"
+    ):
         extractor_maker("resnet", 8, None)
 
 
@@ -124,3 +126,31 @@ def test_without_timm_the_error_says_what_to_type(monkeypatch: pytest.MonkeyPatc
         "model_name=resnet18 is a backbone of timm, which is not installed; type pip install "
         "timm, or choose another extractor"
     )
+
+
+def test_a_part_in_evaluation_stays_so() -> None:
+    module = TinyMap(3)
+    module.layers[1].eval()
+    Backbone(module, 8, in_channels=3, image_size=24)
+    assert module.training
+    assert not module.layers[1].training
+
+
+def test_a_model_that_timm_has_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def create_model(model_name: str, pretrained: bool, **options: Any) -> nn.Module:
+        raise RuntimeError(f"Unknown model ({model_name})")  # as timm does
+
+    stand_in = ModuleType("timm")
+    stand_in.create_model = create_model  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "timm", stand_in)
+    with pytest.raises(ConfigError, match=r"timm has no model_name=resnt: .*list_models"):
+        TimmBackbone(3, model_name="resnt")
+
+
+def test_a_module_of_one_image_size_is_tried_with_it_again() -> None:
+    def flat(in_channels: int) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(in_channels * 26 * 26, 7))
+
+    net = DualGAFNet(3, 4, extractor=flat, image_size=26, width=8)
+    twin = DualGAFNet(**{**net.settings, "extractor": flat})
+    twin.load_state_dict(net.state_dict())

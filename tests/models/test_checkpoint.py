@@ -7,7 +7,12 @@ import torch
 from torch import nn
 
 from dualgaf.errors import ConfigError
-from dualgaf.models.checkpoint import load_classifier, net_settings, own_extractor
+from dualgaf.models.checkpoint import (
+    check_goes_on,
+    load_classifier,
+    net_settings,
+    own_extractor,
+)
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.net import DualGAFNet
 
@@ -61,3 +66,27 @@ def test_a_file_of_something_else_is_refused(held: object, tmp_path: Path) -> No
     torch.save(held, tmp_path / "some.ckpt")
     with pytest.raises(ConfigError, match="is not a checkpoint of DualGAFClassifier"):
         net_settings(tmp_path / "some.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"net": DualGAFNet(3, 2, width=16)}, r"trained with model.width=8, .* got 16; type"),
+        (
+            {"learning_rate": 0.5},
+            r"classifier.learning_rate=0.002, .* got 0.5; type the classifier",
+        ),
+        ({"schedule": "none"}, r"classifier.schedule=cosine, .* got none; type"),
+        ({"mixup": 0.0}, None),
+    ],
+)
+def test_a_training_goes_on_with_its_own_settings(
+    options: dict[str, object], text: str | None, tmp_path: Path
+) -> None:
+    saved(tmp_path / "some.ckpt", DualGAFNet(3, 2, width=8))
+    model = DualGAFClassifier(**{"net": DualGAFNet(3, 2, width=8), **options})
+    if text is None:  # what is drawn for each batch may be another
+        check_goes_on(model, tmp_path / "some.ckpt")
+        return
+    with pytest.raises(ConfigError, match=text):
+        check_goes_on(model, tmp_path / "some.ckpt")

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from dualgaf.errors import ConfigError
+from dualgaf.models.checkpoint import load_classifier
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.losses import CrossEntropyLoss, FocalLoss
 from dualgaf.models.net import DualGAFNet
@@ -259,11 +260,16 @@ def test_label_smoothing_enters_the_training_loss() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"learning_rate": 0.0}, {"weight_decay": -1.0}, {"mixup": -0.1}, {"mixup": math.nan}],
+    [
+        *({"learning_rate": 0.0}, {"learning_rate": None}, {"weight_decay": -1.0}),
+        *({"mixup": -0.1}, {"mixup": math.nan}, {"mixup": None}, {"mixup": True}),
+        *({"time_warp": -0.1}, {"time_warp": "0.4"}, {"crop": 1.0}, {"crop": None}),
+    ],
 )
-def test_a_number_out_of_range_is_refused(wrong: dict[str, float]) -> None:
+def test_a_number_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
     ((option, value),) = wrong.items()
-    with pytest.raises(ConfigError, match=f"{option}={value}.*is not allowed; allowed: "):
+    text = rf"classifier.{option}={value!r} is not allowed; allowed: .*type classifier.{option}="
+    with pytest.raises(ConfigError, match=text):
         classifier(**wrong)
 
 
@@ -331,3 +337,27 @@ def test_bfloat16_trains_on_the_cpu_and_gives_float32_probabilities(tmp_path: Pa
     assert isinstance(first, torch.Tensor)
     assert first.dtype == torch.float32
     torch.testing.assert_close(first.sum(dim=1), torch.ones(4))
+
+
+def test_weights_in_a_loss_are_one_for_each_class() -> None:
+    with pytest.raises(ConfigError, match="a number for each of 3 classes"):
+        classifier(loss=FocalLoss(class_weights=[1.0, 2.0]))
+
+
+def test_a_loss_of_ones_own_leaves_a_checkpoint_that_loads(tmp_path: Path) -> None:
+    weight = torch.tensor([1.0, 2.0, 3.0])
+    model = classifier(loss=torch.nn.CrossEntropyLoss(weight=weight))  # the weight is a buffer
+    run = trainer(tmp_path)
+    run.fit(model, loader(batches(2)), loader(batches(1)))
+    run.save_checkpoint(tmp_path / "own.ckpt")
+    assert "loss.weight" in torch.load(tmp_path / "own.ckpt", weights_only=True)["state_dict"]
+    twin = load_classifier(tmp_path / "own.ckpt")
+    assert isinstance(twin.loss, CrossEntropyLoss)
+    made = batches(2)
+    assert torch.equal(logits_and_labels(twin, made)[0], logits_and_labels(model, made)[0])
+    longer = trainer(tmp_path, max_epochs=2)
+    going_on = classifier(loss=torch.nn.CrossEntropyLoss(weight=torch.ones(3)))
+    path = tmp_path / "own.ckpt"
+    made = batches(1)
+    longer.fit(going_on, loader(made), loader(made), ckpt_path=path, weights_only=True)
+    assert torch.equal(going_on.loss.weight, weight)  # one that goes on has it all the same

@@ -167,6 +167,8 @@ WRONG = [
     ({"share": 1.5}, ["hybrid"]),
     ({"beta": -0.1}, ["penalty"]),
     ({"most": 1.0}, ["adaptive"]),
+    ({"gamma": None}, ["focal"]),
+    ({"most": "much"}, ["adaptive"]),
     ({"class_weights": [1.0]}, list(LOSSES)),
     ({"class_weights": [1.0, 0.0]}, list(LOSSES)),
     ({"class_weights": [1.0, math.nan]}, list(LOSSES)),
@@ -178,7 +180,10 @@ WRONG = [
 )
 def test_a_number_out_of_range_is_refused(name: str, wrong: dict[str, float]) -> None:
     (option,) = wrong
-    with pytest.raises(ConfigError, match=f"{option}=.* is not allowed; allowed: .*type {option}="):
+    with pytest.raises(
+        ConfigError,
+        match=f"{option}=.* is not allowed; allowed: .*type (loss.|classifier.)?{option}=",
+    ):
         LOSSES[name](**wrong)
 
 
@@ -193,3 +198,12 @@ def test_every_loss_teaches_a_few_windows(name: str, weights: list[float] | None
         loss(net(windows), label).backward()
         optimizer.step()
     assert (net(windows).argmax(dim=1) == label).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_half_precision_gives_the_loss_of_its_logits(name: str) -> None:
+    torch.manual_seed(0)
+    logits, label = (4 * torch.randn(9, 3)).bfloat16(), torch.arange(9) % 3
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = LOSSES[name]()(logits, label)
+    torch.testing.assert_close(got, LOSSES[name]()(logits.float(), label))

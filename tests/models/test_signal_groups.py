@@ -143,3 +143,9 @@ def test_names_without_names_say_what_to_do() -> None:
 def test_an_unknown_extractor_of_a_group_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"'dilatet' is not known; .*extractor=dilated"):
         DualGAFNet(4, 3, groups={"a": {"channels": [0], "extractor": "dilatet"}})
+
+
+def test_a_name_with_brackets_is_that_name() -> None:
+    names = ["flow [m3/h]", "flow m", "t"]
+    groups = resolve_groups({"a": {"channels": ["flow [m3/h]"]}}, 3, names)
+    assert groups["a"].channels == (0, 1)  # and, as a pattern, "flow m"

@@ -164,6 +164,6 @@ def test_an_unknown_kind_lists_the_allowed_ones() -> None:
     with pytest.raises(ConfigError) as error:
         StatisticsBranch(3, 8, "basik")
     assert str(error.value) == (
-        "statistics='basik' is not known; allowed: basic, comprehensive, correlation_focused; "
-        "type statistics=basic"
+        "model.statistics='basik' is not known; allowed: basic, comprehensive, "
+        "correlation_focused; type model.statistics=basic"
     )

@@ -62,6 +62,6 @@ def test_an_unknown_name_lists_the_allowed_ones() -> None:
     with pytest.raises(ConfigError) as error:
         build_statistics_fusion("gate", 8)
     assert str(error.value) == (
-        "statistics_fusion='gate' is not known; allowed: concat, attention, gated, adaptive; "
-        "type statistics_fusion=gated"
+        "model.statistics_fusion='gate' is not known; allowed: concat, attention, gated, adaptive; "
+        "type model.statistics_fusion=gated"
     )

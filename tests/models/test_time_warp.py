@@ -81,7 +81,8 @@ def test_nothing_is_drawn_where_nothing_is_warped() -> None:
 
 @pytest.mark.parametrize(("speed", "crop"), [(-0.1, 0.0), (0.1, 1.0), (0.1, -0.2)])
 def test_numbers_out_of_range_are_refused(speed: float, crop: float) -> None:
-    with pytest.raises(ConfigError, match=r"type classifier.time_warp=0.3 classifier.crop=0.1"):
+    option = "time_warp" if speed < 0 else "crop"
+    with pytest.raises(ConfigError, match=rf"classifier.{option}=.* type classifier.{option}=0"):
         TimeWarp(speed, crop)
 
 

@@ -121,6 +121,7 @@ class ImageBuild:
             scaler=self.cases.scaler,
             channel_names=self.cases.channel_names,
             class_names=self.cases.class_names,
+            digest=self.cases.digest,
         )
 
     def dataset(self, split: str) -> DualGAFDataset:

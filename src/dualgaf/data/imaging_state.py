@@ -24,9 +24,9 @@ class ImagingState:
     Example:
         >>> import numpy as np
         >>> scaler = SeriesScaler(np.zeros(1), np.ones(1))
-        >>> state = ImagingState(ImagingRecipe(8), 24, None, scaler, ("sat",), ("normal", "stuck"))
+        >>> state = ImagingState(ImagingRecipe(8), 24, None, scaler, ("sat",), ("no", "yes"), "1f")
         >>> ImagingState.from_plain(state.to_plain()).class_names
-        ('normal', 'stuck')
+        ('no', 'yes')
     """
 
     recipe: ImagingRecipe
@@ -41,6 +41,8 @@ class ImagingState:
     """C names, in the order of the channels."""
     class_names: tuple[str, ...]
     """K names, in the order of the logits."""
+    digest: str
+    """`WindowedSplits.digest` of what was learned, and of what it was validated by."""
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values and tensors, which a checkpoint loads with ``weights_only=True``."""
@@ -54,6 +56,7 @@ class ImagingState:
             "deviation": torch.tensor(self.scaler.deviation),
             "channel_names": list(self.channel_names),
             "class_names": list(self.class_names),
+            "digest": self.digest,
         }
 
     @classmethod
@@ -67,4 +70,5 @@ class ImagingState:
             scaler=SeriesScaler(plain["mean"].numpy(), plain["deviation"].numpy()),
             channel_names=tuple(plain["channel_names"]),
             class_names=tuple(plain["class_names"]),
+            digest=str(plain.get("digest", "")),
         )

@@ -5,11 +5,13 @@ series, the series scaler and the bounds of ``scaling=train`` come from the trai
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.errors import SplitError
@@ -20,6 +22,9 @@ from dualgaf.series.source import Source
 from dualgaf.series.splits import split_series
 
 Array = npt.NDArray[Any]
+
+AT_A_TIME = 256
+"""Windows that are hashed at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,21 @@ class WindowedSplits:
     """Fitted on the training split."""
     file: Path | None = None
     """Where they are kept in the cache, if they are."""
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the windows of the train split, and of those of the val split.
+
+        Means will not do to tell two splits apart: those of a standardised archive are all 0.
+        """
+        found = xxhash.xxh3_128()
+        for split in ("train", "val"):
+            rows = self.rows.get(split, np.zeros(0, dtype=np.int64))
+            found.update(f"{split} {len(rows)} ".encode())
+            for first in range(0, len(rows), AT_A_TIME):
+                windows = self.windows.take(rows[first : first + AT_A_TIME])
+                found.update(np.ascontiguousarray(windows).data)
+        return found.hexdigest()
 
     def standardised(self, rows: Array) -> tuple[Array, Array, Array]:
         """Series, classes and groups of windows.

@@ -135,5 +135,5 @@ def build_attention(name: str, n_channels: int, width: int) -> nn.Module:
         ConfigError: the name is not in `ATTENTIONS`.
     """
     if name not in ATTENTIONS:
-        raise ConfigError(unknown_choice("attention", name, ATTENTIONS))
+        raise ConfigError(unknown_choice("model.attention", name, ATTENTIONS))
     return ATTENTIONS[name](n_channels, width)

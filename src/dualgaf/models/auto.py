@@ -12,13 +12,15 @@ the operations of a forward pass, and two CPU cores do some 50 to 100 GFLOP a se
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from dualgaf.errors import ConfigError
+from dualgaf.errors import check_number
 from dualgaf.models.cells import FULL_RESOLUTION
 from dualgaf.models.extractors import build_extractor
+from dualgaf.models.signal_groups import SignalGroup
 
 CANDIDATES = (
     "resnet_gaf_preserve",
@@ -45,9 +47,11 @@ class Workload:
     width: int
     """Features of an extractor's result."""
     stacked: bool
-    """Whether all signals pass through the extractor together."""
+    """Whether all signals, or those of a group, pass through the extractor together."""
     early: bool = False
     """Whether the fields do."""
+    groups: tuple[SignalGroup, ...] = ()
+    """All groups of signals; empty where all signals are one."""
 
     def gflop(self, extractor: str) -> float:
         """1e9 operations of one forward pass of a window; a multiplication and a sum are two.
@@ -56,18 +60,17 @@ class Workload:
             >>> round(Workload(6, 2, 26, 32, stacked=False).gflop("large_kernel"), 3)
             0.029
         """
-        passes, in_channels = (1, self.n_channels) if self.stacked else (self.n_channels, 1)
-        if self.early:
-            in_channels *= self.n_fields
-        else:
-            passes *= self.n_fields
-        side = self.image_size or FULL_RESOLUTION
-        with torch.device("meta"), FlopCounterMode(display=False) as counter:
-            build_extractor(extractor, self.width, in_channels)(
-                torch.empty(1, in_channels, side, side)
-            )
-        one_pass: int = counter.get_total_flops()
-        return 1e-9 * one_pass * passes
+        flops = 0
+        for group in self.groups or (SignalGroup(tuple(range(self.n_channels))),):
+            n_signals = len(group.channels)
+            passes, in_channels = (1, n_signals) if self.stacked else (n_signals, 1)
+            if self.early:
+                in_channels *= self.n_fields
+            else:
+                passes *= self.n_fields
+            side, name = self.image_size or FULL_RESOLUTION, group.extractor or extractor
+            flops += passes * _flops(name, self.width, in_channels, side)
+        return 1e-9 * flops
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,13 @@ class Choice:
     """A name in `EXTRACTORS`."""
     reason: str
     """One sentence: cost, budget, and what the next richer one would have cost."""
+
+
+@lru_cache
+def _flops(extractor: str, width: int, in_channels: int, side: int) -> int:
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        build_extractor(extractor, width, in_channels)(torch.empty(1, in_channels, side, side))
+    return int(counter.get_total_flops())
 
 
 def choose_extractor(workload: Workload, budget_gflop: float) -> Choice:
@@ -94,11 +104,7 @@ def choose_extractor(workload: Workload, budget_gflop: float) -> Choice:
         >>> choose_extractor(Workload(6, 2, 26, 32, stacked=False), 1.0).extractor
         'resnet18_gaf'
     """
-    if not budget_gflop > 0:
-        raise ConfigError(
-            f"model.budget_gflop={budget_gflop!r} is not allowed; allowed: numbers above 0; type "
-            "model.budget_gflop=1.0"
-        )
+    check_number("model.budget_gflop", budget_gflop, lambda b: b > 0, "numbers above 0", 1.0)
     size = workload.image_size or FULL_RESOLUTION
     task = f"{workload.n_channels} signals, {size} x {size} pixels, {workload.n_fields} fields"
     cheapest = CANDIDATES[-1]

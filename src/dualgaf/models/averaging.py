@@ -11,7 +11,7 @@ import lightning as L
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-from dualgaf.errors import ConfigError
+from dualgaf.errors import ConfigError, check_number
 
 
 class ExponentialAveraging(WeightAveraging):
@@ -31,10 +31,7 @@ class ExponentialAveraging(WeightAveraging):
     """
 
     def __init__(self, decay: float = 0.99) -> None:
-        if not 0 <= decay < 1:
-            raise ConfigError(
-                f"decay={decay!r} is not allowed; allowed: 0 to below 1; type decay=0.99"
-            )
+        check_number("callbacks.averaging.decay", decay, lambda d: 0 <= d < 1, "0 to below 1", 0.99)
         super().__init__(avg_fn=self._average)
         self._decay = decay
 
@@ -59,10 +56,7 @@ class EqualAveraging(WeightAveraging):
     """
 
     def __init__(self, start: float = 0.75) -> None:
-        if not 0 <= start < 1:
-            raise ConfigError(
-                f"start={start!r} is not allowed; allowed: 0 to below 1; type start=0.75"
-            )
+        check_number("callbacks.averaging.start", start, lambda s: 0 <= s < 1, "0 to below 1", 0.75)
         super().__init__(avg_fn=self._average)
         self._start = start
         self._first_update = 0

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from dualgaf.errors import ConfigError, unknown_choice
 from dualgaf.models.cells import CellReadout
+from dualgaf.models.evaluating import evaluating
 from dualgaf.models.extractors import EXTRACTORS, build_extractor
 from dualgaf.models.signal_groups import ExtractorMaker
 
@@ -76,7 +77,7 @@ class TimmBackbone(nn.Module):
         model_name: a name that ``timm.list_models()`` lists; convolutional ones take any size.
 
     Raises:
-        ConfigError: timm is not installed.
+        ConfigError: timm is not installed, or has no such model.
     """
 
     def __init__(self, in_channels: int, *, model_name: str) -> None:
@@ -88,9 +89,15 @@ class TimmBackbone(nn.Module):
                 f"model_name={model_name} is a backbone of timm, which is not installed; type "
                 "pip install timm, or choose another extractor"
             ) from error
-        self.model = timm.create_model(
-            model_name, pretrained=False, in_chans=in_channels, num_classes=0, global_pool=""
-        )
+        try:
+            self.model = timm.create_model(
+                model_name, pretrained=False, in_chans=in_channels, num_classes=0, global_pool=""
+            )
+        except RuntimeError as error:
+            raise ConfigError(
+                f"timm has no model_name={model_name}: {error}; allowed: what timm.list_models() "
+                "lists; type model.extractor.model_name=resnet18"
+            ) from error
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, in_channels, S, S) -> (N, F, h, w)."""
@@ -111,7 +118,7 @@ def extractor_maker(extractor: object, width: int, image_size: int | None) -> Ex
     """
     if isinstance(extractor, str):
         if extractor not in EXTRACTORS:
-            raise ConfigError(unknown_choice("extractor", extractor, (*EXTRACTORS, "auto")))
+            raise ConfigError(unknown_choice("model.extractor", extractor, (*EXTRACTORS, "auto")))
         own = extractor
         return lambda name, in_channels: build_extractor(name or own, width, in_channels)
     factory = _checked_factory(extractor)
@@ -157,18 +164,14 @@ def _checked_factory(extractor: object) -> ExtractorFactory:
 
 
 def _tried(module: nn.Module, images: Tensor) -> Tensor:
-    was_training = module.training
-    module.eval()  # so that the trial changes no running mean
     try:
-        with torch.no_grad():
+        with evaluating(module), torch.no_grad():  # so that the trial changes no running mean
             result = module(images)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         raise ConfigError(
             f"the extractor {type(module).__name__} does not take images of shape "
             f"{tuple(images.shape)}: {str(error).splitlines()[0] if str(error) else error!r}"
         ) from error
-    finally:
-        module.train(was_training)
     if not isinstance(result, Tensor) or result.ndim not in (2, 4) or len(result) != len(images):
         got = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
         raise ConfigError(

@@ -15,7 +15,7 @@ _DAMAGE = (RuntimeError, KeyError, TypeError, IndexError, EOFError, pickle.Unpic
 
 
 def load_classifier(path: Path, net: nn.Module | None = None) -> DualGAFClassifier:
-    """The classifier of a checkpoint, with its weights, class names and loss.
+    """The classifier of a checkpoint, on the CPU, with its weights, class names and loss.
 
     Args:
         path: a file that a training wrote, such as ``RUN/checkpoints/best.ckpt``.
@@ -27,7 +27,9 @@ def load_classifier(path: Path, net: nn.Module | None = None) -> DualGAFClassifi
     """
     given: dict[str, Any] = {} if net is None else {"net": net}
     try:
-        return DualGAFClassifier.load_from_checkpoint(path, weights_only=True, **given)
+        return DualGAFClassifier.load_from_checkpoint(
+            path, map_location="cpu", weights_only=True, **given
+        )
     except _DAMAGE as error:
         raise _no_checkpoint(path, error) from error
 
@@ -111,8 +113,33 @@ def check_fits(model: DualGAFClassifier, n_channels: int, num_classes: int) -> N
             )
 
 
+def check_goes_on(model: DualGAFClassifier, path: Path) -> None:
+    """Refuse to go on from a checkpoint with a network or an optimiser that is not its own.
+
+    Args:
+        model: what is to be trained; the checkpoint's weights and its optimiser's state take the
+            place of its own, so another learning rate would change nothing.
+        path: the checkpoint.
+
+    Raises:
+        ConfigError: it is no checkpoint, or a setting is another.
+    """
+    net, of_path = net_settings(path), read_checkpoint(path)["hyper_parameters"]
+    pairs = [("model", key, net.get(key), got) for key, got in model.net.settings.items()]
+    pairs += [
+        ("classifier", key, of_path.get(key), got) for key, got in vars(model.optimization).items()
+    ]
+    for group, option, trained, got in pairs:
+        if trained != got:
+            raise ConfigError(
+                f"{path} was trained with {group}.{option}={trained}, and a training that goes on "
+                f"keeps it; got {got}; type the {group} options of its run "
+                "(RUN/.hydra/overrides.yaml), or train anew without ckpt_path"
+            )
+
+
 def _no_checkpoint(path: Path, error: Exception) -> ConfigError:
-    why = (str(error) or repr(error)).splitlines()[0]
+    why = " ".join((str(error) or repr(error)).split())
     return ConfigError(
         f"{path} is not a checkpoint of DualGAFClassifier: {why}; type RUN/checkpoints/best.ckpt"
     )

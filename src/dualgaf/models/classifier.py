@@ -17,9 +17,14 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from dualgaf.errors import ConfigError
+from dualgaf.errors import check_number
 from dualgaf.models.kernel_branch import MOST_WINDOWS
-from dualgaf.models.loss_settings import build_loss, loss_settings, weighted_loss
+from dualgaf.models.loss_settings import (
+    build_loss,
+    check_one_each,
+    loss_settings,
+    weighted_loss,
+)
 from dualgaf.models.losses import CrossEntropyLoss
 from dualgaf.models.net import DualGAFNet
 from dualgaf.models.optimization import Optimization, configure
@@ -48,8 +53,8 @@ class DualGAFClassifier(L.LightningModule):
         time_warp: how far the speed of training windows varies, see `TimeWarp`; 0 turns it off.
         crop: largest share of a training window that is cut off, below 1; 0 turns it off.
         loss: logits (B, K), classes (B,) -> scalar: one of `dualgaf.models.losses`, or what
-            `loss_settings` told of it; None = cross-entropy. One of your own is not kept in the
-            checkpoint: what is loaded reports cross-entropy as its loss.
+            `loss_settings` told of it; None = cross-entropy. One of your own has nothing to learn,
+            and is not kept in the checkpoint: what is loaded reports cross-entropy as its loss.
         class_weights: K numbers above 0 for the loss, see `balanced_class_weights`; None = all 1.
         class_names: names of the K classes; kept in the checkpoint.
 
@@ -79,10 +84,7 @@ class DualGAFClassifier(L.LightningModule):
         class_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if not mixup >= 0:
-            raise ConfigError(
-                f"mixup={mixup} is not allowed; allowed: 0 or more; type classifier.mixup=0"
-            )
+        check_number("classifier.mixup", mixup, lambda alpha: alpha >= 0, "0 or more", 0.4)
         self.optimization = Optimization(learning_rate, weight_decay, optimizer, schedule)
         self.net = DualGAFNet(**net) if isinstance(net, Mapping) else net
         self.learning_rate = learning_rate  # Lightning's search for a rate changes it
@@ -90,7 +92,7 @@ class DualGAFClassifier(L.LightningModule):
         self.time_warp = TimeWarp(time_warp, crop)
         self.class_names = None if class_names is None else list(class_names)
         n_classes = self.net.settings["num_classes"]
-        self.loss = _made(loss)
+        self.loss = _made(loss, n_classes)
         if class_weights is not None:
             self.loss = weighted_loss(self.loss, class_weights, n_classes)
         # Plain values only: the checkpoint then loads with weights_only=True and needs no network.
@@ -188,6 +190,12 @@ class DualGAFClassifier(L.LightningModule):
         gasf, gadf, series, _ = batch
         return _probabilities(self(gasf, gadf, series))
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out what a loss of one's own kept, where this model has another."""
+        kept, own = checkpoint["state_dict"], self.state_dict()
+        for name in [n for n in kept if n.startswith("loss.") and n not in own]:
+            del kept[name]
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """What ``optimizer`` and ``schedule`` name."""
         how = replace(self.optimization, learning_rate=self.learning_rate)
@@ -200,10 +208,14 @@ class DualGAFClassifier(L.LightningModule):
         self.log_dict(metrics, prog_bar=True)
 
 
-def _made(loss: nn.Module | Mapping[str, Any] | None) -> nn.Module:
+def _made(loss: nn.Module | Mapping[str, Any] | None, n_classes: int) -> nn.Module:
     if loss is None:
         return CrossEntropyLoss()
-    return build_loss(loss) if isinstance(loss, Mapping) else loss
+    made = build_loss(loss) if isinstance(loss, Mapping) else loss
+    settings = loss_settings(made)
+    if settings is not None and settings["class_weights"] is not None:
+        check_one_each(settings["class_weights"], n_classes)
+    return made
 
 
 def _probabilities(logits: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ wherever it is. A two-dimensional convolution must learn this; with a hundred wi
 1. The pixels of the lags `LAGS` of each image become a series of S steps each, centred: at step t
    the pixel (t - lag // 2, t - lag // 2 + lag).
 2. Each series is normalised over the training windows, so that a signal that moves little counts as
-   one that moves much. Beyond the edge of the image is their mean, zero.
+   one that moves much. Beyond the edge of the image is zero, about their mean (the pixel at the
+   edge is counted once more for each that is missing).
 3. Three residual blocks of convolutions over time, all series at once (Wang et al.).
 4. Average over time, and one linear layer.
 

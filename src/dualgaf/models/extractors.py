@@ -105,5 +105,5 @@ def build_extractor(name: str, width: int, in_channels: int = 1) -> nn.Module:
         ConfigError: the name is not in `EXTRACTORS`.
     """
     if name not in EXTRACTORS:
-        raise ConfigError(unknown_choice("extractor", name, EXTRACTORS))
+        raise ConfigError(unknown_choice("model.extractor", name, EXTRACTORS))
     return EXTRACTORS[name](width, in_channels)

@@ -175,5 +175,5 @@ def build_fusion(name: str, width: int) -> nn.Module:
         ConfigError: the name is not in `FUSIONS`.
     """
     if name not in FUSIONS:
-        raise ConfigError(unknown_choice("fusion", name, FUSIONS))
+        raise ConfigError(unknown_choice("model.fusion", name, FUSIONS))
     return FUSIONS[name](width)

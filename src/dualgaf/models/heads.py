@@ -133,5 +133,5 @@ def build_head(
         ConfigError: the name is not in `HEADS`.
     """
     if name not in HEADS:
-        raise ConfigError(unknown_choice("head", name, HEADS))
+        raise ConfigError(unknown_choice("model.head", name, HEADS))
     return HEADS[name](n_features, num_classes, hidden=hidden, dropout=dropout)

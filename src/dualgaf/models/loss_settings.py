@@ -85,9 +85,18 @@ def weighted_loss(loss: nn.Module, class_weights: Sequence[float], num_classes: 
         raise ConfigError(
             "class_weights are given twice, to the loss and beside it; type class_weights=null"
         )
+    check_one_each(class_weights, num_classes)
+    return build_loss({**settings, "class_weights": list(class_weights)})
+
+
+def check_one_each(class_weights: Sequence[float], num_classes: int) -> None:
+    """Refuse weights that are not one for each class.
+
+    Raises:
+        ConfigError: they are more, or fewer, or a text.
+    """
     if isinstance(class_weights, str) or len(class_weights) != num_classes:
         raise ConfigError(
             f"class_weights={class_weights!r} is not allowed; allowed: a number for each of "
             f"{num_classes} classes; type classifier.class_weights=balanced"
         )
-    return build_loss({**settings, "class_weights": list(class_weights)})

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dualgaf.errors import ConfigError
+from dualgaf.errors import check_number
 from dualgaf.models.class_weights import checked_weights, weighted_mean
 
 
@@ -111,8 +111,7 @@ class HybridFocalLoss(nn.Module):
         class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        if not 0 <= share <= 1:
-            raise ConfigError(f"share={share!r} is not allowed; allowed: 0 to 1; type share=0.5")
+        check_number("loss.share", share, lambda part: 0 <= part <= 1, "0 to 1", 0.5)
         self.gamma = gamma
         self.share = share
         self.label_smoothing = label_smoothing
@@ -161,7 +160,7 @@ class ConfidencePenaltyLoss(nn.Module):
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         """(B, K), (B,) -> the mean loss, a scalar."""
-        log_p = F.log_softmax(logits, dim=1)
+        log_p = F.log_softmax(logits.float(), dim=1)  # half precision has three digits
         entropy = -(log_p.exp() * log_p).sum(dim=1)
         loss = F.nll_loss(log_p, label, reduction="none") - self.beta * entropy
         return weighted_mean(loss, label, self.class_weights)
@@ -196,7 +195,7 @@ class AdaptiveSmoothingLoss(nn.Module):
 
     def forward(self, logits: Tensor, label: Tensor) -> Tensor:
         """(B, K), (B,) -> the mean loss, a scalar."""
-        log_p = F.log_softmax(logits, dim=1)
+        log_p = F.log_softmax(logits.float(), dim=1)  # half precision has three digits
         even = 1.0 / logits.shape[1]
         certainty = (log_p.detach().amax(dim=1).exp() - even) / (1.0 - even)
         hard = F.nll_loss(log_p, label, reduction="none")
@@ -213,14 +212,8 @@ def _focal(logits: Tensor, label: Tensor, gamma: float) -> Tensor:
 
 
 def _check_share(option: str, share: float, typed: float) -> None:
-    if not 0 <= share < 1:
-        raise ConfigError(
-            f"{option}={share!r} is not allowed; allowed: 0 to below 1; type {option}={typed}"
-        )
+    check_number(f"loss.{option}", share, lambda part: 0 <= part < 1, "0 to below 1", typed)
 
 
 def _check_from_zero(option: str, number: float, typed: float) -> None:
-    if not number >= 0:
-        raise ConfigError(
-            f"{option}={number!r} is not allowed; allowed: 0 or more; type {option}={typed}"
-        )
+    check_number(f"loss.{option}", number, lambda found: found >= 0, "0 or more", typed)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dualgaf.errors import ConfigError, SeriesError, check_whole, unknown_choice
+from dualgaf.errors import ConfigError, SeriesError, check_number, check_whole, unknown_choice
 from dualgaf.models.attention import ATTENTIONS, build_attention
 from dualgaf.models.auto import Workload, choose_extractor
 from dualgaf.models.backbone import ExtractorFactory, described, extractor_maker
@@ -133,16 +133,20 @@ class DualGAFNet(nn.Module):
         }
         for option, got in choices.items():
             if got not in CHOICES[option]:
-                raise ConfigError(unknown_choice(option, got, CHOICES[option]))
-        if extractor == "auto":
-            n_fields = 2 if fields == "both" else 1
-            is_stacked, is_early = arrangement == "stacked", fusion == EARLY
-            work = Workload(n_channels, n_fields, image_size, width, is_stacked, is_early)
-            choice = choose_extractor(work, budget_gflop)
-            log.info(choice.reason)
-            extractor = choice.extractor
-        make = extractor_maker(extractor, width, image_size)
+                raise ConfigError(unknown_choice(f"model.{option}", got, CHOICES[option]))
         named = resolve_groups(groups or {}, n_channels, channel_names)
+        listed = all_groups(named, n_channels) if named else []
+        if extractor == "auto":
+            work = Workload(
+                n_channels,
+                2 if fields == "both" else 1,
+                image_size,
+                width,
+                stacked=arrangement == "stacked",
+                early=fusion == EARLY,
+                groups=tuple(listed),
+            )
+            extractor = _chosen(work, budget_gflop)
         self._settings: dict[str, Any] = {
             "n_channels": n_channels,
             "num_classes": num_classes,
@@ -153,8 +157,9 @@ class DualGAFNet(nn.Module):
             "use_kernels": use_kernels,
             "width": width,
             "dropout": dropout,
+            "image_size": image_size,
         }
-        self._build(make, all_groups(named, n_channels))
+        self._build(extractor_maker(extractor, width, image_size), listed)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -199,20 +204,20 @@ class DualGAFNet(nn.Module):
     def _build(self, make: ExtractorMaker, groups: list[SignalGroup]) -> None:
         told = self._settings
         n_channels, width, fields = told["n_channels"], told["width"], told["fields"]
-        arrangement, listed = told["arrangement"], groups if told["groups"] else []
+        arrangement = told["arrangement"]
         # The order of these lines is the order of the random numbers, and so of a seed's result.
         self.gasf_extractor = self.gadf_extractor = self.joint_extractor = self.fusion = None
         self.statistics = self.kernels = None
         if fields == "both" and told["fusion"] == EARLY:
-            self.joint_extractor = field_extractor(make, listed, n_channels, arrangement, 2)
+            self.joint_extractor = field_extractor(make, groups, n_channels, arrangement, 2)
         else:
             if fields != "gadf":
-                self.gasf_extractor = field_extractor(make, listed, n_channels, arrangement)
+                self.gasf_extractor = field_extractor(make, groups, n_channels, arrangement)
             if fields != "gasf":
-                self.gadf_extractor = field_extractor(make, listed, n_channels, arrangement)
+                self.gadf_extractor = field_extractor(make, groups, n_channels, arrangement)
             if fields == "both":
                 self.fusion = build_fusion(told["fusion"], width)
-        n_vectors = n_channels if arrangement == "per_signal" else len(groups)
+        n_vectors = n_channels if arrangement == "per_signal" else max(1, len(groups))
         self.attention = build_attention(told["attention"], n_vectors, width)
         n_features = n_vectors * width
         if told["use_statistics"]:
@@ -275,8 +280,11 @@ def _check_numbers(n_channels: int, num_classes: int, width: int, dropout: float
     check_whole("n_channels", n_channels, 1, 6)
     check_whole("num_classes", num_classes, 2, 2)
     check_whole("model.width", width, 8, 64)
-    if width % 8 or not 0.0 <= dropout < 1.0:
-        raise ConfigError(
-            f"model.width={width}, model.dropout={dropout} is not allowed; allowed: a multiple "
-            "of 8, and 0 to below 1; type model.width=64 model.dropout=0.2"
-        )
+    check_number("model.width", width, lambda w: w % 8 == 0, "multiples of 8", 64)
+    check_number("model.dropout", dropout, lambda d: 0 <= d < 1, "0 to below 1", 0.2)
+
+
+def _chosen(work: Workload, budget_gflop: float) -> str:
+    choice = choose_extractor(work, budget_gflop)
+    log.info(choice.reason)
+    return choice.extractor

@@ -22,7 +22,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
 
-from dualgaf.errors import ConfigError, unknown_choice
+from dualgaf.errors import ConfigError, check_number, unknown_choice
 
 OPTIMIZERS = ("adamw", "radam")
 """What ``optimizer=`` may name."""
@@ -60,12 +60,9 @@ class Optimization:
             if getattr(self, option) not in allowed:
                 got = getattr(self, option)
                 raise ConfigError(unknown_choice(f"classifier.{option}", got, allowed))
-        if not self.learning_rate > 0 or not self.weight_decay >= 0:
-            raise ConfigError(
-                f"learning_rate={self.learning_rate}, weight_decay={self.weight_decay} is not "
-                "allowed; allowed: above 0, and 0 or more; type classifier.learning_rate=0.002 "
-                "classifier.weight_decay=0.01"
-            )
+        rate, decay = self.learning_rate, self.weight_decay
+        check_number("classifier.learning_rate", rate, lambda r: r > 0, "above 0", 0.002)
+        check_number("classifier.weight_decay", decay, lambda d: d >= 0, "0 or more", 0.01)
 
 
 def configure(net: nn.Module, how: Optimization, trainer: L.Trainer) -> OptimizerLRScheduler:

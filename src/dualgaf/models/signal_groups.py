@@ -202,7 +202,10 @@ def _numbers(
             f"{option}.channels has {wanted!r}, but the names of the signals are not known; pass "
             "channel_names, or type numbers from 0 on"
         )
-    matched = [i for i, name in enumerate(names) if fnmatchcase(name, str(wanted))]
+    # A name may have brackets, which mean something in a pattern.
+    matched = [
+        i for i, name in enumerate(names) if name == wanted or fnmatchcase(name, str(wanted))
+    ]
     if not matched:
         raise ConfigError(unknown_choice(f"{option}.channels", wanted, names))
     return matched

@@ -136,8 +136,12 @@ def correlation_focused_statistics(series: Tensor) -> Tensor:
     return torch.cat((each, pair_correlations(series), pair_distances(series)), dim=1)
 
 
+def _flat_basic(series: Tensor) -> Tensor:
+    return basic_statistics(series).flatten(1)
+
+
 KINDS: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
-    "basic": (lambda series: basic_statistics(series).flatten(1), 5, 0),
+    "basic": (_flat_basic, 5, 0),  # a function with a name, so that a network can be pickled
     "comprehensive": (comprehensive_statistics, 8, 1),
     "correlation_focused": (correlation_focused_statistics, 5, 3),
 }
@@ -163,14 +167,16 @@ class StatisticsBranch(nn.Module):
     def __init__(self, n_channels: int, width: int, kind: str = "basic") -> None:
         super().__init__()
         if kind not in KINDS:
-            raise ConfigError(unknown_choice("statistics", kind, KINDS))
+            raise ConfigError(unknown_choice("model.statistics", kind, KINDS))
         self.statistics, each, pair = KINDS[kind]
         n_numbers = each * n_channels + pair * n_channels * (n_channels - 1) // 2
         self.embed = nn.Sequential(nn.Linear(n_numbers, width), nn.GELU())
 
     def forward(self, series: Tensor) -> Tensor:
         """(B, C, T) -> (B, width)."""
-        embedding: Tensor = self.embed(self.statistics(series))
+        with torch.autocast(series.device.type, enabled=False):
+            statistics = self.statistics(series.float())
+        embedding: Tensor = self.embed(statistics)
         return embedding
 
 

@@ -91,5 +91,5 @@ def build_statistics_fusion(name: str, width: int) -> nn.Module:
         ConfigError: the name is not in `STATISTICS_FUSIONS`.
     """
     if name not in STATISTICS_FUSIONS:
-        raise ConfigError(unknown_choice("statistics_fusion", name, STATISTICS_FUSIONS))
+        raise ConfigError(unknown_choice("model.statistics_fusion", name, STATISTICS_FUSIONS))
     return STATISTICS_FUSIONS[name](width)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dualgaf.errors import ConfigError
+from dualgaf.errors import check_number
 
 KNOTS = 6
 """Speeds that are drawn for each window; between them the logarithm of the speed is linear."""
@@ -52,12 +52,9 @@ class TimeWarp:
     share: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (self.speed >= 0 and 0 <= self.crop < 1 and 0 <= self.share <= 1):
-            raise ConfigError(
-                f"time_warp={self.speed}, crop={self.crop}, share={self.share} is not allowed; "
-                "allowed: 0 or more, 0 to below 1, and 0 to 1; type "
-                "classifier.time_warp=0.3 classifier.crop=0.1"
-            )
+        check_number("classifier.time_warp", self.speed, lambda s: s >= 0, "0 or more", 0.4)
+        check_number("classifier.crop", self.crop, lambda c: 0 <= c < 1, "0 to below 1", 0.2)
+        check_number("share", self.share, lambda s: 0 <= s <= 1, "0 to 1", 0.5)
 
     @property
     def changes(self) -> bool:
