@@ -294,6 +294,7 @@ def test_images_that_are_drawn_per_batch_keep_no_store(images, tmp_path):
         ("ckpt_path=nowhere.ckpt", "ckpt_path=nowhere.ckpt is not a file"),
         ("data=ahu", "data.root is missing; type data.root=..."),
         ("data.split.method=random", "official, group, time, stratified"),
+        ("trainer.precision=64-true", "allowed: 32-true, bf16-mixed, 16-mixed; type trainer.pre"),
     ],
 )
 def test_a_wrong_value_fails_at_the_start_and_names_the_allowed_ones(override, text, tmp_path):

@@ -28,7 +28,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
-from dualgaf.errors import ConfigError
+from dualgaf.errors import ConfigError, unknown_choice
 from dualgaf.models.checkpoint import learned_val, read_checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.ranks import is_first, on_one_device, ranks_started
@@ -42,6 +42,8 @@ STEPS = 1500
 splits 1000 were enough for most sets, and NATOPS was better with 2000."""
 EPOCHS = (20, 150)
 """The fewest and the most epochs that it takes."""
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+"""Images and series are float32: weights of another kind do not go with them."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,12 @@ def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
     """What a `Trainer` gets beside ``cfg.trainer``: callbacks, progress bar, number of epochs.
 
     Raises:
-        ConfigError: ``trainer.max_epochs`` is neither a number nor ``auto``.
+        ConfigError: ``trainer.max_epochs`` is neither a number nor ``auto``, or the precision is
+            not one of `PRECISIONS`.
     """
+    precision = cfg.trainer.get("precision", PRECISIONS[0])
+    if precision not in PRECISIONS:
+        raise ConfigError(unknown_choice("trainer.precision", precision, PRECISIONS))
     epochs = cfg.trainer.get("max_epochs")
     if epochs == "auto":
         a_step = data.batch_size * cfg.trainer.get("accumulate_grad_batches", 1)
