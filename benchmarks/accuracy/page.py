@@ -16,14 +16,10 @@ TOO_SMALL = 5e-4
 HEAD = """# Accuracy
 
 Made by `python -m benchmarks.accuracy` from `benchmarks/results/accuracy.json`; no number here is
-typed by hand. `python train.py experiment=NAME seed=SEED` makes a run of DualGAFNet again.
+typed by hand. `python train.py experiment=NAME seed=SEED` makes a run of DualGAFNet again; where
+parts are left out in turn (AHU, robots), `'data.split.test_groups=[...]'` says which.
 
 A cell says mean ± standard deviation over seeds (number of seeds). A dash: not measured.
-
-DualGAFNet of MZVAV-2-2 and of Tennessee Eastman, and the ablation, were made before several
-signals were read along the diagonals of their images
-(`docs/design/0013-along-the-diagonals.md`), with large kernels, images of [-1, 1] and no
-statistics in the regression. The other rows are of the recipe as it is.
 """
 
 PROTOCOL = """## How it was measured

@@ -63,7 +63,8 @@ class WindowedSplits:
             for first in range(0, len(rows), AT_A_TIME):
                 windows = self.windows.take(rows[first : first + AT_A_TIME])
                 # Not the last digits of float64: another processor may compute them otherwise.
-                found.update(windows.astype(np.float32, order="C").data)
+                with np.errstate(over="ignore"):
+                    found.update(windows.astype(np.float32, order="C").data)
         return found.hexdigest()
 
     def standardised(self, rows: Array) -> tuple[Array, Array, Array]:
