@@ -80,7 +80,7 @@ def test_named_signals_and_another_split(
         (["--window", "999"], r"--window 999 is not there; allowed: 0 to \d+ \(--split test\)"),
         (["--split", "tset"], "--split='tset' is not known; allowed: train, val, test; type --spl"),
         (["--channels", "mta"], "--channels mta is not there; allowed: sat, "),
-        (["--method", "cam"], "method='cam' is not known; allowed: integrated, grad_cam; type"),
+        (["--method", "cam"], "allowed: integrated, grad_cam; type --method grad_cam"),
         (["data.window_size=30"], "trained with window_size 24, the data have 30; type the data"),
         (["data=ucr", "data.name=GunPoint"], "trained with n_channels=12, the data have 1; type"),
         (["data.nme=x"], r"there is no data\.nme; allowed after 'data\.': n_windows, "),

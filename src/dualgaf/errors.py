@@ -71,7 +71,7 @@ def unknown_choice(
     """Text for a value outside a closed list: what was got, what is allowed, what to type.
 
     Args:
-        option: the option's name as a user types it, e.g. ``"images"``.
+        option: the option's name as a user types it, e.g. ``"images"`` or ``"--split"``.
         got: the value that was given.
         allowed: the values that are allowed, in the order to show them.
         instead: what to type; made from the closest allowed value when left out.
@@ -85,7 +85,8 @@ def unknown_choice(
     """  # noqa: E501
     names = [str(value) for value in allowed]
     close = get_close_matches(str(got), names, n=1, cutoff=0.0)
-    typed = instead or (f"{option}={close[0]}" if close else f"{option}=...")
+    between = " " if option.startswith("--") else "="
+    typed = instead or f"{option}{between}{close[0] if close else '...'}"
     return f"{option}={got!r} is not known; allowed: {', '.join(names)}; type {typed}"
 
 

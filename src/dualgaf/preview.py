@@ -17,7 +17,7 @@ from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.errors import ConfigError, unknown_choice
-from dualgaf.explain import Explanation, Telling, explain, most_telling
+from dualgaf.explain import METHODS, Explanation, Telling, explain, most_telling
 from dualgaf.explanation_picture import Row, draw_explanation
 from dualgaf.export import WindowImaging
 from dualgaf.models.checkpoint import check_fits
@@ -85,11 +85,7 @@ class Shown:
             ConfigError: there is no such split or window.
         """
         if self.split not in cases.rows:
-            raise ConfigError(
-                unknown_choice("--split", self.split, cases.rows).replace(
-                    "type --split=", "type --split "
-                )
-            )
+            raise ConfigError(unknown_choice("--split", self.split, cases.rows))
         rows = cases.rows[self.split]
         if not 0 <= self.window < len(rows):
             raise ConfigError(
@@ -169,6 +165,8 @@ def save_explanation(
         ConfigError: the checkpoint does not fit the data, or there is no such split, window,
             signal or method.
     """
+    if method not in METHODS:
+        raise ConfigError(unknown_choice("--method", method, METHODS))
     cases = data.cases
     check_fits(model, data.n_channels, data.num_classes)
     check_windows(imaging, data)
