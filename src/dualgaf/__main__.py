@@ -168,8 +168,8 @@ def _preview(options: argparse.Namespace) -> int:
     if checkpoint is None:
         text = save_preview(make_data(load_config(options.overrides)), path, shown)
     else:
+        from dualgaf.configured import trained_model
         from dualgaf.trained import read_imaging
-        from dualgaf.training import trained_model
 
         imaging = read_imaging(checkpoint)
         cfg = load_run_config(checkpoint, options.overrides)
@@ -182,9 +182,9 @@ def _preview(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from dualgaf.command_line import load_run_config
+    from dualgaf.configured import trained_model
     from dualgaf.export import about, export_program
     from dualgaf.trained import read_imaging
-    from dualgaf.training import trained_model
 
     if not options.overrides or "=" in options.overrides[0]:
         raise ConfigError("which model? type: export RUN/checkpoints/best.ckpt --output model.pt2")

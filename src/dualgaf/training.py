@@ -17,7 +17,6 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +27,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import WeightAveraging
-from omegaconf import DictConfig, ListConfig
-from torch import nn
+from omegaconf import DictConfig
 
 from dualgaf.command_line import exit_on_unknown_keys, make_data, own_error
+from dualgaf.configured import make_classifier
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError, SplitError, unknown_choice
 from dualgaf.fitting import Learned, alone, fit, trainer_options
 from dualgaf.hardware import conf_folder
-from dualgaf.models.backbone import described
-from dualgaf.models.checkpoint import (
-    check_fits,
-    check_goes_on,
-    learned_val,
-    load_classifier,
-    net_settings,
-    own_extractor,
-)
-from dualgaf.models.class_weights import balanced_class_weights
+from dualgaf.models.checkpoint import learned_val
 from dualgaf.models.classifier import DualGAFClassifier
-from dualgaf.models.net import DualGAFNet
 from dualgaf.predictions import write_predictions
 from dualgaf.quiet import quiet
 from dualgaf.ranks import (
@@ -64,7 +53,6 @@ from dualgaf.run_report import (
     write_outcome,
 )
 from dualgaf.store.store import Store
-from dualgaf.trained import check_images, find_imaging
 
 TASKS = ("fit", "test", "predict", "build")
 
@@ -166,7 +154,7 @@ def _build(data: DualGAFDataModule) -> dict[str, Any]:
 
 def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     def make_model() -> DualGAFClassifier:
-        return _make_model(cfg, data)
+        return make_classifier(cfg, data)
 
     loggers = list(instantiate(cfg.logger or {}).values())
     if cfg.task == "predict":
@@ -200,67 +188,6 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         **build_metrics(data.build_reports),
     }
     return Outcome(metrics, kept.probabilities, learned.epochs)
-
-
-def _make_model(cfg: DictConfig, data: DualGAFDataModule) -> DualGAFClassifier:
-    path = None if cfg.ckpt_path is None else Path(cfg.ckpt_path)
-    if path is not None and (imaging := find_imaging(path)) is not None:
-        check_images(imaging, data)
-    if cfg.task != "fit":
-        model = trained_model(cfg)
-        check_fits(model, data.n_channels, data.num_classes)
-        return model
-    known = {"image_size": data.image_size, "channel_names": data.channel_names}
-    # A subclass of one's own need not take them.
-    asked = {key: value for key, value in known.items() if cfg.model.get(key, "no") is None}
-    net = instantiate(cfg.model)(n_channels=data.n_channels, num_classes=data.num_classes, **asked)
-    classifier: DualGAFClassifier = instantiate(
-        cfg.classifier,
-        net=net,
-        class_names=list(data.class_names),
-        class_weights=_class_weights(cfg.classifier.class_weights, data),
-    )
-    if path is not None:
-        check_goes_on(classifier, path)
-    return classifier
-
-
-def _class_weights(told: Any, data: DualGAFDataModule) -> Sequence[float] | None:
-    if told is None or isinstance(told, ListConfig):
-        return told
-    if told != "balanced":
-        raise ConfigError(
-            f"classifier.class_weights={told!r} is not allowed; allowed: null, balanced, or a "
-            "number for each class; type classifier.class_weights=balanced"
-        )
-    label = torch.from_numpy(data.cases.labels[data.cases.rows["train"]])
-    return balanced_class_weights(label, data.num_classes)
-
-
-def trained_model(cfg: DictConfig) -> DualGAFClassifier:
-    """The classifier of ``cfg.ckpt_path``; its extractor, if one of your own, is ``cfg.model``'s.
-
-    Raises:
-        ConfigError: it is not a checkpoint, or has another extractor of your own.
-    """
-    return load_classifier(Path(cfg.ckpt_path), _own_net(cfg))
-
-
-def _own_net(cfg: DictConfig) -> nn.Module | None:
-    """The network of a checkpoint whose extractor is one of the user's own; None for others."""
-    settings = net_settings(Path(cfg.ckpt_path))
-    wanted = own_extractor(settings)
-    if wanted is None:
-        return None
-    told = cfg.model.get("extractor")
-    extractor = instantiate(told) if isinstance(told, DictConfig) else told
-    got = described(extractor)
-    if got != {"path": wanted}:
-        raise ConfigError(
-            f"the extractor of the checkpoint is {wanted}, model.extractor is {told!r}; type the "
-            "model options of its run (RUN/.hydra/overrides.yaml)"
-        )
-    return DualGAFNet(**{**settings, "extractor": extractor})
 
 
 def _predict(
