@@ -83,6 +83,7 @@ def test_an_ablation_is_told_beside_what_it_leaves_something_out_of(tmp_path):
     (tmp_path / "some.csv").write_text("\n".join([*lines, "2,no_stat,0,false,0.75,0.5"]) + "\n")
     text = ablations(tmp_path)
     assert "-m sweep=ablation refit=false ablation=full,no_stat seed=0,1\n" in text
-    told = "| `no_stat` | without the statistics of the window | 0.750 (1) | 0.500 (1) | -0.100 |"
+    what = "without statistics of the window, here or in the regression"
+    told = f"| `no_stat` | {what} | 0.750 (1) | 0.500 (1) | -0.100 |"
     assert told in text
     assert ablations(tmp_path / "none") == ""
