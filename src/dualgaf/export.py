@@ -185,7 +185,8 @@ def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
 
 def about(state: ImagingState) -> dict[str, Any]:
     """What a program of this imaging takes and gives, in plain values."""
-    kept = {k: v for k, v in state.to_plain().items() if k not in ("bounds", "mean", "deviation")}
+    inside = ("bounds", "mean", "deviation", "digest")
+    kept = {key: value for key, value in state.to_plain().items() if key not in inside}
     return {
         **kept,
         "takes": f"(B, {len(state.channel_names)}, {state.window_size}) float64, raw windows",
