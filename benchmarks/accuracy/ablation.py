@@ -1,7 +1,7 @@
 """What each part of the recipe is worth: tables of ``sweep.csv`` files of `sweep=ablation`.
 
-python train.py -m sweep=ablation experiment=racket_sports refit=false
-cp multirun/DATE/TIME/sweep.csv benchmarks/results/ablation/racket_sports.csv
+python train.py -m sweep=ablation experiment=japanese_vowels refit=false
+cp multirun/DATE/TIME/sweep.csv benchmarks/results/ablation/japanese_vowels.csv
 python -m benchmarks.accuracy --page
 """
 
