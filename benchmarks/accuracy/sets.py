@@ -79,9 +79,7 @@ def folds(chosen: BenchmarkSet) -> list[list[str]]:
     series = read_source(chosen.name).load()
     of_group = dict(zip(series.groups, series.labels, strict=True))
     groups = sorted(of_group, key=lambda group: (of_group[group], group))
-    if chosen.parts is None:
-        left_out = [[group] for group in sorted(groups)]
-    else:
-        left_out = [groups[part :: chosen.parts] for part in range(chosen.parts)]
-    typed = (",".join(group.rpartition("/")[2] for group in some) for some in left_out)
-    return [[f"data.split.test_groups=[{groups}]"] for groups in typed]
+    names = [group.rpartition("/")[2] for group in groups]
+    n_parts = chosen.parts or len(names)
+    parts = [names[part::n_parts] for part in range(n_parts)]
+    return [[f"data.split.test_groups=[{','.join(part)}]"] for part in parts]

@@ -154,3 +154,5 @@ def test_a_module_of_one_image_size_is_tried_with_it_again() -> None:
     net = DualGAFNet(3, 4, extractor=flat, image_size=26, width=8)
     twin = DualGAFNet(**{**net.settings, "extractor": flat})
     twin.load_state_dict(net.state_dict())
+    image, series = torch.rand(2, 3, 26, 26), torch.randn(2, 3, 26)
+    assert torch.equal(twin.eval()(image, image, series), net.eval()(image, image, series))

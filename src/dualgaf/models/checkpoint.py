@@ -55,10 +55,8 @@ def net_settings(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it is not a checkpoint of a `DualGAFClassifier`.
     """
-    try:
-        return dict(read_checkpoint(path)["hyper_parameters"]["net"])
-    except _DAMAGE as error:
-        raise _no_checkpoint(path, error) from error
+    settings: dict[str, Any] = _hyper_parameters(path)["net"]
+    return settings
 
 
 def data_state(path: Path) -> Mapping[str, Any]:
@@ -124,10 +122,10 @@ def check_goes_on(model: DualGAFClassifier, path: Path) -> None:
     Raises:
         ConfigError: it is no checkpoint, or a setting is another.
     """
-    net, of_path = net_settings(path), read_checkpoint(path)["hyper_parameters"]
-    pairs = [("model", key, net.get(key), got) for key, got in model.net.settings.items()]
+    kept = _hyper_parameters(path)
+    pairs = [("model", key, kept["net"].get(key), got) for key, got in model.net.settings.items()]
     pairs += [
-        ("classifier", key, of_path.get(key), got) for key, got in vars(model.optimization).items()
+        ("classifier", key, kept.get(key), got) for key, got in vars(model.optimization).items()
     ]
     for group, option, trained, got in pairs:
         if trained != got:
@@ -136,6 +134,15 @@ def check_goes_on(model: DualGAFClassifier, path: Path) -> None:
                 f"keeps it; got {got}; type the {group} options of its run "
                 "(RUN/.hydra/overrides.yaml), or train anew without ckpt_path"
             )
+
+
+def _hyper_parameters(path: Path) -> dict[str, Any]:
+    """What a `DualGAFClassifier` keeps of its arguments; its network's are ``net``."""
+    try:
+        found = read_checkpoint(path)["hyper_parameters"]
+        return {**found, "net": dict(found["net"])}
+    except _DAMAGE as error:
+        raise _no_checkpoint(path, error) from error
 
 
 def _no_checkpoint(path: Path, error: Exception) -> ConfigError:

@@ -136,17 +136,6 @@ class DualGAFNet(nn.Module):
                 raise ConfigError(unknown_choice(f"model.{option}", got, CHOICES[option]))
         named = resolve_groups(groups or {}, n_channels, channel_names)
         listed = all_groups(named, n_channels) if named else []
-        if extractor == "auto":
-            work = Workload(
-                n_channels,
-                2 if fields == "both" else 1,
-                image_size,
-                width,
-                stacked=arrangement == "stacked",
-                early=fusion == EARLY,
-                groups=tuple(listed),
-            )
-            extractor = _chosen(work, budget_gflop)
         self._settings: dict[str, Any] = {
             "n_channels": n_channels,
             "num_classes": num_classes,
@@ -159,6 +148,9 @@ class DualGAFNet(nn.Module):
             "dropout": dropout,
             "image_size": image_size,
         }
+        if extractor == "auto":
+            extractor = _chosen(self._settings, listed, budget_gflop)
+            self._settings["extractor"] = extractor
         self._build(extractor_maker(extractor, width, image_size), listed)
 
     @property
@@ -284,7 +276,16 @@ def _check_numbers(n_channels: int, num_classes: int, width: int, dropout: float
     check_number("model.dropout", dropout, lambda d: 0 <= d < 1, "0 to below 1", 0.2)
 
 
-def _chosen(work: Workload, budget_gflop: float) -> str:
+def _chosen(told: Mapping[str, Any], groups: Sequence[SignalGroup], budget_gflop: float) -> str:
+    work = Workload(
+        told["n_channels"],
+        2 if told["fields"] == "both" else 1,
+        told["image_size"],
+        told["width"],
+        stacked=told["arrangement"] == "stacked",
+        early=told["fusion"] == EARLY,
+        groups=tuple(groups),
+    )
     choice = choose_extractor(work, budget_gflop)
     log.info(choice.reason)
     return choice.extractor
