@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import xxhash
 
-from dualgaf.build import build_store, explain_miss
+from dualgaf.build import build_store, explain_miss, store_key
 from dualgaf.errors import StoreFullError
 from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
@@ -95,7 +95,7 @@ def build(folder, n=42, verify="size", faults=None, **settings):
 
     CacheWriter.rows_are_there = told
     plan = planned(n, folder, **settings)
-    why = explain_miss(data, RECIPE, None, folder)
+    why = explain_miss(store_key(data, RECIPE), folder)
     faults.happen(folder)
     found = {"why": why, "drawn": drawn, "finished": finished, "cached": plan.place == "cache"}
     with warnings.catch_warnings(record=True) as caught:

@@ -18,7 +18,7 @@ import pytest
 
 import leaks
 from dualgaf import build
-from dualgaf.build import build_store, explain_miss
+from dualgaf.build import build_store, explain_miss, store_key
 from dualgaf.errors import ChunkError, LadderWarning, SeriesError, StoreFullError
 from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
@@ -181,22 +181,24 @@ def test_a_build_for_the_cache_that_was_stopped_is_no_entry_and_is_gone_on_with(
 
 def test_a_miss_is_explained_and_a_hit_is_not(tmp_path):
     windows, bounds = windows_of(30), None
-    assert explain_miss(windows, RECIPE, bounds, None) is None
-    told = explain_miss(windows, RECIPE, bounds, tmp_path)
+    assert explain_miss(store_key(windows, RECIPE, bounds), None) is None
+    told = explain_miss(store_key(windows, RECIPE, bounds), tmp_path)
     assert told == "cache: no entry for these images; the cache is empty"
     store, _ = built(windows, cache_dir=tmp_path)
-    assert explain_miss(windows, RECIPE, bounds, tmp_path) is None
+    assert explain_miss(store_key(windows, RECIPE, bounds), tmp_path) is None
     store.close()
-    assert explain_miss(windows, RECIPE, bounds, tmp_path) is None
+    assert explain_miss(store_key(windows, RECIPE, bounds), tmp_path) is None
     other = Windows(windows.flat + 1, windows.starts, windows.window_size)
-    found = explain_miss(other, ImagingRecipe(9, scaling="train"), np.zeros((2, 2)), tmp_path)
+    found = explain_miss(
+        store_key(other, ImagingRecipe(9, scaling="train"), np.zeros((2, 2))), tmp_path
+    )
     assert re.fullmatch(
         r"cache: no entry for these images; the nearest one, [0-9a-f]{32}, has image_size=8 "
         r"\(now 9\), scaling=window \(now train\), other bounds and other values",
         found,
     )
     shorter = Windows(windows.flat, windows.starts, 15)
-    found = explain_miss(shorter, RECIPE, bounds, tmp_path)
+    found = explain_miss(store_key(shorter, RECIPE, bounds), tmp_path)
     assert found.endswith("has window_size=16 (now 15)")
 
 

@@ -28,7 +28,7 @@ MACHINE = Machine(
     python="3.11",
 )
 GOOD = Facts(
-    MACHINE, numba=True, kernel_cache=Path("cache"), disk_folder=True, omp_wait_policy="PASSIVE"
+    MACHINE, broken="", kernel_cache=Path("cache"), disk_folder=True, omp_wait_policy="PASSIVE"
 )
 
 
@@ -46,7 +46,7 @@ def facts(**changes: Any) -> Facts:
         {"omp_wait_policy": ""},  # train.py sets it
         {"headroom": Headroom(59 * GIB, "cgroup pod")},  # a limit that hardly limits
         {"cpus": 2, "cpus_allowed": 2, "cpus_present": 2},
-        {"numba": True, "memlock": 65536},
+        {"broken": "", "memlock": 65536},
     ],
     ids=str,
 )
@@ -94,7 +94,12 @@ ONE = [
     ),
     ({"shm_free": 64 << 20}, "/dev/shm", "64.00 MiB free", "--shm-size=2g"),
     ({"shm_free": None}, "/dev/shm", "missing", "datamodule.num_workers=0"),
-    ({"numba": False, "kernel_cache": None}, "compiled kernels", "NumPy", "pip install numba"),
+    (
+        {"broken": "needs NumPy 2.0", "kernel_cache": None},
+        "compiled kernels",
+        "needs NumPy 2.0",
+        "pip install --upgrade --force-reinstall numba",
+    ),
     (
         {"kernel_cache": None},
         "cache of the compiled kernels",
@@ -155,7 +160,7 @@ def test_the_report_shows_facts_then_advice_in_lines_of_a_terminal() -> None:
 def test_facts_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     found = Facts.read()
-    assert found.numba
+    assert found.broken == ""
     assert found.kernel_cache is None or found.kernel_cache.is_dir()
     assert found.omp_wait_policy == "ACTIVE"
     assert "waiting threads" in {advice.setting for advice in advise(found)}

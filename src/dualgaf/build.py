@@ -36,7 +36,7 @@ from dualgaf.pool.ladder import FillJob, fill
 from dualgaf.pool.supervisor import ProcessPool
 from dualgaf.store.cache import StoreCache
 from dualgaf.store.cache_folder import CacheFolder
-from dualgaf.store.fingerprint import StoreKey
+from dualgaf.store.fingerprint import StoreKey, content_hash
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.places import PLACES, in_first_place, through_cache
 from dualgaf.store.rendezvous import is_held, my_turn
@@ -79,6 +79,7 @@ def build_store(
     plan: BuildPlan,
     *,
     bounds: Array | None = None,
+    key: StoreKey | None = None,
     progress: Callable[[int], None] | None = None,
     pool: ProcessPool | None = None,
     cache_verify: str = "size",
@@ -89,6 +90,7 @@ def build_store(
         windows: the N windows, row n of the store is window n.
         plan: from `dualgaf.plan.make_plan`; its request holds the recipe.
         bounds: (2, C) fitted low and high for ``scaling="train"``.
+        key: `store_key` of windows, recipe and bounds, where it is known already.
         progress: called with the number of windows that were just finished.
         pool: warm workers, for many builds in a row; where it is left out, a build by processes
             starts its own and ends them.
@@ -104,7 +106,7 @@ def build_store(
         SystemRefusedError, BudgetError: the system refuses an open file, or memory.
     """
     request, recipe = plan.request, plan.request.recipe
-    key = _key(windows, recipe, bounds)
+    key = key or store_key(windows, recipe, bounds)
     name = key.name
     layout = StoreLayout(len(windows), recipe.row_shape(request.n_channels), recipe.storage)
     if (alive := _living(name)) is not None:
@@ -167,27 +169,41 @@ class _Draw:
             self.told = self.drawn
 
 
-def is_built(
-    windows: Windows, recipe: ImagingRecipe, bounds: Array | None, cache_dir: Path | None
-) -> bool:
+def store_key(
+    windows: Windows,
+    recipe: ImagingRecipe,
+    bounds: Array | None = None,
+    values_hash: str | None = None,
+) -> StoreKey:
+    """What names the store of these images.
+
+    Args:
+        windows: the N windows.
+        recipe: how they are drawn.
+        bounds: (2, C) fitted low and high for ``scaling="train"``.
+        values_hash: `content_hash` of ``windows.flat``, which is most of the work, where it is
+            known: the windows of all splits lie in one array.
+    """
+    values = content_hash(windows.flat) if values_hash is None else values_hash
+    return StoreKey.of(
+        {"values": values, "starts": windows.starts, "bounds": bounds},
+        {**recipe.to_json(), "window_size": windows.window_size},
+    )
+
+
+def is_built(key: StoreKey, cache_dir: Path | None) -> bool:
     """Whether `build_store` would find these images, alive on this machine or in the cache."""
-    return _is_there(_key(windows, recipe, bounds).name, cache_dir)
-
-
-def explain_miss(
-    windows: Windows, recipe: ImagingRecipe, bounds: Array | None, cache_dir: Path | None
-) -> str | None:
-    """Why `build_store` would not find these images in the cache, in one sentence; else None."""
-    if cache_dir is None:
-        return None
-    key = _key(windows, recipe, bounds)
-    return None if _is_there(key.name, cache_dir) else CacheFolder(cache_dir).explain_miss(key)
-
-
-def _is_there(name: str, cache_dir: Path | None) -> bool:
+    name = key.name
     if _living(name) is not None or is_held(name):
         return True
     return cache_dir is not None and StoreCache(cache_dir).has(name)
+
+
+def explain_miss(key: StoreKey, cache_dir: Path | None) -> str | None:
+    """Why `build_store` would not find these images in the cache, in one sentence; else None."""
+    if cache_dir is None or is_built(key, cache_dir):
+        return None
+    return CacheFolder(cache_dir).explain_miss(key)
 
 
 @contextmanager
@@ -208,13 +224,6 @@ def _named() -> Iterator[None]:
             f"memory was refused beside the store: {error}; type parallel.n_jobs=1, "
             "parallel.chunk_size=10 or images=on_device, or lift the limit (ulimit -v)"
         ) from error
-
-
-def _key(windows: Windows, recipe: ImagingRecipe, bounds: Array | None) -> StoreKey:
-    return StoreKey.of(
-        {"values": windows.flat, "starts": windows.starts, "bounds": bounds},
-        {**recipe.to_json(), "window_size": windows.window_size},
-    )
 
 
 def _living(name: str) -> Store | None:

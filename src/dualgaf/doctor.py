@@ -21,11 +21,11 @@ import tempfile
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
-from dualgaf.imaging.fastest import kernel_folder
+from dualgaf.errors import DependencyError
+from dualgaf.imaging.compiled import REINSTALL, kernel_folder
 from dualgaf.machine import Machine, format_bytes, is_in_memory
 
 WIDTH = 100
@@ -44,8 +44,9 @@ class Facts:
 
     machine: Machine
     """Memory, CPUs, huge pages, limits."""
-    numba: bool
-    """Whether the compiled kernels can be used; else NumPy draws."""
+    broken: str
+    """Why the compiled kernels cannot be imported, so that no image is drawn; empty where they
+    can."""
     kernel_cache: Path | None
     """Folder of the compiled kernels; None where no folder for them can be written."""
     disk_folder: bool
@@ -57,10 +58,15 @@ class Facts:
     def read(cls) -> Self:
         """Read everything now."""
         folders = [Path(tempfile.gettempdir()), Path("/var/tmp")]
+        kernel_cache, broken = None, ""
+        try:
+            kernel_cache = kernel_folder()
+        except DependencyError as error:
+            broken = str(error.__cause__ or error)
         return cls(
             machine=Machine.read(),
-            numba=find_spec("numba") is not None,
-            kernel_cache=kernel_folder(),
+            broken=broken,
+            kernel_cache=kernel_cache,
             disk_folder=any(folder.is_dir() and not is_in_memory(folder) for folder in folders),
             omp_wait_policy=os.environ.get("OMP_WAIT_POLICY", ""),
         )
@@ -71,7 +77,7 @@ class Facts:
         drawn = f"numba, {self.kernel_cache or 'but no folder for them can be written'}"
         rows = (
             f"{'memlock':11} {limit} (nothing here locks memory)",
-            f"{'kernels':11} {drawn if self.numba else 'NumPy: numba is not installed'}",
+            f"{'kernels':11} {(self.broken and f'none: {self.broken}') or drawn}",
         )
         return "\n".join([str(self.machine), *rows])
 
@@ -132,19 +138,19 @@ def report(facts: Facts) -> str:
 
 
 def _no_numba(facts: Facts) -> Advice | None:
-    if facts.numba:
+    if not facts.broken:
         return None
     return Advice(
         "compiled kernels",
-        "numba cannot be imported, NumPy draws the images",
-        "pip install numba",
-        "14 times as many windows a second for each CPU (uint8); the images are the same",
-        "a package of about 100 MB with its compiler; 0.2 s more at each start",
+        f"numba cannot be imported: {facts.broken}",
+        REINSTALL,
+        "images at all: no speed is lost, every build ends with this error",
+        "about 100 MB; NumPy may go back to the newest that numba takes",
     )
 
 
 def _no_kernel_cache(facts: Facts) -> Advice | None:
-    if not facts.numba or facts.kernel_cache is not None:
+    if facts.broken or facts.kernel_cache is not None:
         return None
     return Advice(
         "cache of the compiled kernels",

@@ -49,6 +49,10 @@ class ChunkError(DualGAFError, RuntimeError):
     """A chunk of windows could not be filled; the text names the chunk, its windows and why."""
 
 
+class DependencyError(DualGAFError, ImportError):
+    """A package that dualgaf needs cannot be imported; the text says why and what to type."""
+
+
 class PoolError(DualGAFError, RuntimeError):
     """The workers of the pool cannot be started or keep dying at start."""
 

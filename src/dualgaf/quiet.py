@@ -1,6 +1,7 @@
 """What other libraries print during a run and a user can do nothing with."""
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ _WARNINGS = (
 )
 
 
+_OUTSIDE_SLURM = "The `srun` command is available.*"
+"""Lightning's hint on every machine that has Slurm; of use to a job of Slurm only."""
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Leave out these messages and warnings inside the block, and no others.
@@ -34,7 +39,8 @@ def quiet() -> Iterator[None]:
     logger.addFilter(_wanted)
     try:
         with warnings.catch_warnings():
-            for message in _WARNINGS:
+            outside = () if "SLURM_JOB_ID" in os.environ else (_OUTSIDE_SLURM,)
+            for message in (*_WARNINGS, *outside):
                 warnings.filterwarnings("ignore", message=message)
             yield
     finally:

@@ -1,6 +1,8 @@
 import ast
+import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,42 @@ def test_sizes_stay_readable(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             code = node.end_lineno - node.body[0].lineno + 1
             assert code <= 60, f"{node.name} has {code} lines"
+
+
+UNINSTALLED = """
+import importlib.metadata as metadata, sys
+found = metadata.Distribution.from_name
+def from_name(name):
+    if name == "dualgaf":
+        raise metadata.PackageNotFoundError(name)
+    return found(name)
+metadata.Distribution.from_name = staticmethod(from_name)
+import numpy as np, dualgaf
+x, y = np.random.default_rng(0).normal(size=(8, 2, 12)), [0, 1] * 4
+dm = dualgaf.DualGAFDataModule.from_arrays(train=(x, y), cache_dir=sys.argv[1])
+dm.setup("fit")
+print(dm.imaging_state().to_plain()["version"], dualgaf.__version__)
+"""
+
+
+def test_the_package_works_from_pythonpath_and_knows_its_version(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", UNINSTALLED, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said, version = done.stdout.splitlines()[-1].split()
+    assert said == version
+    assert any(path.suffix == ".windows" for path in tmp_path.iterdir())
+
+
+def test_the_version_stands_in_one_file():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    assert "version" not in project["project"]
+    assert project["tool"]["hatch"]["version"]["path"] == "src/dualgaf/__init__.py"
 
 
 def test_every_public_name_can_be_imported():

@@ -8,6 +8,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+import xxhash
 from lightning.pytorch.tuner import Tuner
 
 import leaks
@@ -102,6 +103,33 @@ def test_one_trainer_fits_validates_tests_predicts_and_fits_again():
     assert built(dm) == [N + 9, 7, 5]
     assert dm.stores[0] is store
     assert len(set(dm.stores)) == 3
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["no cache", "cache"])
+def test_the_input_is_hashed_once_in_a_fit_and_a_test(kept, tmp_path, monkeypatch):
+    hashed, xxh3_128 = [], xxhash.xxh3_128
+
+    class Counting128:
+        def __init__(self, data=b""):
+            self.own = xxh3_128(data)
+
+        def update(self, more):
+            hashed.append(memoryview(more).nbytes)
+            self.own.update(more)
+
+        def __getattr__(self, name):
+            return getattr(self.own, name)
+
+    dm = data(cache_dir=tmp_path if kept else None, parallel={"n_jobs": 1})
+    values = dm.cases.windows.flat.nbytes  # read, and with a cache written, before we count
+    monkeypatch.setattr(xxhash, "xxh3_128", Counting128)
+    one = trainer()
+    one.fit(Counting(), datamodule=dm)
+    one.test(Counting(), datamodule=dm)
+    assert dm.is_there("predict") is False
+    dm.plan("predict")
+    assert hashed.count(values) == 1
+    dm.close()
 
 
 def test_fitting_twice_takes_the_same_memory():

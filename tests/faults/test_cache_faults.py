@@ -19,7 +19,7 @@ import pytest
 import xxhash
 
 from cache_program import RECIPE, planned, windows
-from dualgaf.build import build_store, is_built
+from dualgaf.build import build_store, is_built, store_key
 from dualgaf.data.windows_cache import cached_windows
 from dualgaf.errors import CacheWarning, ChunkError
 from dualgaf.series.simulate import SimulatedSource
@@ -212,7 +212,7 @@ def test_damage_is_seen_set_aside_and_built_anew(tmp_path, damage):
     store, manifest = in_cache(tmp_path)
     damage(store, manifest)
     damaged = {path.lstat().st_ino for path in (store, manifest) if os.path.lexists(path)}
-    assert not is_built(windows(), RECIPE, None, tmp_path)
+    assert not is_built(store_key(windows(), RECIPE), tmp_path)
     with pytest.warns(
         CacheWarning, match=rf"cache entry {store.stem} is damaged \(.+\); it is set aside as \.bad"
     ) as told:

@@ -70,7 +70,9 @@ def main(folder: Path) -> None:
         elif path.is_dir() and not any(path.iterdir()):
             path.rmdir()
     for path in (run / ".hydra").iterdir():  # not where it was made
-        text = path.read_text().replace(str(run), "/runs/golden").replace(str(Path.cwd()), "/project")
+        text = (
+            path.read_text().replace(str(run), "/runs/golden").replace(str(Path.cwd()), "/project")
+        )
         path.write_text(text)
     for name, n_channels, settings in (
         ("api", 3, {"extractor": "auto", "budget_gflop": 0.001, "use_kernels": False}),

@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.imaging import compiled, gather_kernel
 from dualgaf.imaging import gather as module
-from dualgaf.imaging import gather_kernel, gather_reference
 from dualgaf.imaging.gaf import Renderer, dual_gaf
 from dualgaf.imaging.gather import draw, gather, gather_series
 from dualgaf.imaging.packing import LEVELS, decode, unpack
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
+from oracles import gather_kernel as gather_reference
 from strategies import windows as drawn_windows
 
 STORAGES = ["float32", "float16", "uint8", "uint16"]
@@ -20,7 +21,8 @@ kernels = pytest.mark.parametrize("kernel", [gather_kernel, gather_reference])
 @pytest.fixture(autouse=True)
 def _one_kernel(request, monkeypatch):
     if "kernel" in request.fixturenames:
-        monkeypatch.setattr(module, "kernel", request.getfixturevalue("kernel"))
+        kernel = request.getfixturevalue("kernel")
+        monkeypatch.setattr(module, "gather_kernel", lambda: kernel)
 
 
 def images(n_rows, stored):
@@ -92,11 +94,11 @@ def test_numba_and_numpy_kernels_give_the_same_bits(storage, layout, x, data):
     rows = np.array(data.draw(st.lists(st.integers(0, len(x) - 1), min_size=1, max_size=4)))
     found = []
     for kernel in (gather_kernel, gather_reference):
-        module.kernel = kernel
+        module.gather_kernel = lambda kernel=kernel: kernel
         fields = images(len(rows), stored)
         gather(stored, rows, *fields)
         found.append([field.view(np.uint32) for field in fields])
-    module.kernel = gather_kernel
+    module.gather_kernel = compiled.gather_kernel
     for one, other in zip(*found, strict=True):
         assert np.array_equal(one, other)
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from tqdm import tqdm
 
-from dualgaf.build import BuildReport, build_store, explain_miss, is_built
+from dualgaf.build import BuildReport, build_store, explain_miss, is_built, store_key
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_settings import ImageSettings
@@ -32,6 +32,7 @@ from dualgaf.imaging.windows import Windows
 from dualgaf.machine import format_bytes
 from dualgaf.plan import BuildPlan, BuildRequest, make_plan
 from dualgaf.series.source import Source
+from dualgaf.store.fingerprint import StoreKey, content_hash
 from dualgaf.store.store import Store
 
 Array = npt.NDArray[Any]
@@ -72,6 +73,7 @@ class ImageBuild:
         self.datasets: dict[str, DualGAFDataset] = {}
         self._cases: WindowedSplits | None = None
         self._renderer: Renderer | None = None
+        self._values_hash: str | None = None
         self._lent: weakref.WeakSet[DualGAFDataset] = weakref.WeakSet()
 
     @property
@@ -185,11 +187,10 @@ class ImageBuild:
         missing = self._missing(stage)
         if not missing:
             return True
-        windows, renderer = self._windows(missing)[0], self.renderer()
-        recipes = {renderer.recipe, replace(renderer.recipe, layout="packed")}
+        windows, recipe = self._windows(missing)[0], self.renderer().recipe
         return any(
-            is_built(windows, recipe, renderer.bounds, self.settings.cache_dir)
-            for recipe in recipes
+            is_built(self._key(windows, each), self.settings.cache_dir)
+            for each in {recipe, replace(recipe, layout="packed")}
         )
 
     def ensure(self, stage: str | None, batch_size: int, local_ranks: int) -> None:
@@ -229,16 +230,16 @@ class ImageBuild:
             )
 
     def _build(self, windows: Windows, plan: BuildPlan, renderer: Renderer) -> Store:
-        if plan.cache_dir is not None:
-            why = explain_miss(windows, plan.request.recipe, renderer.bounds, plan.cache_dir)
-            if why is not None:
-                rank_zero_info(why)
+        key = self._key(windows, plan.request.recipe)
+        if (why := explain_miss(key, plan.cache_dir)) is not None:
+            rank_zero_info(why)
         total = len(windows)
         with tqdm(total=total, desc="imaging", unit=" windows", disable=None, delay=SHORT_S) as bar:
             store, report = build_store(
                 windows,
                 plan,
                 bounds=renderer.bounds,
+                key=key,
                 progress=bar.update,
                 cache_verify=self.settings.cache_verify,
             )
@@ -261,6 +262,12 @@ class ImageBuild:
         rows = np.sort(np.concatenate([self.cases.rows[name] for name in splits]))
         return Windows(windows.flat, windows.starts[rows], windows.window_size), rows
 
+    def _key(self, windows: Windows, recipe: ImagingRecipe) -> StoreKey:
+        """The name of a store; the values, which all splits share, are hashed once."""
+        if self._values_hash is None:
+            self._values_hash = content_hash(self.cases.windows.flat)
+        return store_key(windows, recipe, self.renderer().bounds, self._values_hash)
+
     def _plan(self, windows: Windows, renderer: Renderer, batch_size: int) -> BuildPlan:
         settings = self.settings
         request = BuildRequest(
@@ -276,7 +283,7 @@ class ImageBuild:
         )
 
         def found(recipe: ImagingRecipe) -> bool:
-            return is_built(windows, recipe, renderer.bounds, settings.cache_dir)
+            return is_built(self._key(windows, recipe), settings.cache_dir)
 
         return make_plan(request, settings.preset, settings.pool, settings.cache_dir, found)
 

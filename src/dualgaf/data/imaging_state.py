@@ -5,12 +5,12 @@ With it a checkpoint alone turns raw windows into images: for an export, and for
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, Self
 
 import numpy.typing as npt
 import torch
 
+from dualgaf import __version__
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.imaging.recipe import ImagingRecipe
 
@@ -48,7 +48,7 @@ class ImagingState:
         """Plain values and tensors, which a checkpoint loads with ``weights_only=True``."""
         recipe = self.recipe.to_json()
         return {
-            "version": version("dualgaf"),
+            "version": __version__,
             "recipe": {**recipe, "feature_range": list(recipe["feature_range"])},
             "window_size": self.window_size,
             "bounds": None if self.bounds is None else torch.tensor(self.bounds),

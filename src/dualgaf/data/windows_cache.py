@@ -20,7 +20,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from dualgaf import __version__
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.windowed import WindowedSplits, read_windows
 from dualgaf.errors import CacheWarning, HandleError
@@ -67,7 +67,7 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
     inside = contents() if folder is not None and contents is not None else None
     if folder is None or inside is None:
         return read_windows(source, seed)
-    key = xxhash.xxh3_128_hexdigest(json.dumps([inside, seed, version("dualgaf")]).encode())
+    key = xxhash.xxh3_128_hexdigest(json.dumps([inside, seed, __version__]).encode())
     path = folder.expanduser() / f"{key}.windows"
     with suppress(*_DAMAGE):
         return _load(path)

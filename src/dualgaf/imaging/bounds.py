@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import SeriesError
-from dualgaf.imaging.fastest import kernel
+from dualgaf.imaging.compiled import kernel
 from dualgaf.imaging.paa import paa_edges
 from dualgaf.imaging.windows import Windows
 
@@ -39,7 +39,8 @@ def fit_bounds(windows: Windows, rows: Array, image_size: int) -> Array:
     bounds = np.empty((2, windows.n_channels), np.float64)
     bounds[0], bounds[1] = np.inf, -np.inf
     edges = paa_edges(windows.window_size, image_size)
-    channel = kernel.widen(windows.flat, windows.starts[rows], windows.window_size, edges, bounds)
+    starts, steps = windows.starts[rows], windows.window_size
+    channel = kernel().widen(windows.flat, starts, steps, edges, bounds)
     if channel >= 0:
         raise SeriesError(
             f"scaling=train: channel {channel} of the training split holds a NaN or an infinity; "

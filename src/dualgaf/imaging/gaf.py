@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import ConfigError, SeriesError, unknown_choice
-from dualgaf.imaging.fastest import kernel
+from dualgaf.imaging.compiled import kernel
 from dualgaf.imaging.paa import paa_edges
 from dualgaf.imaging.packing import LEVELS
 from dualgaf.imaging.recipe import ImagingRecipe, Layout, Storage
-from dualgaf.imaging.windows import Windows
+from dualgaf.imaging.windows import NOT_FINITE, OK, OUT_OF_RANGE, Windows
 
 Array = npt.NDArray[Any]
 
@@ -29,8 +29,8 @@ HALF_SCRATCH_BYTES = 1 << 20
 """float16 is rendered through float32 in blocks of about this size, which stay in the cache."""
 
 _REASONS = {
-    kernel.NOT_FINITE: "holds a NaN or an infinity; type data.nan=interpolate or clean the series",
-    kernel.OUT_OF_RANGE: "leaves [-1, 1], which scaling=none does not allow; type scaling=window",
+    NOT_FINITE: "holds a NaN or an infinity; type data.nan=interpolate or clean the series",
+    OUT_OF_RANGE: "leaves [-1, 1], which scaling=none does not allow; type scaling=window",
 }
 
 
@@ -91,7 +91,7 @@ class Renderer:
             part = images[start : start + rows]
             self._draw(windows, first + start, scratch[: len(part)], None)
             halves = part.reshape(-1).view(np.uint16)
-            kernel.halve(scratch[: len(part)].reshape(-1), halves)
+            kernel().halve(scratch[: len(part)].reshape(-1), halves)
 
     def polar(self, windows: Windows, rows: Array) -> Array:
         """Cosine and sine of the windows of ``rows``: all that a device needs to draw them.
@@ -112,7 +112,7 @@ class Renderer:
         shape = (len(rows), 2, windows.n_channels, self.recipe.image_size)
         out = np.empty(shape, dtype=np.float32)
         starts = windows.starts[rows]
-        status = kernel.polar(
+        status = kernel().polar(
             windows.flat, starts, self.window_size, *self._arguments(shape[2]), out
         )
         _raise_for(status, rows)
@@ -120,7 +120,7 @@ class Renderer:
 
     def _draw(self, windows: Windows, first: int, images: Array, n_levels: float | None) -> None:
         rows = np.arange(first, first + len(images))
-        status = kernel.render(
+        status = kernel().render(
             windows.flat,
             windows.starts[first : first + len(images)],
             self.window_size,
@@ -138,7 +138,7 @@ class Renderer:
 
 def _raise_for(status: tuple[int, int, int], rows: Array) -> None:
     window, channel, code = status
-    if code != kernel.OK:
+    if code != OK:
         raise SeriesError(f"window {rows[window]}, channel {channel} {_REASONS[code]}")
 
 

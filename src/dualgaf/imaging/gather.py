@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dualgaf.imaging.fastest import gather_kernel as kernel
+from dualgaf.imaging.compiled import gather_kernel
 from dualgaf.imaging.packing import LEVELS
 from dualgaf.imaging.windows import Windows
 
@@ -54,10 +54,10 @@ def gather(stored: Array, rows: Array, gasf: Array, gadf: Array, threads: int = 
     codes = stored.view(np.uint16) if halves else stored  # numba knows no float16
     n = 0 if halves else LEVELS.get(stored.dtype.name)
     n_levels = None if n is None else float(n)
-    read = kernel.read_packed
+    read = gather_kernel().read_packed
     if stored.ndim > gasf.ndim:
         pixels = prod(gasf.shape[1:])
-        read, codes = kernel.read_dual, codes.reshape(len(codes), 2, pixels)
+        read, codes = gather_kernel().read_dual, codes.reshape(len(codes), 2, pixels)
         gasf, gadf = gasf.reshape(len(rows), pixels), gadf.reshape(len(rows), pixels)
 
     def work(part: slice) -> None:
@@ -75,6 +75,7 @@ def draw(angles: Array, gasf: Array, gadf: Array, threads: int = 1) -> None:
         gadf: likewise.
         threads: how many share a large batch.
     """
+    kernel = gather_kernel()
 
     def work(part: slice) -> None:
         kernel.draw(angles[part], gasf[part], gadf[part])
@@ -100,7 +101,7 @@ def gather_series(windows: Windows, rows: Array, mean: Array, deviation: Array) 
         [[[0.0, 1.0]]]
     """
     out = np.empty((len(rows), windows.n_channels, windows.window_size), dtype=np.float32)
-    kernel.standardise(windows.flat, windows.starts[rows], mean, deviation, out)
+    gather_kernel().standardise(windows.flat, windows.starts[rows], mean, deviation, out)
     return out
 
 

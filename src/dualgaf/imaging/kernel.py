@@ -24,9 +24,10 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from dualgaf.imaging.windows import NOT_FINITE, OK, OUT_OF_RANGE
+
 Array = npt.NDArray[Any]
 
-OK, NOT_FINITE, OUT_OF_RANGE = 0, 1, 2
 _LARGEST = np.finfo(np.float64).max
 
 # A float32 near 1.5 * 2^23 has steps of one: adding this rounds a small number to a whole one, ties

@@ -15,6 +15,9 @@ from dualgaf.errors import SeriesError
 
 Array = npt.NDArray[Any]
 
+OK, NOT_FINITE, OUT_OF_RANGE = 0, 1, 2
+"""What a kernel says of a window that it was to read."""
+
 
 @dataclass(frozen=True, eq=False)
 class Windows:

@@ -1,6 +1,6 @@
-"""The kernels of `gather_kernel` in plain NumPy: the reference, and what runs without numba.
+"""The kernels of `dualgaf.imaging.gather_kernel` in plain NumPy, window by window.
 
-Same functions, same arithmetic, same values, window by window.
+Same functions, same arithmetic, same values.
 """
 
 from typing import Any
