@@ -27,6 +27,7 @@ from omegaconf.errors import MissingMandatoryValue
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError
 from dualgaf.hardware import conf_folder
+from dualgaf.renamed import check_typed
 
 
 def load_config(overrides: Sequence[str]) -> DictConfig:
@@ -122,6 +123,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
             override = OverridesParser.create().parse_override(text)
         except HydraException:
             return  # Hydra shows the place of a syntax error itself
+        check_typed(text.lstrip("+"))
         if (conf_folder() / override.key_or_group).is_dir():
             groups.append(text)
         elif not override.is_add() and not override.is_delete():

@@ -104,9 +104,7 @@ def test_the_defaults_of_conf_are_those_of_the_constructors():
         parameters = inspect.signature(get_class(node["_target_"])).parameters
         for key, value in node.items():
             default = parameters[key].default if key in parameters else inspect.Parameter.empty
-            told = path in (".datamodule", ".parallel", ".hardware") or isinstance(
-                value, DictConfig
-            )
+            told = path in (".parallel", ".hardware") or isinstance(value, DictConfig)
             if told or key.startswith("_") or default is inspect.Parameter.empty:
                 continue
             assert value == default, f"{path}.{key}: {value} in conf, {default} in Python"

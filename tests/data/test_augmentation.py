@@ -34,7 +34,7 @@ def test_the_images_are_those_of_the_changed_series():
     torch.manual_seed(0)
     gasf, gadf, series, _ = next(iter(dm.train_dataloader()))
     raw = dm.series_scaler.inverse_transform(series.numpy())
-    wanted = dual_gaf(raw)
+    wanted = dual_gaf(raw, feature_range=(0.0, 1.0))
     np.testing.assert_allclose(gasf, wanted[:, 0], atol=2e-4)
     np.testing.assert_allclose(gadf, wanted[:, 1], atol=2e-4)
     plain = data(images="on_device", scaling="window")

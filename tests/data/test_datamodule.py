@@ -14,6 +14,7 @@ from dualgaf.data.batch import Batch
 from dualgaf.errors import BudgetError, ConfigError, SeriesError, SplitError
 from oracles import gaf_by_pyts
 
+AS_PYTS = {"scaling": "window", "feature_range": (-1.0, 1.0)}
 ATOL = {"uint8": 1 / 254 + 1e-6, "uint16": 2e-5, "float16": 2.5e-4, "float32": 1e-6}
 
 
@@ -77,7 +78,13 @@ def check_batches(batches, x, y, image_size, atol, scaler):
 def test_every_batch_of_a_bare_loop_is_what_pyts_draws(storage, layout, images):
     x, y = arrays()
     dm = DualGAFDataModule.from_arrays(
-        train=(x, y), batch_size=5, image_size=7, storage=storage, layout=layout, images=images
+        train=(x, y),
+        batch_size=5,
+        image_size=7,
+        storage=storage,
+        layout=layout,
+        images=images,
+        **AS_PYTS,
     )
     dm.setup("fit")
     batches = list(dm.train_dataloader())
@@ -88,7 +95,8 @@ def test_every_batch_of_a_bare_loop_is_what_pyts_draws(storage, layout, images):
 @pytest.mark.parametrize("images", ["precompute", "on_device"])
 def test_every_batch_of_a_foreign_module_is_what_pyts_draws(images):
     (x, y), (tx, ty) = arrays(), arrays(7, seed=1)
-    dm = DualGAFDataModule.from_arrays((x, y), test=(tx, ty), batch_size=4, images=images)
+    settings = {"batch_size": 4, "images": images, **AS_PYTS}
+    dm = DualGAFDataModule.from_arrays((x, y), test=(tx, ty), **settings)
     module = Foreign()
     trainer(max_epochs=2).fit(module, datamodule=dm)
     check_batches(module.seen[:3], x, y, 20, ATOL["uint8"], dm.series_scaler)
@@ -111,7 +119,7 @@ def test_on_device_and_precompute_agree_also_on_a_large_offset():
 
 def test_loaders_passed_by_hand_give_float_images_too():
     x, y = arrays()
-    dm = DualGAFDataModule.from_arrays((x, y), val=(x, y), batch_size=4)
+    dm = DualGAFDataModule.from_arrays((x, y), val=(x, y), batch_size=4, **AS_PYTS)
     dm.setup("fit")
     module = Foreign()
     trainer().fit(module, dm.train_dataloader(), dm.val_dataloader())
@@ -123,7 +131,8 @@ def test_loaders_passed_by_hand_give_float_images_too():
 def test_loader_workers_see_the_same_images(images, start_method, monkeypatch):
     x, y = arrays()
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 5.0)
-    dm = DualGAFDataModule.from_arrays((x, y), batch_size=5, num_workers=2, images=images)
+    settings = {"batch_size": 5, "num_workers": 2, "images": images, **AS_PYTS}
+    dm = DualGAFDataModule.from_arrays((x, y), **settings)
     dm.setup("fit")
     loader = dm.train_dataloader()
     loader.multiprocessing_context = multiprocessing.get_context(start_method)
@@ -142,7 +151,7 @@ def test_a_batch_changed_in_place_does_not_change_the_store():
 
 def test_one_window_by_index_is_decoded():
     x, y = arrays()
-    dm = DualGAFDataModule.from_arrays((x, y))
+    dm = DualGAFDataModule.from_arrays((x, y), **AS_PYTS)
     dm.setup("fit")
     window = dm.dataset("train")[3]
     assert isinstance(window, Batch)
@@ -214,7 +223,7 @@ def test_the_plan_is_told_before_the_build(caplog, monkeypatch):
 @pytest.mark.parametrize(("steps", "side"), [(24, 24), (64, 64), (150, 64)])
 def test_images_as_large_as_pays(steps, side):
     x, y = np.random.default_rng(0).normal(size=(6, 1, steps)), [0, 1] * 3
-    dm = DualGAFDataModule.from_arrays((x, y), image_size="auto")
+    dm = DualGAFDataModule.from_arrays((x, y), batch_size=6)
     dm.setup("fit")
     gasf, gadf, series, _ = next(iter(dm.train_dataloader()))
     assert dm.image_size == side
@@ -235,7 +244,12 @@ def test_series_and_shape_facts():
 def test_train_scaling_is_fitted_on_the_training_split_only():
     x, y = arrays()
     dm = DualGAFDataModule.from_arrays(
-        (x, y), test=(100 * x, y), scaling="train", storage="float32", batch_size=12
+        (x, y),
+        test=(100 * x, y),
+        scaling="train",
+        feature_range=(-1.0, 1.0),
+        storage="float32",
+        batch_size=12,
     )
     dm.setup(None)
     low, high = x.min(axis=(0, 2)), x.max(axis=(0, 2))
@@ -371,7 +385,7 @@ def test_a_cache_serves_later_runs_and_notices_changed_content(tmp_path):
     changed[0, 0, 0] += 1e-9
     assert build(changed)[0] == "miss"
     assert build(mine, image_size=5)[0] == "miss"
-    assert build(mine, feature_range=(0, 1))[0] == "miss"
+    assert build(mine, feature_range=(-1, 1))[0] == "miss"
 
 
 @pytest.mark.parametrize(("channels", "scaling"), [(1, "window"), (3, "train")])

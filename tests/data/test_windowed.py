@@ -72,7 +72,8 @@ def test_a_split_without_a_window_is_named():
 
 def test_a_sweep_over_seeds_finds_the_same_images():
     modules = [
-        DualGAFDataModule(ArchiveSource("BasicMotions"), seed=s, image_size=8) for s in (0, 1)
+        DualGAFDataModule(ArchiveSource("BasicMotions"), seed=s, image_size=8, scaling="window")
+        for s in (0, 1)
     ]
     for dm in modules:
         dm.setup("fit")
@@ -80,7 +81,9 @@ def test_a_sweep_over_seeds_finds_the_same_images():
     assert one.cases.rows["val"].tolist() != other.cases.rows["val"].tolist()
     assert other.build_reports[0].cache == "hit"
     for dm in modules:  # the images follow their windows through either split
-        alone = DualGAFDataModule(ArchiveSource("BasicMotions"), image_size=8, images="on_device")
+        alone = DualGAFDataModule(
+            ArchiveSource("BasicMotions"), image_size=8, scaling="window", images="on_device"
+        )
         row = int(dm.cases.rows["val"][2])
         want = alone.draw(np.array([row]))[0][0]
         np.testing.assert_allclose(dm.dataset("val")[2].gasf, want, atol=4e-3)
@@ -121,7 +124,9 @@ def test_plant_days_are_cut_by_gap_and_never_shared(shared_data):
 def test_every_archive_set_becomes_batches_that_pyts_draws(folder, name, shared_data):
     from oracles import gaf_by_pyts
 
-    dm = DualGAFDataModule(ArchiveSource(name, root=shared_data / folder), batch_size=3, seed=1)
+    source = ArchiveSource(name, root=shared_data / folder)
+    as_pyts = {"scaling": "window", "feature_range": (-1.0, 1.0)}
+    dm = DualGAFDataModule(source, batch_size=3, seed=1, **as_pyts)
     dm.setup("test")
     batch = next(iter(dm.test_dataloader()))
     raw = dm.cases.windows.take(dm.cases.rows["test"][:3]).astype(np.float64)

@@ -66,7 +66,7 @@ def test_another_seed_split_or_version_is_another_entry(tmp_path, monkeypatch):
     cached_windows(SOURCE, 1, tmp_path)
     fewer = dataclasses.replace(SOURCE, split=SplitSettings("group", val_fraction=0.1))
     cached_windows(fewer, 0, tmp_path)
-    monkeypatch.setattr(windows_cache, "version", lambda _: "0.0.0")
+    monkeypatch.setattr(windows_cache, "__version__", "0.0.0")
     cached_windows(SOURCE, 0, tmp_path)
     assert len(files(tmp_path)) == 4
 
@@ -217,7 +217,9 @@ def test_the_datamodule_sets_up_from_the_cache_without_reading_or_drawing(tmp_pa
 
 def test_the_datamodule_looks_at_every_byte_where_it_is_told_to(tmp_path):
     def state(verify):
-        dm = DualGAFDataModule(SOURCE, image_size=8, cache_dir=tmp_path, cache_verify=verify)
+        dm = DualGAFDataModule(
+            SOURCE, image_size=8, scaling="window", cache_dir=tmp_path, cache_verify=verify
+        )
         dm.setup("fit")
         dm.close()
         return dm.build_reports[0].cache

@@ -91,7 +91,7 @@ def test_a_checkpoint_names_the_factory_and_never_calls_it() -> None:
 
 def test_an_unknown_name_lists_the_allowed_ones() -> None:
     with pytest.raises(
-        ConfigError, match=r"extractor='resnet' is not known; .*, auto; type model.ext"
+        ConfigError, match=r"extractor='resnet' is not known; .*, largest; type model.ext"
     ):
         extractor_maker("resnet", 8, None)
 

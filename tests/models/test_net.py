@@ -346,7 +346,7 @@ def test_an_unknown_option_is_refused_at_construction(option: str) -> None:
         {"dropout": 1.0},
         {"dropout": -0.1},
         {"dropout": None},
-        {"budget_gflop": None, "extractor": "auto"},
+        {"budget_gflop": None, "extractor": "largest"},
     ],
 )
 def test_a_number_out_of_range_is_refused(wrong: dict[str, Any]) -> None:

@@ -51,15 +51,15 @@ class DualGAFDataModule(L.LightningDataModule):
         source: an `ArraySource`, `TableSource`, `ArchiveSource`, `SimulatedSource`, or anything
             with their attributes and ``load``. It says what comes in, how it is cut into windows
             and how it is split.
-        batch_size: windows a batch; ``auto`` is a tenth of the training windows, 4 to 16, so that
+        batch_size: windows per batch; ``auto`` is a tenth of the training windows, 4 to 16, so that
             small sets get their share of steps; 64 for 5000 or more.
         num_workers: loader processes; 0 is the fastest unless a transform of yours is slow.
-        image_size: S, side of the images, 2 <= S <= T; T when left out; ``auto`` is the smaller of
-            T and 64, which `train.py` takes.
-        scaling: ``window``, ``train`` or ``none``, see `ImagingRecipe`; ``auto`` is ``train`` for
-            several channels, whose levels tell something, and ``window`` for a single one.
-        feature_range: target interval of the scaling, inside [-1, 1]; ``auto`` is [0, 1] for
-            several channels and [-1, 1] for one.
+        image_size: S, side of the images, 2 <= S <= T; None is T, ``auto`` the smaller of T and
+            64.
+        scaling: ``window`` (as pyts), ``train`` or ``none``, see `ImagingRecipe`; ``auto`` is
+            ``train`` for several channels, whose levels tell something, ``window`` for one.
+        feature_range: target interval of the scaling, inside [-1, 1] (which is what pyts takes);
+            ``auto`` is [0, 1] for several channels and [-1, 1] for one.
         storage: ``uint8``, ``uint16``, ``float16`` or ``float32``.
         layout: ``dual`` or ``packed`` (half the bytes).
         images: ``precompute`` builds them in ``setup``; ``on_device`` draws them per batch;
@@ -91,11 +91,11 @@ class DualGAFDataModule(L.LightningDataModule):
         self,
         source: Source,
         *,
-        batch_size: int | Literal["auto"] = 64,
+        batch_size: int | Literal["auto"] = "auto",
         num_workers: int = 0,
-        image_size: int | Literal["auto"] | None = None,
-        scaling: str = "window",
-        feature_range: tuple[float, float] | Literal["auto"] = (-1.0, 1.0),
+        image_size: int | Literal["auto"] | None = "auto",
+        scaling: str = "auto",
+        feature_range: tuple[float, float] | Literal["auto"] = "auto",
         storage: str = "uint8",
         layout: str = "dual",
         images: Images = "precompute",

@@ -116,9 +116,11 @@ def extractor_maker(extractor: object, width: int, image_size: int | None) -> Ex
     Raises:
         ConfigError: the name is not known, or the factory is none.
     """
-    if isinstance(extractor, str):
-        if extractor not in EXTRACTORS:
-            raise ConfigError(unknown_choice("model.extractor", extractor, (*EXTRACTORS, "auto")))
+    if isinstance(extractor, str | None):
+        if extractor is None or extractor not in EXTRACTORS:
+            raise ConfigError(
+                unknown_choice("model.extractor", extractor, ("auto", *EXTRACTORS, "largest"))
+            )
         own = extractor
         return lambda name, in_channels: build_extractor(name or own, width, in_channels)
     factory = _checked_factory(extractor)

@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from dualgaf.errors import ConfigError, SeriesError, check_number, check_whole, unknown_choice
 from dualgaf.models.attention import ATTENTIONS, build_attention
-from dualgaf.models.auto import Workload, choose_extractor
 from dualgaf.models.backbone import ExtractorFactory, described, extractor_maker
 from dualgaf.models.fusion import EARLY, FUSIONS, build_fusion
 from dualgaf.models.heads import HEADS, build_head
 from dualgaf.models.kernel_branch import KernelBranch
+from dualgaf.models.largest import Workload, choose_extractor
 from dualgaf.models.signal_groups import (
     ARRANGEMENTS,
     ExtractorMaker,
@@ -60,14 +60,15 @@ class DualGAFNet(nn.Module):
     Args:
         n_channels: signals C of a window.
         num_classes: classes K.
-        extractor: image -> features: a name in `EXTRACTORS`, ``auto`` (see `choose_extractor`), or
-            a factory of your own, called with the number of input channels (see `Backbone`). None
-            is ``diagonal`` for several signals, ``large_kernel`` for one.
+        extractor: image -> features: a name in `EXTRACTORS`; ``auto``, which is ``diagonal`` for
+            several signals and ``large_kernel`` for one; ``largest``, the costliest within
+            ``budget_gflop`` (see `choose_extractor`); or a factory of your own, called with the
+            number of input channels (see `Backbone`).
         arrangement: ``per_signal`` or ``stacked``, see `signal_groups`.
         groups: signals with an extractor of their own, see `resolve_groups`.
         fields: the images that are used: ``both``, ``gasf`` or ``gadf``.
         fusion: how the two fields are joined, a name in `FUSIONS`, or ``early``: both are input
-            channels of one extractor. None is ``early`` with ``diagonal``, else ``adaptive``.
+            channels of one extractor. ``auto`` is ``early`` with ``diagonal``, else ``adaptive``.
         attention: how the signals are weighed, a name in `ATTENTIONS`; with ``stacked`` and no
             groups there is one vector, and nothing to weigh.
         head: features -> logits, a name in `HEADS`.
@@ -79,8 +80,8 @@ class DualGAFNet(nn.Module):
             before ``net.kernels.fit``, which a `DualGAFClassifier` calls when it is trained.
         width: features of an extractor, W; a multiple of 8.
         dropout: share of features dropped in training.
-        budget_gflop: 1e9 operations a window that ``extractor=auto`` may spend.
-        image_size: S, where it is known; for ``auto`` and to try extractors of your own.
+        budget_gflop: 1e9 operations a window that ``extractor=largest`` may spend.
+        image_size: S, where it is known; for ``largest`` and to try extractors of your own.
         channel_names: names of the signals; needed for groups by name.
 
     Raises:
@@ -99,11 +100,11 @@ class DualGAFNet(nn.Module):
         n_channels: int,
         num_classes: int,
         *,
-        extractor: str | ExtractorFactory | Mapping[str, str] | None = None,
+        extractor: str | ExtractorFactory | Mapping[str, str] = "auto",
         arrangement: str = "stacked",
         groups: Mapping[str, Any] | None = None,
         fields: str = "both",
-        fusion: str | None = None,
+        fusion: str = "auto",
         attention: str = "none",
         head: str = "mlp",
         use_statistics: bool = True,
@@ -118,9 +119,9 @@ class DualGAFNet(nn.Module):
     ) -> None:
         super().__init__()
         _check_numbers(n_channels, num_classes, width, dropout)
-        if extractor is None:
+        if extractor == "auto":
             extractor = "diagonal" if n_channels > 1 else "large_kernel"
-        if fusion is None:
+        if fusion == "auto":
             fusion = EARLY if extractor == "diagonal" else "adaptive"
         choices: dict[str, Any] = {
             "arrangement": arrangement,
@@ -133,7 +134,8 @@ class DualGAFNet(nn.Module):
         }
         for option, got in choices.items():
             if got not in CHOICES[option]:
-                raise ConfigError(unknown_choice(f"model.{option}", got, CHOICES[option]))
+                allowed = ("auto", *CHOICES[option]) if option == "fusion" else CHOICES[option]
+                raise ConfigError(unknown_choice(f"model.{option}", got, allowed))
         named = resolve_groups(groups or {}, n_channels, channel_names)
         listed = all_groups(named, n_channels) if named else []
         self._settings: dict[str, Any] = {
@@ -148,7 +150,7 @@ class DualGAFNet(nn.Module):
             "dropout": dropout,
             "image_size": image_size,
         }
-        if extractor == "auto":
+        if extractor == "largest":
             extractor = _chosen(self._settings, listed, budget_gflop)
             self._settings["extractor"] = extractor
         self._build(extractor_maker(extractor, width, image_size), listed)
@@ -157,7 +159,7 @@ class DualGAFNet(nn.Module):
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments as plain values: ``DualGAFNet(**net.settings)``.
 
-        What ``auto`` chose and the numbers of named signals stand there, so that a checkpoint needs
+        What ``auto`` and ``largest`` chose and the numbers of named signals stand there, so that a checkpoint needs
         neither. An extractor of your own is named only: it must be given again.
         """
         return dict(self._settings)

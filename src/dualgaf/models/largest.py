@@ -1,6 +1,6 @@
-"""``extractor=auto``: the richest extractor that a stated cost per window allows.
+"""``extractor=largest``: the costliest extractor that a stated cost per window allows.
 
-1. Candidates are tried from the richest to the cheapest, `CANDIDATES`.
+1. Candidates are tried from the costliest to the cheapest, `CANDIDATES`.
 2. Each is built without memory (on torch's meta device) and torch counts the operations of one
    forward pass over all signals and fields of one window, at the given image size.
 3. The first within the budget is taken; the last, if none is.
@@ -29,7 +29,7 @@ CANDIDATES = (
     "multiscale",
     "large_kernel",
 )
-"""From the richest to the cheapest."""
+"""From the costliest to the cheapest."""
 LEAST_SIDE = 16
 """Four halvings leave one pixel of it."""
 
@@ -80,7 +80,7 @@ class Choice:
     extractor: str
     """A name in `EXTRACTORS`."""
     reason: str
-    """One sentence: cost, budget, and what the next richer one would have cost."""
+    """One sentence: cost, budget, and what the next costlier one would have cost."""
 
 
 @lru_cache
@@ -111,7 +111,7 @@ def choose_extractor(workload: Workload, budget_gflop: float) -> Choice:
     if size < LEAST_SIDE:
         return Choice(
             cheapest,
-            f"extractor=auto takes {cheapest}: images of less than {LEAST_SIDE} pixels a side "
+            f"extractor=largest takes {cheapest}: images of less than {LEAST_SIDE} pixels a side "
             f"leave a residual network nothing to halve ({task})",
         )
     passed_over = ""
@@ -121,7 +121,7 @@ def choose_extractor(workload: Workload, budget_gflop: float) -> Choice:
             over = "" if cost <= budget_gflop else ", the cheapest and over it"
             return Choice(
                 name,
-                f"extractor=auto takes {name}: {cost:.3g} GFLOP a window of budget_gflop="
+                f"extractor=largest takes {name}: {cost:.3g} GFLOP a window of budget_gflop="
                 f"{budget_gflop:g}{over} ({task}{passed_over})",
             )
         passed_over = f"; {name} costs {cost:.3g}"

@@ -1,4 +1,4 @@
-"""`extractor=auto`: the cost by hand, the rule, and what it says."""
+"""`extractor=largest`: the cost by hand, the rule, and what it says."""
 
 import logging
 
@@ -7,8 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from dualgaf.errors import ConfigError
-from dualgaf.models.auto import CANDIDATES, Workload, choose_extractor
 from dualgaf.models.extractors import EXTRACTORS
+from dualgaf.models.largest import CANDIDATES, Workload, choose_extractor
 from dualgaf.models.net import DualGAFNet
 from dualgaf.models.signal_groups import SignalGroup
 
@@ -70,7 +70,7 @@ def test_candidates_are_known_and_ordered_by_cost() -> None:
 
 def test_the_reason_says_cost_budget_and_what_was_passed_over() -> None:
     assert choose_extractor(Workload(6, 2, 26, 32, False), 1.0).reason == (
-        "extractor=auto takes resnet18_gaf: 0.695 GFLOP a window of budget_gflop=1 (6 signals, "
+        "extractor=largest takes resnet18_gaf: 0.695 GFLOP a window of budget_gflop=1 (6 signals, "
         "26 x 26 pixels, 2 fields; resnet_gaf_preserve costs 2.56)"
     )
     over = choose_extractor(Workload(6, 2, 26, 32, False), 1e-6)
@@ -95,9 +95,9 @@ def test_the_network_logs_the_reason_and_keeps_the_choice(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.INFO, "dualgaf"):
-        net = DualGAFNet(2, 3, extractor="auto", budget_gflop=0.05, image_size=24, width=8)
+        net = DualGAFNet(2, 3, extractor="largest", budget_gflop=0.05, image_size=24, width=8)
     assert net.settings["extractor"] == "resnet_gaf_preserve"
-    assert "extractor=auto takes resnet_gaf_preserve" in caplog.text
+    assert "extractor=largest takes resnet_gaf_preserve" in caplog.text
     assert type(DualGAFNet(**net.settings).gasf_extractor) is type(net.gasf_extractor)
 
 
