@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 CHOICES = {"model=auto": "model=largest"}
 """Options of configuration groups."""
-VALUES = {
+VALUES: dict[str, dict[str | None, str]] = {
     "model.extractor": {"auto": "largest", None: "auto"},
     "model.fusion": {None: "auto"},
 }

@@ -159,8 +159,8 @@ class DualGAFNet(nn.Module):
     def settings(self) -> dict[str, Any]:
         """The constructor's arguments as plain values: ``DualGAFNet(**net.settings)``.
 
-        What ``auto`` and ``largest`` chose and the numbers of named signals stand there, so that a checkpoint needs
-        neither. An extractor of your own is named only: it must be given again.
+        What ``auto`` and ``largest`` chose and the numbers of named signals stand there, so that a
+        checkpoint needs neither. An extractor of your own is named only: it must be given again.
         """
         return dict(self._settings)
 
