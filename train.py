@@ -3,8 +3,8 @@
 import hydra
 from omegaconf import DictConfig
 
-from dualgaf.command_line import exit_on_unknown_keys
-from dualgaf.training import train
+from dualgaf.training.config import exit_on_unknown_keys
+from dualgaf.training.run import train
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")

@@ -32,8 +32,8 @@ from dualgaf.data.batch import to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.loader import collate
 from dualgaf.imaging.recipe import ImagingRecipe, Layout
-from dualgaf.machine import parse_bytes
 from dualgaf.pool.settings import PoolSettings
+from dualgaf.system.machine import parse_bytes
 
 BUILD, LOAD, DRAW = "build", "epoch, precomputed", "epoch, drawn per batch"
 EPOCHS = (1, 10, 100, 1000)
@@ -52,7 +52,7 @@ class Point:
     n_channels: int = 20
     """C."""
     batch_size: int = 64
-    """Windows a batch."""
+    """Windows per batch."""
     layout: Layout = "dual"
     """Of the store."""
 

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import dualgaf.command_line  # noqa: F401  # first: sets how torch's threads wait, as train.py does
+import dualgaf.training.config  # noqa: F401  # first: sets how torch's threads wait, as train.py does
 
 # isort: split
 import lightning as L
@@ -31,8 +31,8 @@ from torch.utils.data import DataLoader, Dataset
 from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet
 from dualgaf.bench.results import Result
 from dualgaf.bench.runner import BenchSize, Measured, Reading, Side, run_sides
+from dualgaf.data.batch import read_rows
 from dualgaf.data.buffers import ImageBuffers
-from dualgaf.data.on_cpu import read_rows
 
 EARLIER = "earlier system: window by window"
 PRECOMPUTED = "dualgaf, precomputed"
@@ -54,7 +54,7 @@ class Job:
     size: BenchSize
     """Windows, channels, steps, repeats."""
     batch_size: int
-    """Windows a batch."""
+    """Windows per batch."""
     steps: int
     """Batches of a timed training."""
 
@@ -81,9 +81,9 @@ class OneByOne(Dataset[tuple[Any, ...]]):
 
     def __init__(self, dm: DualGAFDataModule) -> None:
         self.fields = dm.stores[0].array
-        rows = dm.cases.rows["train"]
-        self.series = dm.cases.windows.take(rows)
-        self.labels = dm.cases.labels[rows]
+        rows = dm.windows.indices["train"]
+        self.series = dm.windows.windows.take(rows)
+        self.labels = dm.windows.labels[rows]
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dualgaf.bench.results import machine
-from dualgaf.machine import format_bytes
+from dualgaf.system.machine import format_bytes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from leaks import mapped

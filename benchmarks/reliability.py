@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dualgaf.bench.results import machine_lines
-from dualgaf.machine import format_bytes
+from dualgaf.system.machine import format_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -1,4 +1,4 @@
-"""Write docs/performance.md: `python benchmarks/report.py`.
+"""Write docs/performance.md: `python -m benchmarks.report`.
 
 It comes from the committed `benchmarks/results` and from nowhere else: a test compares the page
 with what this file makes of them.
@@ -8,10 +8,11 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dualgaf.bench import BenchSize, Result
+from benchmarks.speed.size import SpeedSize
+from benchmarks.speed.suites import SUITES
+from dualgaf.bench import Result
 from dualgaf.bench.results import Row, cell, machine_lines
 from dualgaf.bench.runner import Reading
-from dualgaf.bench.suites import SUITES
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -84,12 +85,12 @@ SCRIPTS = {
 
 HEAD = """# Performance
 
-Made by `python benchmarks/report.py` from `benchmarks/results/*.json`; no measured number here is
+Made by `python -m benchmarks.report` from `benchmarks/results/*.json`; no measured number here is
 typed by hand. All sides of a table ran in turn in one process, repeat after repeat, after private
 memory as large as theirs was touched and freed; the first repeat is not counted, medians are shown.
 GB are 10^9 bytes of images. Read ratios, not seconds: they carry over to other machines.
 
-*Earlier system* is a baseline in `src/dualgaf/bench/baselines.py`, written from the guide of the
+*Earlier system* is a baseline in `benchmarks/speed/baselines.py`, written from the guide of the
 earlier training script. *Plain pyts* draws a tenth of the windows in blocks in one process. *Of
 memset* is the speed of the whole build over that of a bare `memset` into fresh memory of the same
 kind by as many workers.
@@ -146,7 +147,7 @@ def _in_the_way(results: Mapping[str, Result]) -> str:
 def _section(result: Result) -> str:
     name, size = result.suite, result.size
     about = SCRIPTS.get(name) or str(SUITES[name].__doc__).splitlines()[0]
-    job = f"{BenchSize(**size)}" if "n_windows" in size else f"Stores of {size['memory']}"
+    job = f"{SpeedSize(**size)}" if "n_windows" in size else f"Stores of {size['memory']}"
     lines = [
         f"## {name}",
         "",
@@ -171,14 +172,14 @@ def _section(result: Result) -> str:
 
 def command(result: Result) -> str:
     """What was typed: the options that differ from the defaults."""
-    defaults = BenchSize()
+    defaults = SpeedSize()
     options = [
         f" --{name.replace('_', '-')} {value}"
         for name, value in result.size.items()
         if value != getattr(defaults, name)
     ]
     suite = result.suite
-    start = f"benchmarks/{suite}.py" if suite in SCRIPTS else f"-m dualgaf bench {suite}"
+    start = f"benchmarks/{suite}.py" if suite in SCRIPTS else f"-m benchmarks.speed {suite}"
     return f"python {start}{''.join(options)}"
 
 

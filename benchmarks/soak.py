@@ -35,11 +35,11 @@ import psutil
 from dualgaf.bench.results import machine
 from dualgaf.build import build_store
 from dualgaf.errors import DualGAFError, DualGAFWarning
-from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.plan import BuildPlan, BuildRequest, make_plan
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.store.store import Store
 

@@ -22,9 +22,9 @@ import xxhash
 
 from dualgaf.build import build_store, explain_miss, store_key
 from dualgaf.errors import StoreFullError
-from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.plan import BuildRequest, make_plan
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.store.cache_writer import CacheWriter
 from fills import images_of, windows_of

@@ -13,7 +13,7 @@ import leaks
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# As train.py does, before a test loads torch; see dualgaf/command_line.py.
+# As train.py does, before a test loads torch; see dualgaf/training/config.py.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A shell that runs the suite in the background ignores Ctrl-C, and so would every program that the
@@ -35,7 +35,7 @@ def _garbage_of_other_modules() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _rendezvous_of_these_tests(tmp_path_factory) -> None:
+def _live_stores_of_these_tests(tmp_path_factory) -> None:
     """Stores of other programs of this user are not found, nor do they find those of the tests."""
     os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("runtime"))
 

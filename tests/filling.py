@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.pool.ladder import FillJob, FillReport, fill
+from dualgaf.pool.fill import FillJob, FillReport, fill
 from dualgaf.pool.messages import Job, share_windows
 from dualgaf.pool.supervisor import ProcessPool
 from dualgaf.store.backing import open_writer
@@ -36,20 +36,17 @@ def fill_by(
 ) -> Array:
     """The array that a pool fills in chunks of 7 windows, in a store of its own."""
     layout, bounds = layout_of(windows, recipe), bounds_of(windows, recipe)
-    flat = windows.flat
+    source, arrays = share_windows(windows, bounds)
     job = Job(
         recipe=recipe,
-        fitted=bounds is not None,
         layout=layout,
         place="memfd",
         window_size=windows.window_size,
-        flat_shape=flat.shape,
-        flat_dtype=flat.dtype.str,
+        arrays=arrays,
     )
     with contextlib.ExitStack() as stack:
-        writer = stack.enter_context(open_writer(layout, ["memfd"]))
-        source = share_windows(windows, bounds)
         stack.callback(os.close, source)
+        writer = stack.enter_context(open_writer(layout, ["memfd"]))
         left = dict(enumerate(layout.chunks(7)))
         pool.fill(
             job, (source, *writer.segments.descriptors), left, writer.check_headroom, progress

@@ -9,7 +9,7 @@ from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.pool.ladder import FillJob
+from dualgaf.pool.fill import FillJob
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import StoreLayout

@@ -20,7 +20,7 @@ import xxhash
 
 import dualgaf
 from dualgaf.data import image_build
-from dualgaf.store import rendezvous
+from dualgaf.store import live_stores
 from programs import shared_bytes
 
 SPLITS = {"train": 700, "val": 140, "test": 336}
@@ -164,7 +164,7 @@ class Fault:
             self("wait")
 
     def install(self):
-        build_store, attach = image_build.build_store, rendezvous.attach
+        build_store, attach = image_build.build_store, live_stores.attach
 
         def build(*arguments, **named):
             return build_store(*arguments, **{**named, "progress": self.progress})
@@ -173,7 +173,7 @@ class Fault:
             self("attach")
             return attach(handle)
 
-        image_build.build_store, rendezvous.attach = build, attach_or_fail
+        image_build.build_store, live_stores.attach = build, attach_or_fail
         threading.Thread(target=self.watch, daemon=True).start()
 
 
@@ -183,7 +183,8 @@ def main():
     fault = options.get("fault", {})
     kind = OnlySetup if fault.get("only_setup") else dualgaf.DualGAFDataModule
     parallel = {"backend": "thread", "chunk_size": 40, "shm": options.get("shm", True)}
-    dm = kind.from_arrays(**arrays(), batch_size=40, parallel=parallel)
+    drawn = {"image_size": None, "scaling": "window", "feature_range": (-1.0, 1.0)}
+    dm = kind.from_arrays(**arrays(), batch_size=40, parallel=parallel, **drawn)
     trainer = L.Trainer(
         accelerator="cpu",
         devices=options["ranks"],

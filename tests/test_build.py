@@ -19,15 +19,15 @@ import pytest
 import leaks
 from dualgaf import build
 from dualgaf.build import build_store, explain_miss, store_key
-from dualgaf.errors import ChunkError, LadderWarning, SeriesError, StoreFullError
-from dualgaf.hardware import HardwarePreset
+from dualgaf.errors import ChunkError, FallbackWarning, SeriesError, StoreFullError
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.machine import Headroom
 from dualgaf.plan import BuildRequest, make_plan
-from dualgaf.pool import crew, supervisor
+from dualgaf.plan.preset import HardwarePreset
+from dualgaf.pool import pool_size, supervisor
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.store import backing, writer
+from dualgaf.system.machine import Headroom
 from fills import bounds_of, images_of, windows_of
 
 RECIPE = ImagingRecipe(8)
@@ -36,7 +36,7 @@ MIB = 2**20
 
 @pytest.fixture(autouse=True)
 def _leaves_nothing(monkeypatch) -> Iterator[None]:
-    monkeypatch.setattr(crew, "cpu_count", lambda: 2)
+    monkeypatch.setattr(pool_size, "cpu_count", lambda: 2)
     yield from leaks.leaves_nothing()
 
 
@@ -275,7 +275,7 @@ def test_memfd_refused_goes_to_a_file_with_one_warning(monkeypatch, backend):
 
     monkeypatch.setattr(os, "memfd_create", refuse)
     windows = windows_of(30)
-    with pytest.warns(LadderWarning) as caught:
+    with pytest.warns(FallbackWarning) as caught:
         store, report = built(windows, backend=backend, n_jobs=1)
     assert [str(one.message).split(";")[0] for one in caught] == [
         "the images go to an anonymous disk file instead of memory"
@@ -288,7 +288,7 @@ def test_memfd_refused_goes_to_a_file_with_one_warning(monkeypatch, backend):
 def test_too_little_memory_goes_to_a_file(monkeypatch):
     leave(monkeypatch, 6000)
     windows = windows_of(30)
-    with pytest.warns(LadderWarning, match="cgroup x"):
+    with pytest.warns(FallbackWarning, match="cgroup x"):
         store, report = built(windows)
     assert report.backing == "file"
     np.testing.assert_array_equal(store.array, images_of(windows, RECIPE))
@@ -318,7 +318,7 @@ def test_memory_that_vanishes_between_two_chunks_leads_to_a_file(monkeypatch, ba
             monkeypatch.setattr(writer, "memory_headroom", lambda: Headroom(0, "cgroup x"))
 
     with pytest.warns(
-        LadderWarning, match="anonymous disk file instead of memory; memfd: memory became short"
+        FallbackWarning, match="anonymous disk file instead of memory; memfd: memory became short"
     ):
         store, report = built(
             LARGE, LARGE_RECIPE, vanish, backend=backend, chunk_size=100, n_jobs=1

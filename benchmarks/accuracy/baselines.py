@@ -59,7 +59,7 @@ def random_forest(x: Array, y: Array, seed: int) -> Fitted:
 
 
 def simple_statistics(windows: Array) -> Array:
-    """Mean, deviation, slope, least and largest value of each channel: (N, C, T) -> (N, 5 C)."""
+    """Mean, std, slope, least and largest value of each channel: (N, C, T) -> (N, 5 C)."""
     steps = np.arange(windows.shape[2]) - (windows.shape[2] - 1) / 2
     slope = windows @ steps / (steps @ steps)
     parts = (windows.mean(2), windows.std(2), slope, windows.min(2), windows.max(2))
@@ -81,9 +81,9 @@ def run_baseline(method: str, source: Source, seed: int) -> Predictions:
         source: without a validation split; one that it has is learned, too.
         seed: of the method; the split has none to draw.
     """
-    cases = read_windows(source, seed=0)
-    x, y = _windows(cases, "train", "val")
-    new, label = _windows(cases, "test")
+    windowed = read_windows(source, seed=0)
+    x, y = _windows(windowed, "train", "val")
+    new, label = _windows(windowed, "test")
     few = np.random.default_rng(0).normal(size=(4, *x.shape[1:]))
     BASELINES[method](few, np.array(["a", "b", "a", "b"]), seed)  # compiles what it compiles
     started = time.perf_counter()
@@ -92,7 +92,9 @@ def run_baseline(method: str, source: Source, seed: int) -> Predictions:
     return Predictions(label.tolist(), predict(new).tolist(), fit_s)
 
 
-def _windows(cases: WindowedSplits, *splits: str) -> tuple[Array, Array]:
-    rows = np.concatenate([cases.rows[split] for split in splits if split in cases.rows])
-    names = np.array(cases.class_names)
-    return cases.windows.take(rows).astype(np.float64), names[cases.labels[rows]]
+def _windows(windowed: WindowedSplits, *splits: str) -> tuple[Array, Array]:
+    rows = np.concatenate(
+        [windowed.indices[split] for split in splits if split in windowed.indices]
+    )
+    names = np.array(windowed.class_names)
+    return windowed.windows.take(rows).astype(np.float64), names[windowed.labels[rows]]

@@ -33,12 +33,14 @@ class ShuffledWindows:
 
     def load(self) -> SeriesSet:
         """All windows, marked train and test."""
-        cases = read_windows(self.inner, seed=0)
-        names = np.array(cases.class_names)
+        windowed = read_windows(self.inner, seed=0)
+        names = np.array(windowed.class_names)
         parts = []
         for mark, splits in (("train", ("train", "val")), ("test", ("test",))):
-            rows = np.concatenate([cases.rows[split] for split in splits if split in cases.rows])
-            labels = names[cases.labels[rows]].tolist()
-            windows = cases.windows.take(rows)
+            rows = np.concatenate(
+                [windowed.indices[split] for split in splits if split in windowed.indices]
+            )
+            labels = names[windowed.labels[rows]].tolist()
+            windows = windowed.windows.take(rows)
             parts.append(SeriesSet.from_arrays(windows, labels, official=mark, name=mark))
         return join_sets(parts, "shuffled windows")

@@ -25,8 +25,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.accuracy.baselines import Predictions
-from dualgaf.command_line import load_config
-from dualgaf.training import train
+from dualgaf.training.config import load_config
+from dualgaf.training.run import train
 
 QUIET = ("logger=csv", "trainer.enable_progress_bar=false")
 
@@ -47,7 +47,7 @@ EARLIER_NODES: dict[str, Any] = {
         "attention": "channel",
         "head": "mlp",
         "use_statistics": False,
-        "use_kernels": False,
+        "use_minirocket": False,
         "width": 32,
         "dropout": 0.2,
     },

@@ -36,10 +36,10 @@ branch reads its differences, too. When the kernel
 branch was added, when it was bettered, and when diagonals were, test results of what was before
 were known; what was done, and how, was chosen by cross-validation all the same. One fault was found
 by a test result: on Tennessee Eastman, where each class has a single training run,
-cross-validation of the kernel branch held whole classes out; that was mended, and the rows made
+cross-validation of the MiniRocket branch held whole classes out; that was mended, and the rows made
 anew. Images have a pixel for each step of the window, at most 64 a side.
 
-With half a say, its kernel branch reads the window and not the images: 84 fixed kernels of
+Its MiniRocket branch, of equal weight, reads the window and not the images: 84 fixed kernels of
 MiniRocket at twelve dilations and four biases, 4032 numbers, five statistics of each signal, and a
 ridge regression on them, see `docs/design/0012-kernels-beside-the-images.md`.
 
@@ -89,10 +89,10 @@ Networks had one thread. Times are of the machine below as it was, which may hav
 
 SIDES = """## What the images say, and what the kernels
 
-Test accuracy of the same networks. The kernel branch reads the window, not the images; it learns
-apart from them (`dualgaf/models/kernel_branch.py`), so either column is what that side alone would
-reach, and the difference from the first is what the other side adds. Both have statistics of the
-window.
+Test accuracy of the same networks. The MiniRocket branch reads the window, not the images; it
+learns apart from them (`dualgaf/models/minirocket/branch.py`), so either column is what that side
+alone would reach, and the difference from the first is what the other side adds. Both have
+statistics of the window.
 """
 
 

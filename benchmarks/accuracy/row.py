@@ -84,7 +84,7 @@ def pooled_scores(done: Sequence[Predictions]) -> dict[str, Any]:
 
 def machine_of_row() -> dict[str, Any]:
     """The processor and the versions of what takes part."""
-    from dualgaf.machine import cpu_count
+    from dualgaf.system.machine import cpu_count
 
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []

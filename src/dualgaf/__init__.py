@@ -7,18 +7,27 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "AdaptiveSmoothingLoss": "dualgaf.models.losses.classification",
     "ArchiveSource": "dualgaf.series.archive",
     "ArraySource": "dualgaf.series.source",
     "Batch": "dualgaf.data.batch",
+    "ConfidencePenaltyLoss": "dualgaf.models.losses.classification",
+    "CrossEntropyLoss": "dualgaf.models.losses.classification",
     "DualGAFClassifier": "dualgaf.models.classifier",
     "DualGAFDataModule": "dualgaf.data.datamodule",
     "DualGAFNet": "dualgaf.models.net",
-    "HardwarePreset": "dualgaf.hardware",
+    "EqualAveraging": "dualgaf.models.averaging",
+    "ExponentialAveraging": "dualgaf.models.averaging",
+    "FocalLoss": "dualgaf.models.losses.classification",
+    "HardwarePreset": "dualgaf.plan.preset",
+    "HybridFocalLoss": "dualgaf.models.losses.classification",
     "ImagingRecipe": "dualgaf.imaging.recipe",
     "PoolSettings": "dualgaf.pool.settings",
     "SimulatedSource": "dualgaf.series.simulate",
     "SplitSettings": "dualgaf.series.splits",
+    "SweepTable": "dualgaf.training.sweep",
     "TableSource": "dualgaf.series.table",
+    "TimmBackbone": "dualgaf.models.backbone",
     "dual_gaf": "dualgaf.imaging.gaf",
 }
 

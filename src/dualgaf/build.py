@@ -30,19 +30,19 @@ from dualgaf.errors import (
 )
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.memory_use import MemoryMeter
 from dualgaf.plan import BuildPlan
-from dualgaf.pool.ladder import FillJob, fill
+from dualgaf.pool.fill import FillJob, fill
 from dualgaf.pool.supervisor import ProcessPool
 from dualgaf.store.cache import StoreCache
 from dualgaf.store.cache_folder import CacheFolder
 from dualgaf.store.fingerprint import StoreKey, content_hash
 from dualgaf.store.layout import StoreLayout
+from dualgaf.store.live_stores import build_lock, is_held
 from dualgaf.store.places import PLACES, in_first_place, through_cache
-from dualgaf.store.rendezvous import is_held, my_turn
 from dualgaf.store.store import Store
 from dualgaf.store.writer import StoreWriter
-from dualgaf.termination import stoppable
+from dualgaf.system.memory import MemoryMeter
+from dualgaf.system.termination import stoppable
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +68,7 @@ class BuildReport:
     workers: int
     """Pool workers that filled it."""
     chunk_size: int
-    """Windows a task."""
+    """Windows per task."""
     cache: str
     """``hit``: a store alive on this machine or in the cache was taken; ``miss``: built for the
     cache; ``off``: built, and no cache is used."""
@@ -112,7 +112,7 @@ def build_store(
     if (alive := _living(name)) is not None:
         return alive, _report(plan, alive, cache="hit")
 
-    with _named(), stoppable() as check, my_turn(name, layout, while_waiting=check) as turn:
+    with _named(), stoppable() as check, build_lock(name, layout, while_waiting=check) as turn:
         draw = _Draw(windows, plan, bounds, pool, check, progress)
         started = time.perf_counter()
         store = _living(name) or turn.found

@@ -1,7 +1,8 @@
 """Every exception and warning that dualgaf raises.
 
 Each exception also is the built-in that a caller would expect, so ``except ValueError`` keeps
-working. A text names what was got, what is allowed and what to type; `unknown_choice` writes it.
+working. A text names what was got, what is allowed and what to type; `unknown_choice` and
+`not_allowed` write it.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,7 +31,7 @@ class SplitError(DualGAFError, ValueError):
 
 
 class BudgetError(DualGAFError, MemoryError):
-    """What was asked for does not fit into the stated memory, on any rung."""
+    """What was asked for does not fit into the stated memory, in any place."""
 
 
 class StoreFullError(DualGAFError, OSError):
@@ -61,8 +62,8 @@ class DualGAFWarning(UserWarning):
     """Root of all warnings of the package."""
 
 
-class LadderWarning(DualGAFWarning):
-    """The build went one rung down (memory to file, processes to threads); says what to change."""
+class FallbackWarning(DualGAFWarning):
+    """Something else is used than was asked for, say a file for memory; says what to change."""
 
 
 class CacheWarning(DualGAFWarning):
@@ -94,6 +95,22 @@ def unknown_choice(
     return f"{option}={got!r} is not known; allowed: {', '.join(names)}; type {typed}"
 
 
+def not_allowed(option: str, got: object, allowed: str, typed: str) -> str:
+    """Text for a value outside what is allowed, where that is no closed list.
+
+    Args:
+        option: the option's name as a user types it.
+        got: the value that was given.
+        allowed: what is allowed, in words.
+        typed: what to type instead, the option's name included.
+
+    Example:
+        >>> not_allowed("data.noise", -1, "0 and more", "data.noise=1.0")
+        'data.noise=-1 is not allowed; allowed: 0 and more; type data.noise=1.0'
+    """
+    return f"{option}={got!r} is not allowed; allowed: {allowed}; type {typed}"
+
+
 def check_number(
     option: str, value: object, fits: Callable[[float], bool], allowed: str, typed: float
 ) -> None:
@@ -106,13 +123,14 @@ def check_number(
         allowed: which are, in words.
         typed: what to type instead.
 
+    Raises:
+        ConfigError: it is no number, or one that is not allowed.
+
     Example:
-        >>> check_number("model.dropout", 0.2, lambda share: 0 <= share < 1, "0 to below 1", 0.2)
+        >>> check_number("model.dropout", 0.2, lambda p: 0 <= p < 1, "0 to below 1", 0.2)
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not fits(float(value)):
-        raise ConfigError(
-            f"{option}={value!r} is not allowed; allowed: {allowed}; type {option}={typed}"
-        )
+        raise ConfigError(not_allowed(option, value, allowed, f"{option}={typed}"))
 
 
 def check_whole(option: str, value: object, least: int, typed: int) -> None:
@@ -124,11 +142,12 @@ def check_whole(option: str, value: object, least: int, typed: int) -> None:
         least: the smallest that is allowed.
         typed: what to type instead.
 
+    Raises:
+        ConfigError: it is no whole number, or too small.
+
     Example:
         >>> check_whole("batch_size", 16, 1, 64)
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
-        raise ConfigError(
-            f"{option}={value!r} is not allowed; allowed: whole numbers from {least} on; type "
-            f"{option}={typed}"
-        )
+        allowed = f"whole numbers from {least} on"
+        raise ConfigError(not_allowed(option, value, allowed, f"{option}={typed}"))

@@ -1,12 +1,14 @@
 """Names and values that changed: refused where they are typed, read where they are stored.
 
 An old name on the command line or as a keyword is an error that says the new one. What an earlier
-version has written keeps working: `stored_config` reads the configuration of a run folder, and
-`stored_settings` and `stored_state` what a checkpoint holds. This table is the one place that knows
-old names; nothing else in the package does.
+version has written keeps working: `current_config` reads the configuration of a run folder, and
+`current_net`, `current_loss` and `current_state` what a checkpoint holds. These tables are the one
+place that knows old names.
 """
 
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from dualgaf.errors import ConfigError
 
@@ -15,11 +17,46 @@ R = TypeVar("R")
 
 CHOICES = {"model=auto": "model=largest"}
 """Options of configuration groups."""
+OPTIONS = {"model.use_kernels": "model.use_minirocket", "loss.share": "loss.weight"}
+"""Keys, as they are typed. Their last part is also a keyword of Python and a key of checkpoints."""
 VALUES: dict[str, dict[str | None, str]] = {
     "model.extractor": {"auto": "largest", None: "auto"},
     "model.fusion": {None: "auto"},
 }
-"""Values of options. ``auto`` is now what null was; null is no value any more."""
+"""Values of a configuration that has an old key; null is a value of these no more, and ``auto`` is
+what it was."""
+IMAGING = {"deviation": "std"}
+"""Keys of the imaging in a checkpoint, and of the windows in a cache."""
+STATE = {
+    "net.kernels.steepness": "net.minirocket.inverse_temperature",
+    "net.kernels.share": "net.minirocket.ensemble_weight",
+    "net.kernels.": "net.minirocket.",
+}
+"""Beginnings of the names of a classifier's weights and buffers, the longest first."""
+_MODULES = {
+    "series.table": ("TableSource",),
+    "series.archive": ("ArchiveSource",),
+    "series.simulate": ("SimulatedSource",),
+    "series.splits": ("SplitSettings",),
+    "hardware": ("HardwarePreset",),
+    "pool.settings": ("PoolSettings",),
+    "models.losses": (
+        "AdaptiveSmoothingLoss",
+        "ConfidencePenaltyLoss",
+        "CrossEntropyLoss",
+        "FocalLoss",
+        "HybridFocalLoss",
+    ),
+    "models.averaging": ("EqualAveraging", "ExponentialAveraging"),
+    "models.backbone": ("TimmBackbone",),
+    "sweep": ("SweepTable",),
+}
+TARGETS = {
+    f"dualgaf.{module}.{name}": f"dualgaf.{name}"
+    for module, names in _MODULES.items()
+    for name in names
+}
+"""``_target_`` of configurations: today's are public names, which no move of a module changes."""
 
 
 def check_typed(override: str) -> None:
@@ -32,14 +69,116 @@ def check_typed(override: str) -> None:
         ConfigError: with the new name.
 
     Example:
-        >>> check_typed("model=auto")
+        >>> check_typed("model.use_kernels=false")
         Traceback (most recent call last):
         ...
-        dualgaf.errors.ConfigError: model=auto is now called model=largest; type model=largest
-    """
-    if override in CHOICES:
-        new = CHOICES[override]
-        raise ConfigError(f"{override} is now called {new}; type {new}")
-    key, _, value = override.partition("=")
+        dualgaf.errors.ConfigError: model.use_kernels is now called model.use_minirocket; type model.use_minirocket=false
+    """  # noqa: E501
+    key, _, value = override.lstrip("+~").partition("=")
+    if (choice := f"{key}={value}") in CHOICES:
+        raise ConfigError(_now_called(choice, CHOICES[choice], CHOICES[choice]))
+    if key in OPTIONS:
+        raise ConfigError(_now_called(key, OPTIONS[key], f"{OPTIONS[key]}={value}"))
     if value == "null" and None in VALUES.get(key, {}):
-        raise ConfigError(f"{override} is now called {key}=auto; type {key}=auto")
+        raise ConfigError(_now_called(f"{key}=null", f"{key}=auto", f"{key}=auto"))
+
+
+def refuses_old_keywords(group: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a constructor: an old keyword of it is an error that says the new one.
+
+    Args:
+        group: whose keys of `OPTIONS` are its keywords, such as ``model``.
+
+    Raises:
+        ConfigError: when the constructor is called with an old keyword.
+    """
+    keywords = _keys_of(group)
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            for old, new in keywords.items():
+                if old in kwargs:
+                    raise ConfigError(_now_called(old, new, f"{new}={kwargs[old]!r}"))
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def current_choice(choice: str) -> str:
+    """``group=option`` of a run folder in today's names."""
+    return CHOICES.get(choice, choice)
+
+
+def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a run folder in today's names; plain values, not resolved.
+
+    Example:
+        >>> current_config({"model": {"use_kernels": True, "extractor": None}})
+        {'model': {'use_minirocket': True, 'extractor': 'auto'}}
+    """
+    found: dict[str, Any] = _with_current_targets(config)
+    for group in {key.partition(".")[0] for key in OPTIONS}:
+        node = found.get(group)
+        if isinstance(node, Mapping):
+            found[group] = _renamed(node, _keys_of(group))
+    if "use_kernels" in (config.get("model") or {}):
+        for key, values in VALUES.items():
+            group, _, name = key.partition(".")
+            node = found[group]
+            if name in node and isinstance(node[name], str | None):
+                node[name] = values.get(node[name], node[name])
+    return found
+
+
+def current_net(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """`DualGAFNet.settings` of a checkpoint in today's names."""
+    return _renamed(settings, _keys_of("model"))
+
+
+def current_loss(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the loss in a checkpoint in today's names."""
+    return _renamed(settings, _keys_of("loss"))
+
+
+def current_imaging(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The imaging in a checkpoint, or arrays of the windows in a cache, in today's names."""
+    return _renamed(fields, IMAGING)
+
+
+def current_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Weights and buffers of a classifier in today's names.
+
+    Example:
+        >>> current_state({"net.kernels.share": 0.5, "net.head.weight": 1})
+        {'net.minirocket.ensemble_weight': 0.5, 'net.head.weight': 1}
+    """
+    found = {}
+    for name, value in state.items():
+        old = next((old for old in STATE if name.startswith(old)), "")
+        found[STATE.get(old, "") + name.removeprefix(old)] = value
+    return found
+
+
+def _now_called(old: str, new: str, typed: str) -> str:
+    return f"{old} is now called {new}; type {typed}"
+
+
+def _keys_of(group: str) -> dict[str, str]:
+    pairs = ((old.partition("."), new.partition(".")) for old, new in OPTIONS.items())
+    return {old[2]: new[2] for old, new in pairs if old[0] == group}
+
+
+def _renamed(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in fields.items()}
+
+
+def _with_current_targets(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        found = {key: _with_current_targets(value) for key, value in node.items()}
+        if found.get("_target_") in TARGETS:
+            found["_target_"] = TARGETS[found["_target_"]]
+        return found
+    return [_with_current_targets(value) for value in node] if isinstance(node, list) else node

@@ -73,8 +73,6 @@ def test_touching_never_takes_more_than_half_of_what_is_left(monkeypatch):
         ("n_windows", 5, "--n-windows 5 is too small; allowed: 10 and more"),
         ("window_size", 1, "--window-size 1 is too small; allowed: 2 and more"),
         ("repeats", 0, "--repeats 0 is too small; allowed: 1 and more"),
-        ("earlier_repeats", -1, "--earlier-repeats -1 is too small; allowed: 0 and more"),
-        ("memory", "much", "'much' is not a size"),
     ],
 )
 def test_a_size_that_cannot_be_is_named(option, value, text):

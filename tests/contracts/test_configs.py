@@ -81,7 +81,7 @@ def test_all_presets_have_the_same_keys():
 
 @pytest.mark.parametrize("preset", ["auto", "8gb", "16gb", "32gb"])
 def test_a_preset_reaches_the_pool_and_the_data_module(preset, monkeypatch):
-    from dualgaf.hardware import HardwarePreset
+    from dualgaf.plan.preset import HardwarePreset
 
     cfg = composed(f"hardware={preset}", "data=simulated")
     data = instantiate(cfg.datamodule, _convert_="all")

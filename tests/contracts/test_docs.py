@@ -52,7 +52,7 @@ def test_the_preset_table_is_that_of_conf():
 
 
 def test_every_flag_of_the_table_is_a_setting():
-    from dualgaf.command_line import check_overrides
+    from dualgaf.training.config import check_overrides
 
     table = README.split("### From the earlier script's flags")[1].split("##")[0]
     settings = set(re.findall(r"`((?:parallel|model|trainer|hardware)[.\w]*)=", table))

@@ -22,7 +22,7 @@ def report():
 def test_the_page_is_made_of_the_committed_results(report):
     results = report.load_results()
     assert set(results) >= set(report.SUITES)
-    assert report.PAGE.read_text() == report.page(results), "run: python benchmarks/report.py"
+    assert report.PAGE.read_text() == report.page(results), "run: python -m benchmarks.report"
 
 
 def test_every_goal_names_a_ratio_that_its_suite_measures(report):
@@ -49,5 +49,5 @@ def test_a_goal_is_reached_from_its_least_value_on(report):
 def test_the_command_names_what_differs_from_the_defaults(report):
     result = report.load_results()["build"]
     changed = Result("sweep", {**result.size, "n_windows": 123, "repeats": 7}, result.reading, {})
-    assert report.command(changed).startswith("python -m dualgaf bench sweep --n-windows 123 ")
+    assert report.command(changed).startswith("python -m benchmarks.speed sweep --n-windows 123 ")
     assert "--repeats 7" in report.command(changed)

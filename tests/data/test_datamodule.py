@@ -271,12 +271,13 @@ def test_the_order_of_training_is_seeded():
 def test_simulated_days_never_share_a_split():
     dm = DualGAFDataModule(SimulatedSource(n_windows=90, seed=3))
     groups = {
-        split: {dm.cases.groups[row] for row in rows} for split, rows in dm.cases.rows.items()
+        split: {dm.windows.groups[row] for row in rows}
+        for split, rows in dm.windows.indices.items()
     }
     assert set(groups) == {"train", "val", "test"}
     assert not groups["train"] & groups["val"]
     assert not groups["train"] & groups["test"]
-    assert sum(map(len, dm.cases.rows.values())) == 90
+    assert sum(map(len, dm.windows.indices.values())) == 90
 
 
 X, Y = arrays()
@@ -411,7 +412,7 @@ def test_what_is_there_already_is_not_measured_for(tmp_path, monkeypatch):
     def refuse(*_):
         raise AssertionError("the pace was measured")
 
-    monkeypatch.setattr("dualgaf.plan.decision.measure_pace", refuse)
+    monkeypatch.setattr("dualgaf.plan.decision.measure_window_s", refuse)
     again = DualGAFDataModule(source, image_size=8, cache_dir=tmp_path)
     again.setup("fit")
     assert again.build_reports[0].cache == "hit"

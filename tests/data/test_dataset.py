@@ -105,7 +105,7 @@ def test_what_was_changed_since_it_was_pickled_is_pickled_anew(images):
     copied = pickle.loads(pickle.dumps(dataset))
     assert copied.note == "of a user"
     assert set(copied.labels) == {7}
-    dataset.rows = dataset.rows[:4]
+    dataset.indices = dataset.indices[:4]
     if images == "precompute":
         dataset.images = dataset.images[0], dataset.images[1][:4]
     dataset.labels = dataset.labels[:4]
@@ -159,11 +159,13 @@ def test_full_memory_and_disk_are_an_error_that_says_what_to_type(monkeypatch):
 
 def test_a_dataset_made_by_hand():
     dm = set_up("on_device")
-    cases = dm.cases
-    rows = cases.rows["train"]
+    windowed = dm.windows
+    rows = windowed.indices["train"]
     recipe = ImagingRecipe(8, storage="float32")
-    renderer = Renderer(recipe, cases.windows.window_size)
-    dataset = DualGAFDataset(cases.windows, rows, cases.labels[rows], cases.scaler, renderer)
+    renderer = Renderer(recipe, windowed.windows.window_size)
+    dataset = DualGAFDataset(
+        windowed.windows, rows, windowed.labels[rows], windowed.scaler, renderer
+    )
     assert_equal(pickle.loads(pickle.dumps(dataset)), dataset)
 
 

@@ -121,7 +121,7 @@ def test_the_input_is_hashed_once_in_a_fit_and_a_test(kept, tmp_path, monkeypatc
             return getattr(self.own, name)
 
     dm = data(cache_dir=tmp_path if kept else None, parallel={"n_jobs": 1})
-    values = dm.cases.windows.flat.nbytes  # read, and with a cache written, before we count
+    values = dm.windows.windows.flat.nbytes  # read, and with a cache written, before we count
     monkeypatch.setattr(xxhash, "xxh3_128", Counting128)
     one = trainer()
     one.fit(Counting(), datamodule=dm)
@@ -245,7 +245,7 @@ def test_a_pickled_data_module_reads_the_same_memory(images):
     dm.setup("fit")
     store_bytes = 0 if images == "on_device" else dm.stores[0].nbytes
     text = pickle.dumps(dm)
-    assert len(text) < len(pickle.dumps(dm.cases)) + 40_000 < store_bytes + 80_000
+    assert len(text) < len(pickle.dumps(dm.windows)) + 40_000 < store_bytes + 80_000
     copy = pickle.loads(text)
     assert copy.build_reports == []
     for one, other in zip(dm.train_dataloader(), copy.train_dataloader(), strict=True):

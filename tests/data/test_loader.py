@@ -8,10 +8,10 @@ import torch
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from dualgaf import DualGAFDataModule
-from dualgaf.data import shipping
+from dualgaf.data import loader as loading
 from dualgaf.data.batch import Batch, PolarBatch, StoredBatch
 from dualgaf.data.loader import ImageLoader
-from dualgaf.errors import LadderWarning
+from dualgaf.errors import FallbackWarning
 
 BOTH = pytest.mark.parametrize("images", ["precompute", "on_device"])
 
@@ -206,12 +206,12 @@ def test_a_small_dev_shm_gets_fewer_loader_workers(monkeypatch):
     dm = data("precompute", num_workers=4)
     dm.setup("fit")
     batch = dm.batch_size * dm.dataset("train").shipped_bytes
-    monkeypatch.setattr(shipping, "disk_free", lambda folder: 4 * batch)
-    with pytest.warns(LadderWarning, match="num_workers=4 is not served, 2 loader workers"):
+    monkeypatch.setattr(loading, "disk_free", lambda folder: 4 * batch)
+    with pytest.warns(FallbackWarning, match="num_workers=4 is not served, 2 loader workers"):
         loader = dm.train_dataloader()
     assert (loader.num_workers, loader.prefetch_factor, loader.persistent_workers) == (2, 1, True)
-    monkeypatch.setattr(shipping, "disk_free", lambda folder: 0)
-    with pytest.warns(LadderWarning, match="this process makes the batches itself"):
+    monkeypatch.setattr(loading, "disk_free", lambda folder: 0)
+    with pytest.warns(FallbackWarning, match="this process makes the batches itself"):
         loader = dm.train_dataloader()
     assert (loader.num_workers, loader.persistent_workers) == (0, False)
     assert len(next(iter(loader)).label) == dm.batch_size

@@ -11,7 +11,7 @@ def test_agrees_with_scikit_learn_on_series_of_unequal_length():
     theirs = StandardScaler().fit(np.concatenate(series, axis=1).T)
     ours = SeriesScaler.fit(series)
     np.testing.assert_allclose(ours.mean, theirs.mean_, rtol=1e-12)
-    np.testing.assert_allclose(ours.deviation, theirs.scale_, rtol=1e-9)
+    np.testing.assert_allclose(ours.std, theirs.scale_, rtol=1e-9)
 
 
 def test_inverse_gives_the_raw_values_also_of_a_tensor():

@@ -32,28 +32,28 @@ def labelled(x, official, **options):
 def test_windows_keep_the_order_of_the_source_whatever_the_split():
     x = np.arange(8 * 6.0).reshape(8, 1, 6)
     series = labelled(x, ["test", "train", "train", "val", "train", "train", "test", "val"])
-    cases = read_windows(Given(series, SplitSettings("official", val_fraction=0)), seed=0)
-    assert np.array_equal(cases.windows.block(0, 8), x)
-    rows = {name: rows.tolist() for name, rows in cases.rows.items()}
+    windowed = read_windows(Given(series, SplitSettings("official", val_fraction=0)), seed=0)
+    assert np.array_equal(windowed.windows.block(0, 8), x)
+    rows = {name: rows.tolist() for name, rows in windowed.indices.items()}
     assert rows == {"train": [1, 2, 4, 5], "val": [3, 7], "test": [0, 6]}
-    assert cases.labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1]
+    assert windowed.labels.tolist() == [0, 1, 0, 1, 0, 1, 0, 1]
 
 
 def test_windows_of_each_series_carry_its_label_and_group():
     x = [np.arange(n)[None] * 1.0 for n in (7, 4, 9, 6)]
     series = labelled(x, ["train", "train", "test", "test"], groups=["a", "b", "c", "d"])
     source = Given(series, SplitSettings("official", val_fraction=0), window_size=3, stride=2)
-    cases = read_windows(source, seed=0)
-    assert cases.groups == tuple("aaabccccdd")
-    assert cases.labels.tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 1, 1]
-    assert cases.windows.block(4, 6)[:, 0].tolist() == [[0, 1, 2], [2, 3, 4]]
+    windowed = read_windows(source, seed=0)
+    assert windowed.groups == tuple("aaabccccdd")
+    assert windowed.labels.tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 1, 1]
+    assert windowed.windows.block(4, 6)[:, 0].tolist() == [[0, 1, 2], [2, 3, 4]]
 
 
 def test_the_length_of_ragged_series_comes_from_training_alone():
     x = [np.ones((1, n)) for n in (5, 7, 30)]
     series = labelled(x, ["train", "train", "test"])
-    cases = read_windows(Given(series, SplitSettings("official", val_fraction=0)), seed=0)
-    assert cases.windows.window_size == 7
+    windowed = read_windows(Given(series, SplitSettings("official", val_fraction=0)), seed=0)
+    assert windowed.windows.window_size == 7
 
 
 def test_a_split_without_a_window_is_named():
@@ -78,13 +78,13 @@ def test_a_sweep_over_seeds_finds_the_same_images():
     for dm in modules:
         dm.setup("fit")
     one, other = modules
-    assert one.cases.rows["val"].tolist() != other.cases.rows["val"].tolist()
+    assert one.windows.indices["val"].tolist() != other.windows.indices["val"].tolist()
     assert other.build_reports[0].cache == "hit"
     for dm in modules:  # the images follow their windows through either split
         alone = DualGAFDataModule(
             ArchiveSource("BasicMotions"), image_size=8, scaling="window", images="on_device"
         )
-        row = int(dm.cases.rows["val"][2])
+        row = int(dm.windows.indices["val"][2])
         want = alone.draw(np.array([row]))[0][0]
         np.testing.assert_allclose(dm.dataset("val")[2].gasf, want, atol=4e-3)
 
@@ -97,14 +97,14 @@ def test_plant_days_are_cut_by_gap_and_never_shared(shared_data):
         window_size=60,
         stride=30,
     )
-    cases = read_windows(source, seed=0)
-    days = {name: {cases.groups[row] for row in rows} for name, rows in cases.rows.items()}
+    windowed = read_windows(source, seed=0)
+    days = {name: {windowed.groups[row] for row in rows} for name, rows in windowed.indices.items()}
     assert not days["train"] & days["test"]
     assert not days["train"] & days["val"]
     assert len(set().union(*days.values())) == 26
     # 06:00 to 18:00 are 720 rows a day, so 23 windows of 60 rows every 30
-    assert len(cases.windows) == 26 * 23
-    assert cases.windows.n_channels == 16
+    assert len(windowed.windows) == 26 * 23
+    assert windowed.windows.n_channels == 16
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_every_archive_set_becomes_batches_that_pyts_draws(folder, name, shared_
     dm = DualGAFDataModule(source, batch_size=3, seed=1, **as_pyts)
     dm.setup("test")
     batch = next(iter(dm.test_dataloader()))
-    raw = dm.cases.windows.take(dm.cases.rows["test"][:3]).astype(np.float64)
+    raw = dm.windows.windows.take(dm.windows.indices["test"][:3]).astype(np.float64)
     want = gaf_by_pyts(raw, dm.image_size, (-1, 1))
     np.testing.assert_allclose(batch.gasf, want[:, 0], atol=1 / 254 + 1e-6)
     np.testing.assert_allclose(batch.gadf, want[:, 1], atol=1 / 254 + 1e-6)
@@ -138,8 +138,8 @@ def test_every_archive_set_becomes_batches_that_pyts_draws(folder, name, shared_
 
 def test_simulated_windows_are_as_many_as_asked():
     for n_windows in (60, 101):
-        cases = read_windows(SimulatedSource(n_windows=n_windows), seed=0)
-        assert len(cases.windows) == n_windows
+        windowed = read_windows(SimulatedSource(n_windows=n_windows), seed=0)
+        assert len(windowed.windows) == n_windows
 
 
 def test_a_digest_tells_splits_apart_that_have_the_same_means():

@@ -119,11 +119,11 @@ def test_of_several_processes_one_reads(tmp_path, monkeypatch):
 def test_a_folder_that_refuses_costs_a_warning_and_nothing_else(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.warns(CacheWarning, match="the windows are not kept .*: Not a directory; ") as told:
-        cases = cached_windows(SOURCE, 0, tmp_path / "file" / "cache")
+        windowed = cached_windows(SOURCE, 0, tmp_path / "file" / "cache")
     assert len(told) == 1
-    assert cases.file is None
-    assert plain(cases) == plain(read_windows(SOURCE, 0))
-    train_bounds(cases, 8)
+    assert windowed.file is None
+    assert plain(windowed) == plain(read_windows(SOURCE, 0))
+    train_bounds(windowed, 8)
 
 
 def test_a_disk_that_fills_costs_a_warning_and_nothing_else(tmp_path, monkeypatch):
@@ -132,8 +132,8 @@ def test_a_disk_that_fills_costs_a_warning_and_nothing_else(tmp_path, monkeypatc
 
     monkeypatch.setattr(windows_cache, "write_whole", full)
     with pytest.warns(CacheWarning, match="does not take them: No space left on device; "):
-        cases = cached_windows(SOURCE, 0, tmp_path)
-    assert plain(cases) == plain(read_windows(SOURCE, 0))
+        windowed = cached_windows(SOURCE, 0, tmp_path)
+    assert plain(windowed) == plain(read_windows(SOURCE, 0))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -164,10 +164,12 @@ def test_files_are_the_owners_alone_and_clear_removes_them(tmp_path):
 
 
 def test_fitted_bounds_are_kept_for_each_size_to_the_last_bit(tmp_path, monkeypatch):
-    cases = cached_windows(SOURCE, 0, tmp_path)
-    wanted = {size: train_bounds(cases, size) for size in (8, 24)}
+    windowed = cached_windows(SOURCE, 0, tmp_path)
+    wanted = {size: train_bounds(windowed, size) for size in (8, 24)}
     assert not np.array_equal(wanted[8], wanted[24])
-    np.testing.assert_array_equal(wanted[8], fit_bounds(cases.windows, cases.rows["train"], 8))
+    np.testing.assert_array_equal(
+        wanted[8], fit_bounds(windowed.windows, windowed.indices["train"], 8)
+    )
     fitted = []
     monkeypatch.setattr(
         windows_cache, "fit_bounds", lambda *args: fitted.append(args) or fit_bounds(*args)
@@ -183,9 +185,9 @@ def test_fitted_bounds_are_kept_for_each_size_to_the_last_bit(tmp_path, monkeypa
 
 
 def test_without_a_cache_bounds_are_fitted():
-    cases = read_windows(SOURCE, 0)
-    wanted = fit_bounds(cases.windows, cases.rows["train"], 8)
-    np.testing.assert_array_equal(train_bounds(cases, 8), wanted)
+    windowed = read_windows(SOURCE, 0)
+    wanted = fit_bounds(windowed.windows, windowed.indices["train"], 8)
+    np.testing.assert_array_equal(train_bounds(windowed, 8), wanted)
 
 
 def test_a_source_of_ones_own_is_read_each_time(tmp_path):
@@ -235,3 +237,27 @@ def test_the_datamodule_looks_at_every_byte_where_it_is_told_to(tmp_path):
     assert state("full") == "hit"
     with pytest.raises(ConfigError, match=r"cache\.verify='sample' .*; type cache\.verify="):
         DualGAFDataModule(SOURCE, cache_verify="sample")
+
+
+def test_a_file_of_the_build_before_is_read(tmp_path, monkeypatch):
+    # It called the standard deviation of each channel "deviation".
+    def named(name):
+        return "deviation" if name == "std" else name
+
+    kinds_of, parts = windows_cache.kinds_of, windows_cache.parts
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            windows_cache,
+            "kinds_of",
+            lambda arrays: [(named(name), *rest) for name, *rest in kinds_of(arrays)],
+        )
+        patch.setattr(
+            windows_cache,
+            "parts",
+            lambda arrays, *how: parts({named(name): a for name, a in arrays.items()}, *how),
+        )
+        written = cached_windows(SOURCE, 0, tmp_path)
+    assert b"deviation" in written.file.read_bytes()
+    monkeypatch.setattr(windows_cache, "read_windows", None)  # it is not read anew
+    found = cached_windows(SOURCE, 0, tmp_path)
+    np.testing.assert_array_equal(found.scaler.std, written.scaler.std)

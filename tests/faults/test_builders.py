@@ -14,7 +14,7 @@ import xxhash
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import StoreLayout
-from dualgaf.store.rendezvous import usual_folder
+from dualgaf.store.live_stores import usual_folder
 from fills import images_of, windows_of
 from programs import SEARCH_PATH, shared_bytes
 
@@ -27,17 +27,17 @@ import json, logging, os, sys, time
 from pathlib import Path
 import xxhash
 from dualgaf.build import build_store
-from dualgaf.hardware import HardwarePreset
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.plan import BuildRequest, make_plan
 from dualgaf.pool.settings import PoolSettings
-from dualgaf.store import rendezvous
+from dualgaf.store import live_stores
 from fills import images_of, windows_of
 from programs import SEARCH_PATH, shared_bytes
 
 sizes, image_size, hang_at, cache, user = json.loads(sys.argv[1])
 logging.basicConfig(stream=sys.stdout, level="INFO", format="%(message)s")
-rendezvous.SILENT_S = 0.0
+live_stores.SILENT_S = 0.0
 windows, recipe = windows_of(**sizes), ImagingRecipe(image_size)
 settings = PoolSettings(chunk_size=100, n_jobs=1, backend="thread")
 request = BuildRequest(len(windows), windows.n_channels, windows.window_size, recipe)

@@ -140,7 +140,7 @@ def test_what_a_training_step_changes_in_place_is_gone_in_the_next_epoch(images,
 
 SECOND = """
 import mmap, os, pickle, sys
-from dualgaf.store.arrays import SharedArrays
+from dualgaf.store.bundle import SharedArrays
 from test_mistakes import spoil
 
 dataset, paths = pickle.load(sys.stdin.buffer)

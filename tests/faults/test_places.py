@@ -45,8 +45,8 @@ from dualgaf.build import build_store
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.loader import collate
 from dualgaf.data.series_scaler import SeriesScaler
-from dualgaf.data.shipping import loader_workers
-from dualgaf.hardware import HardwarePreset
+from dualgaf.data.loader import loader_workers
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.plan import BuildRequest, make_plan
 from dualgaf.pool.settings import PoolSettings
@@ -238,7 +238,7 @@ def test_dev_shm_that_takes_nothing(run, expected, mounts, by, reason, injected)
     assert [build["warnings"] for build in builds] == [[], []]
     assert (epoch["workers"], epoch["same"]) == (0, [True, True])
     (warning,) = epoch["warnings"]
-    assert warning.startswith("LadderWarning: num_workers=2 is not served")
+    assert warning.startswith("FallbackWarning: num_workers=2 is not served")
     assert f"/dev/shm takes no semaphore ({reason})" in warning
 
 
@@ -250,7 +250,7 @@ def test_memfd_refused_by_a_filter_of_system_calls(run, expected, number, inject
     check_builds(builds, expected, "file")
     for build in builds:
         (warning,) = build["warnings"]
-        assert warning.startswith("LadderWarning: the images go to an anonymous disk file")
+        assert warning.startswith("FallbackWarning: the images go to an anonymous disk file")
         assert f"memfd: {os.strerror(number)}" in warning
         assert "allow memfd_create in the container's seccomp profile" in warning
     assert (epoch["workers"], epoch["same"], epoch["warnings"]) == (2, [True, True], [])

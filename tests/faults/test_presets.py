@@ -21,12 +21,11 @@ import psutil
 import pytest
 
 import dualgaf
-from dualgaf import hardware
 from dualgaf.errors import BudgetError
-from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
-from dualgaf.machine import parse_bytes
-from dualgaf.plan import BuildRequest
+from dualgaf.plan import BuildRequest, budget
+from dualgaf.plan.preset import HardwarePreset
+from dualgaf.system.machine import parse_bytes
 from programs import kills
 
 LIMIT = "1200MiB"
@@ -40,15 +39,16 @@ import json, os, sys, warnings
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import lightning as L
 import dualgaf
-from dualgaf.hardware import HardwarePreset
+from dualgaf.plan.preset import HardwarePreset
 
 memory, n_windows, images = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 warnings.simplefilter("ignore")
 source = dualgaf.SimulatedSource(n_windows=n_windows, window_size=192)
 preset = HardwarePreset("small", memory)
 processes = {"backend": "process"}  # they take memory of their own
+drawn = {"image_size": None, "storage": "float32"}
 dm = dualgaf.DualGAFDataModule(
-    source, batch_size=8, storage="float32", images=images, hardware=preset, parallel=processes
+    source, batch_size=8, **drawn, images=images, hardware=preset, parallel=processes
 )
 plan = dm.plan("fit")
 told = {"place": plan.place, "layout": plan.request.recipe.layout, "backend": plan.backend}
@@ -122,15 +122,15 @@ def memory_of_tree(pid: int) -> int:
     return private + max(shared, sum(memfds.values()))
 
 
-def test_a_step_down_the_ladder_changes_no_image(monkeypatch):
-    monkeypatch.setattr(hardware, "memory_used", lambda: 0)
+def test_another_placement_changes_no_image(monkeypatch):
+    monkeypatch.setattr(budget, "memory_used", lambda: 0)
     x = np.random.default_rng(0).normal(size=(40, 3, 96))
     wished = BuildRequest(40, 3, 96, ImagingRecipe(96), batch_size=8)
     memory = wished.training_bytes + wished.store_bytes * 3 // 4
     images = []
     for preset in (HardwarePreset("small", str(memory)), "8gb"):
         dm = dualgaf.DualGAFDataModule.from_arrays(
-            (x, np.arange(40) % 2), batch_size=8, hardware=preset
+            (x, np.arange(40) % 2), batch_size=8, image_size=None, hardware=preset
         )
         dm.setup("fit")
         assert dm.stores[0].layout.row_shape == ((2, 3, 96, 96) if preset == "8gb" else (3, 96, 96))
@@ -146,12 +146,12 @@ def test_a_later_stage_of_a_run_that_took_too_much_goes_on(monkeypatch):
     x, y = np.random.default_rng(0).normal(size=(8, 3, 24)), [0, 1] * 4
     preset = HardwarePreset("small", "1GiB")
     dm = dualgaf.DualGAFDataModule.from_arrays((x, y), test=(x, y), hardware=preset)
-    monkeypatch.setattr(hardware, "memory_used", lambda: 2 << 30)
+    monkeypatch.setattr(budget, "memory_used", lambda: 2 << 30)
     with pytest.raises(BudgetError, match="even images=on_device needs"):
         dm.setup("fit")
-    monkeypatch.setattr(hardware, "memory_used", lambda: 1 << 20)
+    monkeypatch.setattr(budget, "memory_used", lambda: 1 << 20)
     dm.setup("fit")
-    monkeypatch.setattr(hardware, "memory_used", lambda: 2 << 30)
+    monkeypatch.setattr(budget, "memory_used", lambda: 2 << 30)
     dm.setup("test")
     assert len(dm.dataset("test")) == 8
     dm.close()

@@ -14,7 +14,7 @@ import pytest
 
 from dualgaf.errors import StoreFullError
 from dualgaf.imaging.recipe import ImagingRecipe
-from dualgaf.pool.ladder import fill
+from dualgaf.pool.fill import fill
 from fills import job_of, windows_of
 from programs import SEARCH_PATH
 
@@ -23,7 +23,7 @@ import os, re, resource, sys, warnings
 import numpy as np
 from dualgaf.build import build_store
 from dualgaf.errors import DualGAFError
-from dualgaf.hardware import HardwarePreset
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.plan import BuildRequest, make_plan
 from dualgaf.pool.settings import PoolSettings

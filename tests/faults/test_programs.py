@@ -15,13 +15,13 @@ FILL = """
 import sys
 import numpy as np
 from dualgaf.imaging.recipe import ImagingRecipe
-from dualgaf.pool import ladder
+from dualgaf.pool import fill as filling
 from fills import job_of, windows_of
 
 def run(progress=None, **settings):
     job = job_of(windows_of(60), ImagingRecipe(8), "process", workers=2, **settings)
     with job.writer:
-        report = ladder.fill(job, progress)
+        report = filling.fill(job, progress)
         store = job.writer.seal()
     return report, store.array
 

@@ -22,7 +22,7 @@ BUILD = """
 import os, signal, sys, time
 import psutil
 from dualgaf.build import build_store
-from dualgaf.hardware import HardwarePreset
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.plan import BuildRequest, make_plan

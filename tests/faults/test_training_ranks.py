@@ -35,11 +35,11 @@ def _environment(monkeypatch, tmp_path):
 @pytest.fixture(scope="module")
 def expected() -> dict[str, str]:
     """Hash of the images of each stage, drawn by a single call."""
-    cases = dualgaf.DualGAFDataModule.from_arrays(**arrays()).cases
+    windowed = dualgaf.DualGAFDataModule.from_arrays(**arrays()).windows
     found = {}
     for stage, splits in (("fit", ("train", "val")), ("test", ("test",))):
-        rows = np.sort(np.concatenate([cases.rows[split] for split in splits]))
-        windows = Windows(cases.windows.flat, cases.windows.starts[rows], STEPS)
+        rows = np.sort(np.concatenate([windowed.indices[split] for split in splits]))
+        windows = Windows(windowed.windows.flat, windowed.windows.starts[rows], STEPS)
         found[stage] = xxhash.xxh3_64_hexdigest(images_of(windows, ImagingRecipe(STEPS)))
     return found
 
@@ -98,7 +98,7 @@ def test_private_memory_is_a_copy_a_rank_which_is_said_once(expected, tmp_path):
     assert [rank["built"] for rank in each] == [[840, 336]] * 2
     assert {tuple(rank["hashes"]) for rank in each} == {tuple(sorted(expected.values()))}
     assert [rank["pss_bytes"] for rank in each] == [0, 0]  # of shared memory
-    said = [line for line in output.splitlines() if "LadderWarning" in line]
+    said = [line for line in output.splitlines() if "FallbackWarning" in line]
     assert len(said) == 1
     assert "each of the 2 processes" in said[0]
     assert said[0].endswith("for one copy type parallel.shm=true")

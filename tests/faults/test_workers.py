@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from dualgaf.errors import ChunkError, LadderWarning
+from dualgaf.errors import ChunkError, FallbackWarning
 from dualgaf.imaging.recipe import ImagingRecipe
-from dualgaf.pool.ladder import fill
+from dualgaf.pool.fill import fill
 from dualgaf.pool.supervisor import ProcessPool
 from filling import fill_by, filled
 from fills import images_of, job_of, windows_of
@@ -95,7 +95,7 @@ def test_a_chunk_that_costs_two_workers_ends_the_build(fault, how, monkeypatch):
         fill(job)
     text = str(caught.value)
     assert text.startswith(f"chunk 3 (windows 21 to 27) cost 2 workers: {how}")
-    assert ("in _suffer" in text) == (fault in ("SIGSEGV", "SIGBUS"))  # the stack
+    assert ("in _inject_fault" in text) == (fault in ("SIGSEGV", "SIGBUS"))  # the stack
     assert "type parallel.enabled=false" in text
 
 
@@ -117,7 +117,7 @@ def test_an_exception_in_a_worker_comes_with_its_traceback(monkeypatch):
         fill(job)
     text = str(caught.value)
     assert text.startswith("chunk 3 (windows 21 to 27) failed in a worker:\nTraceback")
-    assert "in _suffer" in text
+    assert "in _inject_fault" in text
     assert text.rstrip().endswith("RuntimeError: a fault on purpose")
 
 
@@ -166,7 +166,7 @@ def broken_interpreter(tmp_path):
 def test_workers_that_die_at_start_leave_the_work_to_threads(monkeypatch, broken_interpreter):
     monkeypatch.setattr(sys, "executable", broken_interpreter)
     windows = windows_of(40)
-    with pytest.warns(LadderWarning) as caught:
+    with pytest.warns(FallbackWarning) as caught:
         report, array = filled(job_of(windows, RECIPE, "process"))
     (warning,) = caught
     assert str(warning.message) == (
@@ -192,7 +192,7 @@ def test_what_processes_have_finished_is_not_done_again_by_threads(
         sys.executable = broken_interpreter  # from now on no worker can be replaced
 
     monkeypatch.setattr(sys, "executable", sys.executable)
-    with pytest.warns(LadderWarning, match="thread takes over"):
+    with pytest.warns(FallbackWarning, match="thread takes over"):
         report, array = filled(job_of(windows, RECIPE, "process", workers=1), progress)
     assert report.backend == "thread"
     assert sum(rows) == 60
@@ -207,7 +207,7 @@ def test_where_no_thread_can_be_started_this_one_does_the_work(monkeypatch, brok
     monkeypatch.setattr(sys, "executable", broken_interpreter)
     monkeypatch.setattr(ThreadPoolExecutor, "submit", refuse)
     windows = windows_of(40)
-    with pytest.warns(LadderWarning) as caught:
+    with pytest.warns(FallbackWarning) as caught:
         report, array = filled(job_of(windows, RECIPE, "process"))
     texts = [str(warning.message) for warning in caught]
     assert [text.split(":")[0] for text in texts] == [

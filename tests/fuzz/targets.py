@@ -64,7 +64,7 @@ def ts(data: bytes) -> None:
 
 
 def store(data: bytes) -> None:
-    """The header of a store; a handle as the rendezvous keeps it."""
+    """The header of a store; a handle as a process leaves it."""
     if data[0] % 3 == 1:
         StoreLayout.from_header(data[1:][:HEADER_BYTES])
         return

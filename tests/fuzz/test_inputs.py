@@ -41,14 +41,16 @@ def tried(call, *arguments, **options):
 def drawn(source, recipe=None):
     """Everything up to the images."""
     tried(source.contents)
-    cases = tried(read_windows, source, 0)
-    if cases is None:
+    windowed = tried(read_windows, source, 0)
+    if windowed is None:
         return
-    assert sorted(np.concatenate(list(cases.rows.values()))) == list(range(len(cases.labels)))
-    size = min(4, cases.windows.window_size)
-    out = np.empty((1, 2, cases.windows.n_channels, size, size), np.float32)
-    renderer = Renderer(ImagingRecipe(size, storage="float32"), cases.windows.window_size)
-    if tried(renderer.render, cases.windows, 0, 1, out) is None and np.isfinite(out).all():
+    assert sorted(np.concatenate(list(windowed.indices.values()))) == list(
+        range(len(windowed.labels))
+    )
+    size = min(4, windowed.windows.window_size)
+    out = np.empty((1, 2, windowed.windows.n_channels, size, size), np.float32)
+    renderer = Renderer(ImagingRecipe(size, storage="float32"), windowed.windows.window_size)
+    if tried(renderer.render, windowed.windows, 0, 1, out) is None and np.isfinite(out).all():
         assert np.abs(out).max() <= 1
 
 

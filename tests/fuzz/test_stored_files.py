@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from dualgaf.build import build_store
 from dualgaf.data.windows_cache import cached_windows
 from dualgaf.errors import CacheWarning, HandleError
-from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.plan import BuildRequest, make_plan
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.series import ArraySource
 from dualgaf.store.handle import StoreHandle, node_identity, open_handle
@@ -114,9 +114,9 @@ def test_a_damaged_cache_gives_the_right_images(whole, tmp_path, which, data):
         path.write_bytes(data.draw(changed(path.read_bytes())) if path.stat().st_size else b"")
     np.testing.assert_array_equal(build(folder), images_of(WINDOWS, RECIPE))
     if which == "whole":
-        cases = read(folder)
-        assert cases.windows.flat.shape == (2, 30)
-        assert cases.class_names == ("0", "1")
+        windowed = read(folder)
+        assert windowed.windows.flat.shape == (2, 30)
+        assert windowed.class_names == ("0", "1")
     for path in folder.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0 or ".bad" in path.name or path.is_dir()
 

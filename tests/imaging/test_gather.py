@@ -145,7 +145,7 @@ def test_series_are_those_of_the_scaler(dtype, kernel):
     windows = Windows(flat, np.array([0, 13, 30]), 20)
     scaler = SeriesScaler.fit([flat])
     rows = np.array([2, 0])
-    found = gather_series(windows, rows, scaler.mean, scaler.deviation)
+    found = gather_series(windows, rows, scaler.mean, scaler.std)
     assert found.dtype == np.float32
     assert np.array_equal(found, scaler.transform(windows.take(rows)))
 

@@ -81,8 +81,8 @@ def test_a_module_instead_of_a_factory_says_what_to_type() -> None:
 
 def test_a_checkpoint_names_the_factory_and_never_calls_it() -> None:
     net = DualGAFNet(3, 4, extractor=partial(TinyMap, features=3), width=8)
-    described = net.settings["extractor"]
-    assert described == {"path": f"{__name__}.TinyMap"}
+    qualified_name = net.settings["extractor"]
+    assert qualified_name == {"path": f"{__name__}.TinyMap"}
     with pytest.raises(ConfigError, match=r"load_from_checkpoint\(path, net=net\)"):
         DualGAFNet(**net.settings)
     twin = DualGAFNet(**{**net.settings, "extractor": partial(TinyMap, features=3)})

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from dualgaf.errors import ConfigError
-from dualgaf.models.checkpoint import load_classifier
+from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
-from dualgaf.models.losses import CrossEntropyLoss, FocalLoss
+from dualgaf.models.losses.classification import CrossEntropyLoss, FocalLoss
 from dualgaf.models.net import DualGAFNet
 
 
@@ -351,7 +351,7 @@ def test_a_loss_of_ones_own_leaves_a_checkpoint_that_loads(tmp_path: Path) -> No
     run.fit(model, loader(batches(2)), loader(batches(1)))
     run.save_checkpoint(tmp_path / "own.ckpt")
     assert "loss.weight" in torch.load(tmp_path / "own.ckpt", weights_only=True)["state_dict"]
-    twin = load_classifier(tmp_path / "own.ckpt")
+    twin = Checkpoint(tmp_path / "own.ckpt").classifier()
     assert isinstance(twin.loss, CrossEntropyLoss)
     made = batches(2)
     assert torch.equal(logits_and_labels(twin, made)[0], logits_and_labels(model, made)[0])

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from dualgaf.errors import ConfigError
-from dualgaf.models.heads import HEADS, MLPHead, build_head
-from dualgaf.models.residual import ResidualBlock
+from dualgaf.models.heads import HEADS, MLPHead, ResidualBlock, build_head
 
 
 def test_the_head_gives_one_logit_a_class() -> None:

@@ -17,7 +17,7 @@ from dualgaf.models.attention import ChannelAttention
 from dualgaf.models.extractors import EXTRACTORS, LargeKernelExtractor
 from dualgaf.models.fusion import AdaptiveFusion
 from dualgaf.models.heads import MLPHead
-from dualgaf.models.kernel_branch import KernelBranch
+from dualgaf.models.minirocket.branch import MiniRocketBranch
 from dualgaf.models.net import CHOICES, DualGAFNet
 from dualgaf.models.statistics import KINDS, StatisticsBranch
 
@@ -52,11 +52,11 @@ OPTIONS: list[dict[str, Any]] = [
         for choice in choices
     ),
     {"use_statistics": False},
-    {"use_kernels": False},
+    {"use_minirocket": False},
     {"arrangement": "per_signal", "attention": "channel", "width": 32},
     {"attention": "self", "statistics_fusion": "attention"},
-    {"fields": "gasf", "attention": "none", "use_statistics": False, "use_kernels": False},
-    {"fusion": "concat", "attention": "none", "use_statistics": False, "use_kernels": False},
+    {"fields": "gasf", "attention": "none", "use_statistics": False, "use_minirocket": False},
+    {"fusion": "concat", "attention": "none", "use_statistics": False, "use_minirocket": False},
     {"groups": {"first": {"channels": [0], "extractor": "inception"}}},
     {"groups": {"first": {"channels": [0]}}, "arrangement": "per_signal"},
     {"extractor": "diagonal", "fusion": "early"},
@@ -68,19 +68,19 @@ OPTIONS: list[dict[str, Any]] = [
 @pytest.mark.parametrize(
     ("size", "n_channels"), [(2, 3), (5, 20), (24, 1), (26, 3), (48, 1), (100, 3)]
 )
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=",".join)
 def test_logits_for_every_size_and_option(
     size: int, n_channels: int, options: dict[str, Any]
 ) -> None:
     net = DualGAFNet(n_channels, 5, **options)
     gasf, gadf, series = windows(2, n_channels, size)
     with torch.no_grad():
-        logits = net(gasf, gadf, series if net.statistics or net.kernels else None)
+        logits = net(gasf, gadf, series if net.statistics or net.minirocket else None)
     assert logits.shape == (2, 5)
     assert torch.isfinite(logits).all()
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=",".join)
 def test_gradients_reach_every_parameter(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     net = DualGAFNet(3, 4, dropout=0.0, **options)
@@ -92,7 +92,7 @@ def test_gradients_reach_every_parameter(options: dict[str, Any]) -> None:
     assert unreached == []
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=",".join)
 def test_every_option_is_in_the_settings_and_builds_a_twin(options: dict[str, Any]) -> None:
     net = DualGAFNet(3, 4, **options)
     twin = DualGAFNet(**net.settings)
@@ -169,7 +169,7 @@ def test_the_order_of_random_numbers_is_that_of_the_parts() -> None:
         "attention": ChannelAttention(3),
         "statistics": StatisticsBranch(3, 32),
         "head": MLPHead(32 * 4, 4, hidden=64, dropout=0.2),
-        "kernels": KernelBranch(3, 4),
+        "minirocket": MiniRocketBranch(3, 4),
     }
     torch.manual_seed(0)
     net = DualGAFNet(3, 4, **LARGE_KERNELS)
@@ -192,8 +192,8 @@ def test_the_network_computes_what_its_parts_do() -> None:
     signals = net.attention(net.fusion(*fields)).flatten(1)  # type: ignore[misc]
     wanted = net.head(torch.cat((signals, net.statistics(series)), dim=1))  # type: ignore[misc]
     assert torch.equal(net(gasf, gadf, series), wanted)  # in training: without the kernels
-    net.kernels.fit(*half_and_half(3, 4))  # type: ignore[union-attr]
-    kernels = torch.softmax(net.kernels(series), dim=1)  # type: ignore[misc]
+    net.minirocket.fit(*half_and_half(3, 4))  # type: ignore[union-attr]
+    kernels = torch.softmax(net.minirocket(series), dim=1)  # type: ignore[misc]
     both = (torch.softmax(wanted, dim=1) + kernels) / 2
     torch.testing.assert_close(torch.softmax(net.eval()(gasf, gadf, series), dim=1), both)
 
@@ -277,7 +277,7 @@ def test_both_fields_go_through_one_extractor_early(arrangement: str) -> None:
 
 def test_the_order_of_the_signals_matters() -> None:
     # All signals share the first layer, but a fault of signal 0 is not a fault of signal 1.
-    net = DualGAFNet(3, 4, use_statistics=False, use_kernels=False).eval()
+    net = DualGAFNet(3, 4, use_statistics=False, use_minirocket=False).eval()
     gasf, gadf, _ = windows(1, 3, 26)
     assert not torch.allclose(net(gasf, gadf), net(gasf.flip(1), gadf.flip(1)), atol=1e-5)
 
@@ -376,8 +376,8 @@ def test_a_missing_series_says_what_to_do() -> None:
     with pytest.raises(SeriesError) as error:
         DualGAFNet(3, 4, use_statistics=True)(image, image)
     assert str(error.value) == (
-        "series is missing, which use_statistics=true and use_kernels=true need; call "
-        "net(gasf, gadf, series) or build the net with use_statistics=False, use_kernels=False"
+        "series is missing, which use_statistics=true and use_minirocket=true need; call "
+        "net(gasf, gadf, series) or build the net with use_statistics=False, use_minirocket=False"
     )
 
 

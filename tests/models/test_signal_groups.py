@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from dualgaf.errors import ConfigError
-from dualgaf.models.convolutions import DilatedExtractor
 from dualgaf.models.extractors import LargeKernelExtractor
+from dualgaf.models.extractors.convolutions import DilatedExtractor
 from dualgaf.models.net import DualGAFNet
 from dualgaf.models.signal_groups import (
     GroupedExtractor,

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualgaf.data.on_device import draw
+from dualgaf.data.batch import draw_on_device as draw
 from dualgaf.errors import ConfigError
 from dualgaf.models.time_warp import TimeWarp, interpolation
 
@@ -89,7 +89,7 @@ def test_numbers_out_of_range_are_refused(speed: float, crop: float) -> None:
 @given(seed=st.integers(0, 1 << 30), steps=st.integers(1, 40), speed=st.floats(0, 2))
 def test_series_alone_change_as_they_do_beside_images(seed: int, steps: int, speed: float) -> None:
     series = torch.rand(3, 2, steps)
-    warp = TimeWarp(speed, 0.3, share=1.0)
+    warp = TimeWarp(speed, 0.3, p=1.0)
     torch.manual_seed(seed)
     wanted = series @ interpolation(warp._line(3, torch.device("cpu")), steps).mT
     torch.manual_seed(seed)
@@ -103,8 +103,8 @@ def test_about_half_of_the_windows_stay_as_they_are() -> None:
     same = ((got - series).abs() < 1e-5).all(dim=-1)[:, 0]
     assert 150 < int(same.sum()) < 250
     assert torch.equal(same, ((gasf - image).abs() < 1e-5).flatten(1).all(dim=1))
-    with pytest.raises(ConfigError, match="share=2"):
-        TimeWarp(share=2)
+    with pytest.raises(ConfigError, match="p=2"):
+        TimeWarp(p=2)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

@@ -11,6 +11,7 @@ import leaks
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.pool.messages import Job, map_windows, receive, send, share_windows
+from dualgaf.store.bundle import Place, kinds_of, lay_out
 from fills import layout_of, windows_of
 
 
@@ -19,14 +20,15 @@ def _leaves_nothing() -> Iterator[None]:
     yield from leaks.leaves_nothing()
 
 
-def a_job(windows: Windows, *, fitted: bool = False) -> Job:
-    recipe = ImagingRecipe(8, scaling="train" if fitted else "window", feature_range=(-0.5, 0.5))
-    flat = windows.flat
-    return Job(recipe, fitted, layout_of(windows, recipe), "memfd", 16, flat.shape, flat.dtype.str)
+def a_job(windows: Windows, arrays: tuple[Place, ...]) -> Job:
+    recipe = ImagingRecipe(8, feature_range=(-0.5, 0.5))
+    return Job(recipe, layout_of(windows, recipe), "memfd", 16, arrays)
 
 
 def test_a_job_is_the_same_after_the_journey():
-    job = a_job(windows_of(5))
+    windows = windows_of(5)
+    arrays = {"starts": windows.starts, "flat": windows.flat}
+    job = a_job(windows, lay_out(kinds_of(arrays)))
     left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with left, right:
         send(left, job.to_message())
@@ -74,8 +76,8 @@ def test_windows_and_bounds_are_the_same_and_aligned_on_the_other_side(
     windows = windows_of(7, channels=3)
     windows = Windows(windows.flat.astype(dtype), windows.starts, windows.window_size)
     bounds = np.array([[-1.0, 0.1, 1 / 3], [2.0, 3.0, np.pi]]) if fitted else None
-    source = share_windows(windows, bounds)
-    got, got_bounds = map_windows(a_job(windows, fitted=fitted), source)
+    source, arrays = share_windows(windows, bounds)
+    got, got_bounds = map_windows(a_job(windows, arrays=arrays), source)
     os.close(source)
     np.testing.assert_array_equal(got.flat, windows.flat)
     np.testing.assert_array_equal(got.starts, windows.starts)

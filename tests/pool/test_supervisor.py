@@ -10,7 +10,7 @@ import pytest
 import leaks
 from dualgaf.errors import SeriesError
 from dualgaf.imaging.recipe import ImagingRecipe
-from dualgaf.pool.ladder import fill
+from dualgaf.pool.fill import fill
 from dualgaf.pool.supervisor import ProcessPool
 from filling import fill_by, filled
 from fills import images_of, job_of, windows_of

@@ -24,11 +24,9 @@ def _leaves_nothing():
     yield from leaks.leaves_nothing()
 
 
-def job_message(windows):
-    flat = windows.flat
+def job_message(windows, arrays):
     layout = layout_of(windows, RECIPE)
-    job = Job(RECIPE, False, layout, "memfd", windows.window_size, flat.shape, flat.dtype.str)
-    return job.to_message()
+    return Job(RECIPE, layout, "memfd", windows.window_size, arrays).to_message()
 
 
 def ask(channel, chunk, first, last):
@@ -46,8 +44,8 @@ def test_a_talk_from_hello_to_the_end():
     score = Path(f"/proc/{program.process.pid}/oom_score_adj").read_text()
     assert int(score) == max(800, int(Path("/proc/self/oom_score_adj").read_text()))
     writer = open_writer(layout_of(windows, RECIPE), ["memfd"])
-    source = share_windows(windows)
-    send(channel, job_message(windows), (source, *writer.segments.descriptors))
+    source, arrays = share_windows(windows)
+    send(channel, job_message(windows, arrays), (source, *writer.segments.descriptors))
     os.close(source)  # the worker has its own
     assert ask(channel, 1, 7, 14) == {"kind": "done", "chunk": 1, "torch": False}
     assert ask(channel, 0, 0, 7) == {"kind": "done", "chunk": 0, "torch": False}
@@ -71,8 +69,8 @@ def test_the_end_of_the_socket_ends_a_worker_that_hangs_in_a_chunk(monkeypatch):
     program = launch()
     receive(program.channel)
     with open_writer(layout_of(windows, RECIPE), ["memfd"]) as writer:
-        source = share_windows(windows)
-        send(program.channel, job_message(windows), (source, *writer.segments.descriptors))
+        source, arrays = share_windows(windows)
+        send(program.channel, job_message(windows, arrays), (source, *writer.segments.descriptors))
         os.close(source)
         send(program.channel, {"kind": "chunk", "chunk": 0, "first": 0, "last": 7})
     program.channel.close()
@@ -86,7 +84,7 @@ class SufferedError(Exception):
 
 @pytest.fixture
 def suffer(monkeypatch):
-    """`_suffer` with a fault set; a signal to this process becomes an exception."""
+    """`_inject_fault` with a fault set; a signal to this process becomes an exception."""
 
     def kill(pid, number):
         assert pid == os.getpid()
@@ -96,7 +94,7 @@ def suffer(monkeypatch):
 
     def set_and_suffer(fault, chunk):
         monkeypatch.setenv("DUALGAF_FAULT", fault)
-        module._suffer(chunk)
+        module._inject_fault(chunk)
 
     return set_and_suffer
 
@@ -122,4 +120,4 @@ def test_a_fault_with_a_file_hits_once(suffer, tmp_path):
 
 def test_without_the_variable_nothing_is_suffered(monkeypatch):
     monkeypatch.delenv("DUALGAF_FAULT", raising=False)
-    assert module._suffer(0) is None
+    assert module._inject_fault(0) is None

@@ -1,4 +1,4 @@
-"""The ladder of places, with each rung refused for real or by a system call that says no."""
+"""The places in their order, with each refused for real or by a system call that says no."""
 
 import errno
 import os
@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import leaks
-from dualgaf.errors import ConfigError, LadderWarning, StoreFullError
-from dualgaf.machine import Headroom
+from dualgaf.errors import ConfigError, FallbackWarning, StoreFullError
 from dualgaf.store import backing, writer
 from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import StoreLayout
+from dualgaf.system.machine import Headroom
 
 LAYOUT = StoreLayout(50, (3, 7), "uint16")
 ROWS = np.arange(50 * 21, dtype=np.uint16).reshape(50, 3, 7)
@@ -36,7 +36,7 @@ def open_with_one_warning(places, folder=None):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         opened = open_writer(LAYOUT, places, folder)
-    assert [one.category for one in caught] == [LadderWarning]
+    assert [one.category for one in caught] == [FallbackWarning]
     return opened, str(caught[0].message)
 
 

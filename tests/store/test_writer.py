@@ -15,11 +15,11 @@ import pytest
 
 import leaks
 from dualgaf.errors import StoreFullError
-from dualgaf.machine import Headroom, Machine
 from dualgaf.store import writer as writer_module
 from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
 from dualgaf.store.writer import PrivateWriter, memory_reserve
+from dualgaf.system.machine import Headroom, Machine
 
 LAYOUT = StoreLayout(50, (3, 7), "uint16")
 ROWS = np.arange(50 * 21, dtype=np.uint16).reshape(50, 3, 7)

@@ -6,14 +6,14 @@ in one process carry over to other machines of the kind, so they are what is gua
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
 from dualgaf.bench.runner import BenchSize, Reading
-from dualgaf.machine import Machine, format_bytes
+from dualgaf.system.machine import Machine, format_bytes
 
 Row = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ class Result:
     suite: str
     """Name of the suite."""
     size: Mapping[str, Any]
-    """The fields of `BenchSize`."""
+    """The fields of `BenchSize`, or of a size that has more."""
     reading: Reading
     """Rows, ratios and notes."""
     seconds: Mapping[str, Sequence[float]]
@@ -50,24 +50,21 @@ class Result:
     """When, in UTC."""
 
     def __str__(self) -> str:
-        about = (machine_lines(self.machine), str(BenchSize(**self.size)))
+        names = [field.name for field in fields(BenchSize)]
+        size = BenchSize(**{name: self.size[name] for name in names if name in self.size})
+        about = (machine_lines(self.machine), str(size))
         return "\n\n".join([*about, text_table(self.reading.rows), "\n".join(self.reading.notes)])
 
     def save(self, path: Path) -> None:
-        """Write JSON, and beside it the plot where the suite has one."""
-        from dualgaf.bench.plots import draw
-
+        """Write JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
-        figure = draw(self)
-        if figure is not None:
-            figure.savefig(path.with_suffix(".png"), dpi=90)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """The inverse of `save`."""
-        fields = json.loads(path.read_text())
-        return cls(**{**fields, "reading": Reading(**fields["reading"])})
+        saved = json.loads(path.read_text())
+        return cls(**{**saved, "reading": Reading(**saved["reading"])})
 
 
 def machine_lines(told: Mapping[str, Any]) -> str:

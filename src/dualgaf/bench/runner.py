@@ -19,7 +19,7 @@ import numpy as np
 
 from dualgaf.errors import ConfigError
 from dualgaf.imaging.windows import Windows
-from dualgaf.machine import memory_headroom, parse_bytes
+from dualgaf.system.machine import memory_headroom
 
 PAGE_BYTES = 4096
 
@@ -31,7 +31,7 @@ class BenchSize:
     """The job to be timed.
 
     Raises:
-        ConfigError: a number is too small, or ``memory`` is not a size.
+        ConfigError: a number is too small.
     """
 
     n_windows: int = 4000
@@ -42,25 +42,28 @@ class BenchSize:
     """T, and the side of the images."""
     repeats: int = 5
     """Repeats that count; one more is run before them."""
-    earlier_repeats: int | None = None
-    """Fewer repeats of the earlier system, which takes half a minute each; 0 leaves it out."""
-    memory: str = "4GiB"
-    """Largest store of the scaling suite."""
 
     def __post_init__(self) -> None:
         least = {"n_windows": 10, "n_channels": 1, "window_size": 2, "repeats": 1}
-        for option, allowed in {**least, "earlier_repeats": 0}.items():
-            value = getattr(self, option)
-            if value is not None and value < allowed:
-                typed = f"--{option.replace('_', '-')}"
-                raise ConfigError(f"{typed} {value} is too small; allowed: {allowed} and more")
-        parse_bytes(self.memory)
+        for option, allowed in least.items():
+            check_least(option, getattr(self, option), allowed)
 
     def __str__(self) -> str:
         return (
             f"{self.n_windows} windows of {self.window_size} steps, {self.n_channels} channels; "
             f"medians, repeats={self.repeats}"
         )
+
+
+def check_least(option: str, value: int, allowed: int) -> None:
+    """Refuse a number of a benchmark that is too small.
+
+    Raises:
+        ConfigError: it is below what is allowed.
+    """
+    if value < allowed:
+        typed = f"--{option.replace('_', '-')}"
+        raise ConfigError(f"{typed} {value} is too small; allowed: {allowed} and more")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +112,7 @@ class Reading:
     """What the times of a suite say."""
 
     rows: Sequence[Mapping[str, Any]]
-    """The table: a mapping a row, from column to text or number; all have the same columns."""
+    """The table: a mapping per row, from column to text or number; all have the same columns."""
     ratios: Mapping[str, float]
     """What is compared with what; the higher the better."""
     notes: Sequence[str]

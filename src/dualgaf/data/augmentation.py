@@ -15,7 +15,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from dualgaf.errors import ConfigError
+from dualgaf.errors import ConfigError, not_allowed
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,12 @@ class SeriesAugmentation:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
                 raise ConfigError(
-                    f"augmentation.{field.name}={value!r} is not allowed; allowed: a number, 0 or "
-                    f"more; type datamodule.augmentation.{field.name}=0.1"
+                    not_allowed(
+                        f"augmentation.{field.name}",
+                        value,
+                        "a number, 0 or more",
+                        f"datamodule.augmentation.{field.name}=0.1",
+                    )
                 )
 
     @classmethod
@@ -61,8 +65,12 @@ class SeriesAugmentation:
             value = cls(**value)
         if not isinstance(value, cls | None):
             raise ConfigError(
-                f"augmentation={value!r} is not allowed; allowed: a mapping with the keys "
-                f"{', '.join(names)}; type datamodule.augmentation.jitter=0.1"
+                not_allowed(
+                    "augmentation",
+                    value,
+                    f"a mapping with the keys {', '.join(names)}",
+                    "datamodule.augmentation.jitter=0.1",
+                )
             )
         return value if value is not None and any(vars(value).values()) else None
 

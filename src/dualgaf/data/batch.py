@@ -2,19 +2,44 @@
 
 A loader ships the smallest thing: stored pixels (`StoredBatch`), or cosine and sine of each series
 (`PolarBatch`, for ``images=on_device``). `to_images` turns either into a `Batch` of float32 images
-on whatever device the tensors are: by one kernel on the CPU, by torch operations elsewhere.
+on whatever device the tensors are:
+
+- on the CPU by one compiled pass into recycled memory (`read_rows`, `draw_on_cpu`);
+- elsewhere by few torch operations (`decode`, `draw_on_device`), in place on the memory of their
+  results, which torch's allocator for the device hands out again when a batch is gone.
+
+Both reverse `dualgaf.imaging.packing`, or follow the formula of `dualgaf.imaging.gaf`; their values
+are the same to the last bit.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor
 
-from dualgaf.data import on_cpu, on_device
 from dualgaf.data.buffers import ImageBuffers
+from dualgaf.imaging import gather
+from dualgaf.imaging.packing import LEVELS
+from dualgaf.system.machine import cpu_count
+
+Array = npt.NDArray[Any]
+
+THREADS = min(2, cpu_count())
+"""Threads that make a batch. Two fill memory faster than one; more were not measured."""
+_N_LEVELS = {torch.uint8: LEVELS["uint8"], torch.uint16: LEVELS["uint16"]}
 
 
 class Batch(NamedTuple):
-    """What a training step sees; unpacks as ``gasf, gadf, series, label``."""
+    """What a training step sees; unpacks as ``gasf, gadf, series, label``.
+
+    Example:
+        >>> image, series = torch.zeros(4, 3, 8, 8), torch.zeros(4, 3, 24)
+        >>> gasf, gadf, *_ = Batch(image, image, series, torch.zeros(4).long())
+        >>> gasf.shape
+        torch.Size([4, 3, 8, 8])
+    """
 
     gasf: Tensor
     """(B, C, S, S) float32 in [-1, 1]."""
@@ -69,11 +94,104 @@ def to_images(batch: AnyBatch, buffers: ImageBuffers) -> Batch:
     if isinstance(batch, StoredBatch):
         pixels = batch.fields
         on_host = pixels.device.type == "cpu"
-        images = on_cpu.read_all(pixels, buffers) if on_host else on_device.decode(pixels)
+        images = read_all(pixels, buffers) if on_host else decode(pixels)
     elif isinstance(batch, PolarBatch):
         angles = batch.angles
         on_host = angles.device.type == "cpu"
-        images = on_cpu.draw(angles, buffers) if on_host else on_device.draw(angles)
+        images = draw_on_cpu(angles, buffers) if on_host else draw_on_device(angles)
     else:
         return batch
     return Batch(*images, batch.series, batch.label)
+
+
+def read_rows(stored: Array, rows: Array, buffers: ImageBuffers) -> tuple[Tensor, Tensor]:
+    """GASF and GADF of rows of a store.
+
+    Args:
+        stored: (N, 2, C, S, S), or (N, C, S, S) when packed, in storage type.
+        rows: (B,) int64.
+        buffers: where the images are put.
+
+    Returns:
+        gasf and gadf, each (B, C, S, S) float32 and contiguous.
+
+    Raises:
+        IndexError: a row is not there.
+
+    Example:
+        >>> stored = np.array([[[[128, 255], [1, 128]]]], dtype=np.uint8)
+        >>> gasf, gadf = read_rows(stored, np.array([0]), ImageBuffers())
+        >>> gasf.tolist(), gadf.tolist()
+        ([[[[0.0, 1.0], [1.0, 0.0]]]], [[[[0.0, 1.0], [-1.0, 0.0]]]])
+    """
+    gasf, gadf = (buffers.take((len(rows), *stored.shape[-3:])) for _ in range(2))
+    gather.gather(stored, rows, gasf.numpy(), gadf.numpy(), THREADS)
+    return gasf, gadf
+
+
+def read_all(fields: Tensor, buffers: ImageBuffers) -> tuple[Tensor, Tensor]:
+    """GASF and GADF of the stored pixels of a batch, (B, 2, C, S, S) or (B, C, S, S)."""
+    return read_rows(fields.contiguous().numpy(), np.arange(len(fields)), buffers)
+
+
+def draw_on_cpu(angles: Tensor, buffers: ImageBuffers) -> tuple[Tensor, Tensor]:
+    """GASF and GADF from cosine and sine, (B, 2, C, S) float32; each (B, C, S, S), contiguous."""
+    batch, _, channels, size = angles.shape
+    gasf, gadf = (buffers.take((batch, channels, size, size)) for _ in range(2))
+    gather.draw(angles.contiguous().numpy(), gasf.numpy(), gadf.numpy(), THREADS)
+    return gasf, gadf
+
+
+def decode(fields: Tensor) -> tuple[Tensor, Tensor]:
+    """GASF and GADF from rows of a store.
+
+    Args:
+        fields: (B, 2, C, S, S), or (B, C, S, S) when packed, in storage type.
+
+    Returns:
+        gasf and gadf, each (B, C, S, S) float32.
+
+    Example:
+        >>> gasf, gadf = decode(torch.tensor([[[[128, 255], [1, 128]]]], dtype=torch.uint8))
+        >>> gasf.tolist(), gadf.tolist()
+        ([[[[0.0, 1.0], [1.0, 0.0]]]], [[[[0.0, 1.0], [-1.0, 0.0]]]])
+    """
+    if fields.ndim == 5:
+        return _values(fields[:, 0]), _values(fields[:, 1])
+    values = _values(fields)
+    above = torch.ones(fields.shape[-2:], dtype=torch.bool, device=fields.device).triu()
+    gasf = torch.where(above, values, values.mT)
+    gadf = torch.where(above, 0.0 - values.mT, values)
+    gadf.diagonal(dim1=-2, dim2=-1).zero_()
+    return gasf, gadf
+
+
+def _values(codes: Tensor) -> Tensor:
+    n = _N_LEVELS.get(codes.dtype)
+    # Dividing, not multiplying by 1 / n: the ends must come out as exactly -1 and 1.
+    return codes.float() if n is None else codes.float().sub_(n + 1).div_(n)
+
+
+def draw_on_device(angles: Tensor) -> tuple[Tensor, Tensor]:
+    """GASF and GADF from cosine and sine.
+
+    Args:
+        angles: (B, 2, C, S) float32: index 0 the cosine x, index 1 the sine s.
+
+    Returns:
+        gasf = x_i x_j - s_i s_j and gadf = s_i x_j - x_i s_j, each (B, C, S, S) float32.
+
+    Example:
+        >>> gasf, gadf = draw_on_device(torch.tensor([[[[-1.0, 0.0]], [[0.0, 1.0]]]]))
+        >>> gasf[0, 0].diagonal().tolist(), gadf.tolist()
+        ([1.0, -1.0], [[[[0.0, 1.0], [-1.0, 0.0]]]])
+    """
+    cosine, sine = angles[:, 0], angles[:, 1]
+    x_i, x_j = cosine.unsqueeze(-1), cosine.unsqueeze(-2)
+    s_i, s_j = sine.unsqueeze(-1), sine.unsqueeze(-2)
+    # Not addcmul: it may join the product and the sum into one rounding, and GADF would no longer
+    # be exactly antisymmetric.
+    product = s_i * s_j
+    gasf = (x_i * x_j).sub_(product)
+    gadf = (s_i * x_j).sub_(torch.mul(x_i, s_j, out=product))
+    return gasf, gadf

@@ -21,21 +21,19 @@ from torch.utils.data import DataLoader
 
 from dualgaf.build import BuildReport
 from dualgaf.data.augmentation import SeriesAugmentation
-from dualgaf.data.batch import AnyBatch, Batch, to_images
+from dualgaf.data.batch import AnyBatch, Batch, draw_on_cpu, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_build import ImageBuild
 from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
 from dualgaf.data.imaging_state import ImagingState
-from dualgaf.data.loader import ImageLoader, collate
-from dualgaf.data.on_cpu import draw
+from dualgaf.data.loader import ImageLoader, collate, loader_workers
 from dualgaf.data.series_scaler import SeriesScaler
-from dualgaf.data.shipping import loader_workers
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.errors import ConfigError, check_whole
-from dualgaf.hardware import HardwarePreset
 from dualgaf.imaging.recipe import checked_range
 from dualgaf.plan import BuildPlan, Images
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.series.source import ArraySource, Source
 from dualgaf.series.splits import SplitSettings
@@ -171,9 +169,9 @@ class DualGAFDataModule(L.LightningDataModule):
 
     @property
     def batch_size(self) -> int:
-        """Windows a batch; ``auto`` reads the source to know."""
+        """Windows per batch; ``auto`` reads the source to know."""
         if self._batch_size is None:
-            n_windows = len(self.cases.rows["train"])
+            n_windows = len(self.windows.indices["train"])
             self._batch_size = 64 if n_windows >= 5000 else min(16, max(4, n_windows // 10))
         return self._batch_size
 
@@ -187,34 +185,34 @@ class DualGAFDataModule(L.LightningDataModule):
         return self._build.source
 
     @property
-    def cases(self) -> WindowedSplits:
+    def windows(self) -> WindowedSplits:
         """The windows, read at first use; no image is built for it."""
-        return self._build.cases
+        return self._build.windows
 
     @property
     def num_classes(self) -> int:
         """K, the classes of the training split."""
-        return len(self.cases.class_names)
+        return len(self.windows.class_names)
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the K classes, in the order of the labels."""
-        return self.cases.class_names
+        return self.windows.class_names
 
     @property
     def n_channels(self) -> int:
         """C, the channels of a window."""
-        return self.cases.windows.n_channels
+        return self.windows.windows.n_channels
 
     @property
     def channel_names(self) -> tuple[str, ...]:
         """Names of the C channels."""
-        return self.cases.channel_names
+        return self.windows.channel_names
 
     @property
     def window_size(self) -> int:
         """T, the steps of a window."""
-        return self.cases.windows.window_size
+        return self.windows.windows.window_size
 
     @property
     def image_size(self) -> int:
@@ -224,7 +222,7 @@ class DualGAFDataModule(L.LightningDataModule):
     @property
     def series_scaler(self) -> SeriesScaler:
         """What standardised the ``series`` of a batch; it has ``inverse_transform``."""
-        return self.cases.scaler
+        return self.windows.scaler
 
     def prepare_data(self) -> None:
         """Build what the running stage needs, where Lightning lets the other ranks wait.
@@ -249,7 +247,7 @@ class DualGAFDataModule(L.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """Batches of the validation split; an empty list where there is none."""
-        return self._loader("val") if "val" in self.cases.rows else []
+        return self._loader("val") if "val" in self.windows.indices else []
 
     def test_dataloader(self) -> DataLoader[Batch]:
         """Batches of the test split."""
@@ -257,7 +255,7 @@ class DualGAFDataModule(L.LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Batches to predict: the predict split, or the test split where there is none."""
-        return self._loader("predict" if "predict" in self.cases.rows else "test")
+        return self._loader("predict" if "predict" in self.windows.indices else "test")
 
     def on_after_batch_transfer(self, batch: AnyBatch, dataloader_idx: int) -> Batch:
         """Float32 images, made on the device; a batch that has them passes unchanged."""
@@ -281,7 +279,7 @@ class DualGAFDataModule(L.LightningDataModule):
         """
         is_fit = self.trainer is not None and self.trainer.state.fn == "fit"
         learned = is_fit and state_dict.get("with_val") and not self.with_val
-        if learned and "val" in self.cases.rows:
+        if learned and "val" in self.windows.indices:
             raise ConfigError(
                 "the checkpoint has learned the val split too (refit=true), so val/loss and "
                 "val/acc would tell nothing; type ckpt_path=RUN/checkpoints/validated.ckpt"
@@ -334,10 +332,10 @@ class DualGAFDataModule(L.LightningDataModule):
         Returns:
             As `WindowedSplits.standardised`.
         """
-        rows = np.concatenate([self.cases.rows[split] for split in self._learned])
+        rows = np.concatenate([self.windows.indices[split] for split in self._learned])
         if len(rows) > most:
             rows = np.sort(np.random.default_rng(self.seed).choice(rows, most, replace=False))
-        return self.cases.standardised(rows)
+        return self.windows.standardised(rows)
 
     @property
     def stores(self) -> list[Store]:
@@ -345,14 +343,14 @@ class DualGAFDataModule(L.LightningDataModule):
         return self._build.stores
 
     def draw(self, rows: Array) -> tuple[torch.Tensor, torch.Tensor]:
-        """GASF and GADF (B, C, S, S) float32 of rows of ``cases.windows``; nothing is built."""
-        angles = self._build.renderer().polar(self.cases.windows, rows)
-        return draw(torch.from_numpy(angles), self._buffers)
+        """GASF and GADF (B, C, S, S) float32 of rows of ``windowed.windows``; nothing is built."""
+        angles = self._build.renderer().polar(self.windows.windows, rows)
+        return draw_on_cpu(torch.from_numpy(angles), self._buffers)
 
     @property
     def _learned(self) -> tuple[str, ...]:
         """Splits whose windows are in training batches."""
-        return ("train", "val") if self.with_val and "val" in self.cases.rows else ("train",)
+        return ("train", "val") if self.with_val and "val" in self.windows.indices else ("train",)
 
     def _loader(self, *splits: str, shuffle: bool = False) -> DataLoader[Batch]:
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type

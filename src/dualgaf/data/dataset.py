@@ -20,16 +20,15 @@ import torch
 from torch.utils.data import Dataset, get_worker_info
 
 from dualgaf.data.augmentation import SeriesAugmentation
-from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, to_images
+from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, read_rows, to_images
 from dualgaf.data.buffers import ImageBuffers
-from dualgaf.data.on_cpu import read_rows
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.errors import SplitError
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.gather import gather_series
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.store.arrays import SharedArrays
+from dualgaf.store.bundle import SharedArrays
 from dualgaf.store.store import Store
 
 Array = npt.NDArray[Any]
@@ -42,24 +41,33 @@ class DualGAFDataset(Dataset[Batch]):
 
     Args:
         windows: all windows of the source.
-        rows: (N,) indices of this split's windows.
+        indices: (N,) indices of this split's windows.
         labels: (N,) class of each, -1 without.
         scaler: of the series, fitted on the training split.
         images: the renderer (drawn per batch), or the store with (N,) its row of each window.
         augmentation: how windows are changed before they are drawn; needs the renderer.
+
+    Example:
+        >>> import dualgaf
+        >>> x, y = np.random.default_rng(0).normal(size=(6, 2, 12)), [0, 1] * 3
+        >>> dm = dualgaf.DualGAFDataModule.from_arrays(train=(x, y))
+        >>> dm.setup("fit")
+        >>> dataset = dm.dataset("train")
+        >>> len(dataset), dataset[0].gasf.shape
+        (6, torch.Size([2, 12, 12]))
     """
 
     def __init__(
         self,
         windows: Windows,
-        rows: Array,
+        indices: Array,
         labels: Array,
         scaler: SeriesScaler,
         images: Renderer | tuple[Store, Array],
         augmentation: SeriesAugmentation | None = None,
     ) -> None:
         self.windows = windows
-        self.rows = rows
+        self.indices = indices
         self.labels = labels
         self.scaler = scaler
         self.images = images
@@ -91,13 +99,13 @@ class DualGAFDataset(Dataset[Batch]):
                 "store; call close(), then setup('fit')"
             )
         twin = copy.copy(self)
-        twin.rows = np.concatenate([self.rows, other.rows])
+        twin.indices = np.concatenate([self.indices, other.indices])
         twin.labels = np.concatenate([self.labels, other.labels])
         twin.images = images
         return twin
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.indices)
 
     @property
     def shipped_bytes(self) -> int:
@@ -122,19 +130,19 @@ class DualGAFDataset(Dataset[Batch]):
         A loader worker makes no images: they would be copied into shared memory once more.
         """
         chosen = np.asarray(indices, dtype=np.int64)
-        rows = self.rows[chosen]
-        mean, deviation = self.scaler.mean, self.scaler.deviation
+        rows = self.indices[chosen]
+        mean, std = self.scaler.mean, self.scaler.std
         label = torch.from_numpy(self.labels[chosen])
         buffers = self.buffers if get_worker_info() is None else None
         if isinstance(self.images, Renderer):
             if self.augmentation is None:
                 angles = self.images.polar(self.windows, rows)
-                series = torch.from_numpy(gather_series(self.windows, rows, mean, deviation))
+                series = torch.from_numpy(gather_series(self.windows, rows, mean, std))
             else:
                 angles, series = self._augmented(self.images, self.augmentation, rows)
             polar = PolarBatch(torch.from_numpy(angles), series, label)
             return polar if buffers is None else to_images(polar, buffers)
-        series = torch.from_numpy(gather_series(self.windows, rows, mean, deviation))
+        series = torch.from_numpy(gather_series(self.windows, rows, mean, std))
         store, store_rows = self.images
         picked = store_rows[chosen]
         if buffers is None:
@@ -157,10 +165,10 @@ class DualGAFDataset(Dataset[Batch]):
         """What is this split's own."""
         of_images = self.images.bounds if isinstance(self.images, Renderer) else self.images[1]
         arrays = {
-            "rows": self.rows,
+            "indices": self.indices,
             "labels": self.labels,
             "mean": self.scaler.mean,
-            "deviation": self.scaler.deviation,
+            "std": self.scaler.std,
             "images": of_images,
         }
         return {name: array for name, array in arrays.items() if array is not None}
@@ -178,7 +186,7 @@ class DualGAFDataset(Dataset[Batch]):
             StoreFullError: no place takes the arrays.
         """
         state = dict(self.__dict__)
-        for name in ("rows", "labels", "scaler"):
+        for name in ("indices", "labels", "scaler"):
             del state[name]
         if isinstance(self.images, Renderer):
             state["images"] = self.images.recipe
@@ -197,8 +205,8 @@ class DualGAFDataset(Dataset[Batch]):
         self.windows = Windows(shared.arrays["flat"], shared.arrays["starts"], window_size)
         _shared_windows[self.windows] = shared  # in case that it is sent on
         own = self._shared.arrays
-        self.rows, self.labels = own["rows"], own["labels"]
-        self.scaler = SeriesScaler(own["mean"], own["deviation"])
+        self.indices, self.labels = own["indices"], own["labels"]
+        self.scaler = SeriesScaler(own["mean"], own["std"])
         if isinstance(images := state["images"], ImagingRecipe):
             self.images = Renderer(images, window_size, own.get("images"))
         else:

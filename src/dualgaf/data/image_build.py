@@ -25,15 +25,15 @@ from dualgaf.data.image_settings import ImageSettings
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.data.windows_cache import cached_windows, train_bounds
-from dualgaf.errors import ConfigError, LadderWarning, SplitError
+from dualgaf.errors import ConfigError, FallbackWarning, SplitError
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.machine import format_bytes
 from dualgaf.plan import BuildPlan, BuildRequest, make_plan
 from dualgaf.series.source import Source
 from dualgaf.store.fingerprint import StoreKey, content_hash
 from dualgaf.store.store import Store
+from dualgaf.system.machine import format_bytes
 
 Array = npt.NDArray[Any]
 
@@ -71,22 +71,22 @@ class ImageBuild:
         self.settings = settings
         self.reports: list[BuildReport] = []
         self.datasets: dict[str, DualGAFDataset] = {}
-        self._cases: WindowedSplits | None = None
+        self._windowed: WindowedSplits | None = None
         self._renderer: Renderer | None = None
         self._values_hash: str | None = None
         self._lent: weakref.WeakSet[DualGAFDataset] = weakref.WeakSet()
 
     @property
-    def cases(self) -> WindowedSplits:
+    def windows(self) -> WindowedSplits:
         """The windows, read at first use; no image is built for it."""
-        if self._cases is None:
-            self._cases = cached_windows(self.source, self.seed, self.settings.cache_dir)
-        return self._cases
+        if self._windowed is None:
+            self._windowed = cached_windows(self.source, self.seed, self.settings.cache_dir)
+        return self._windowed
 
     @property
     def image_size(self) -> int:
         """S, the side of the images."""
-        return self.settings.side(self.cases.windows.window_size)
+        return self.settings.side(self.windows.windows.window_size)
 
     @property
     def stores(self) -> list[Store]:
@@ -101,17 +101,17 @@ class ImageBuild:
             ConfigError: ``image_size`` does not fit the windows.
         """
         if self._renderer is None:  # the fit of bounds reads all training windows
-            n_channels = self.cases.windows.n_channels
+            n_channels = self.windows.windows.n_channels
             recipe, bounds = self.settings.recipe(self.image_size, n_channels), None
             if recipe.scaling == "train":
-                bounds = train_bounds(self.cases, recipe.image_size)
-            self._renderer = Renderer(recipe, self.cases.windows.window_size, bounds)
+                bounds = train_bounds(self.windows, recipe.image_size)
+            self._renderer = Renderer(recipe, self.windows.windows.window_size, bounds)
         return self._renderer
 
     @property
     def has_read(self) -> bool:
         """Whether the source was read."""
-        return self._cases is not None
+        return self._windowed is not None
 
     def imaging_state(self) -> ImagingState:
         """How windows become images."""
@@ -120,10 +120,10 @@ class ImageBuild:
             recipe=renderer.recipe,
             window_size=renderer.window_size,
             bounds=renderer.bounds,
-            scaler=self.cases.scaler,
-            channel_names=self.cases.channel_names,
-            class_names=self.cases.class_names,
-            digest=self.cases.digest,
+            scaler=self.windows.scaler,
+            channel_names=self.windows.channel_names,
+            class_names=self.windows.class_names,
+            digest=self.windows.digest,
         )
 
     def dataset(self, split: str) -> DualGAFDataset:
@@ -132,10 +132,10 @@ class ImageBuild:
         Raises:
             SplitError: the source has no such split, or it is not there yet.
         """
-        if split not in self.cases.rows:
+        if split not in self.windows.indices:
             raise SplitError(
                 f"{type(self.source).__name__} has no {split} split; it has "
-                f"{', '.join(self.cases.rows)}"
+                f"{', '.join(self.windows.indices)}"
             )
         if split not in self.datasets:
             stage = next(name for name, splits in STAGES.items() if split in splits)
@@ -198,7 +198,7 @@ class ImageBuild:
 
         Args:
             stage: one of `STAGES`.
-            batch_size: windows a batch of the training that follows.
+            batch_size: windows per batch of the training that follows.
             local_ranks: processes of this machine that train together.
 
         Raises:
@@ -208,7 +208,7 @@ class ImageBuild:
         missing = self._missing(stage)
         if not missing:
             return
-        cases, renderer = self.cases, self.renderer()  # image_size > T fails here
+        windowed, renderer = self.windows, self.renderer()  # image_size > T fails here
         windows, rows = self._windows(missing)
         plan = self._plan(windows, renderer, batch_size)
         rank_zero_info(f"{plan}")
@@ -218,13 +218,13 @@ class ImageBuild:
                 _warn_of_copies(plan, local_ranks)
             store = self._build(windows, plan, renderer)
         for name in missing:
-            own = cases.rows[name]
+            own = windowed.indices[name]
             images = renderer if store is None else (store, np.searchsorted(rows, own))
             self.datasets[name] = DualGAFDataset(
-                cases.windows,
+                windowed.windows,
                 own,
-                cases.labels[own],
-                cases.scaler,
+                windowed.labels[own],
+                windowed.scaler,
                 images,
                 self.settings.augmentation if name == "train" else None,
             )
@@ -252,20 +252,20 @@ class ImageBuild:
             raise ConfigError(
                 f"stage={stage!r} is not known; allowed: {', '.join(map(str, STAGES))}"
             )
-        has = self.cases.rows
+        has = self.windows.indices
         wanted = ("test",) if stage == "predict" and "predict" not in has else STAGES[stage]
         return [name for name in wanted if name in has and name not in self.datasets]
 
     def _windows(self, splits: list[str]) -> tuple[Windows, Array]:
         """The windows of these splits in the order of the source, and their rows in all windows."""
-        windows = self.cases.windows
-        rows = np.sort(np.concatenate([self.cases.rows[name] for name in splits]))
+        windows = self.windows.windows
+        rows = np.sort(np.concatenate([self.windows.indices[name] for name in splits]))
         return Windows(windows.flat, windows.starts[rows], windows.window_size), rows
 
     def _key(self, windows: Windows, recipe: ImagingRecipe) -> StoreKey:
         """The name of a store; the values, which all splits share, are hashed once."""
         if self._values_hash is None:
-            self._values_hash = content_hash(self.cases.windows.flat)
+            self._values_hash = content_hash(self.windows.windows.flat)
         return store_key(windows, recipe, self.renderer().bounds, self._values_hash)
 
     def _plan(self, windows: Windows, renderer: Renderer, batch_size: int) -> BuildPlan:
@@ -314,6 +314,6 @@ def _warn_of_copies(plan: BuildPlan, local_ranks: int) -> None:
         f"each of the {local_ranks} processes of this machine that train together keeps a copy of "
         f"the images of its own ({format_bytes(plan.request.store_bytes)} each): private memory "
         "cannot be shared; for one copy type parallel.shm=true",
-        LadderWarning,
+        FallbackWarning,
         stacklevel=4,
     )

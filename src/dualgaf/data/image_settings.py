@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dualgaf.data.augmentation import SeriesAugmentation
-from dualgaf.errors import ConfigError
-from dualgaf.hardware import HardwarePreset
+from dualgaf.errors import ConfigError, not_allowed
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.plan import BuildRequest, Images
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.store.cache import check_verify
 
@@ -84,14 +84,22 @@ class ImageSettings:
 def pool_settings(
     parallel: Mapping[str, Any] | PoolSettings | None, preset: HardwarePreset
 ) -> PoolSettings:
-    """What a user asked of the pool; the preset says what is left out."""
+    """What a user asked of the pool; the preset says what is left out.
+
+    Raises:
+        ConfigError: a key is not known, or a value is not allowed.
+    """
     if isinstance(parallel, PoolSettings):
         return parallel
     own = {"n_jobs": preset.n_jobs, "chunk_size": preset.chunk_size}
     if not isinstance(parallel, Mapping | None):
         raise ConfigError(
-            f"parallel={parallel!r} is not allowed; allowed: a mapping with keys of PoolSettings; "
-            "type parallel.backend=thread"
+            not_allowed(
+                "parallel",
+                parallel,
+                "a mapping with keys of PoolSettings",
+                "parallel.backend=thread",
+            )
         )
     return PoolSettings.from_mapping({**own, **(parallel or {})})
 
@@ -104,7 +112,6 @@ def cache_folder(cache_dir: object) -> Path | None:
     """
     if not isinstance(cache_dir, str | Path | None):
         raise ConfigError(
-            f"cache.dir={cache_dir!r} is not allowed; allowed: a folder, or null for none; "
-            "type cache.dir=FOLDER"
+            not_allowed("cache.dir", cache_dir, "a folder, or null for none", "cache.dir=FOLDER")
         )
     return None if cache_dir is None else Path(cache_dir)

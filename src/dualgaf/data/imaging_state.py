@@ -13,6 +13,7 @@ import torch
 from dualgaf import __version__
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.imaging.recipe import ImagingRecipe
+from dualgaf.renamed import current_imaging
 
 Array = npt.NDArray[Any]
 
@@ -53,7 +54,7 @@ class ImagingState:
             "window_size": self.window_size,
             "bounds": None if self.bounds is None else torch.tensor(self.bounds),
             "mean": torch.tensor(self.scaler.mean),
-            "deviation": torch.tensor(self.scaler.deviation),
+            "std": torch.tensor(self.scaler.std),
             "channel_names": list(self.channel_names),
             "class_names": list(self.class_names),
             "digest": self.digest,
@@ -62,12 +63,13 @@ class ImagingState:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """The inverse of `to_plain`."""
+        plain = current_imaging(plain)
         bounds = plain["bounds"]
         return cls(
             recipe=ImagingRecipe.from_json(plain["recipe"]),
             window_size=int(plain["window_size"]),
             bounds=None if bounds is None else bounds.numpy(),
-            scaler=SeriesScaler(plain["mean"].numpy(), plain["deviation"].numpy()),
+            scaler=SeriesScaler(plain["mean"].numpy(), plain["std"].numpy()),
             channel_names=tuple(plain["channel_names"]),
             class_names=tuple(plain["class_names"]),
             digest=str(plain.get("digest", "")),

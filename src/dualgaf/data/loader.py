@@ -1,7 +1,19 @@
-"""`ImageLoader`: a loader whose batches have float32 images, with and without loader workers."""
+"""`ImageLoader`: a loader whose batches have float32 images, with and without loader workers.
 
+Loader workers ship batches through /dev/shm. A container often has 64 MB there, or none, or not a
+writable one; then a loader fails in the middle of an epoch with an error of torch or
+multiprocessing. So `loader_workers` looks at it before:
+
+1. without semaphores, which live in /dev/shm, there are no loader workers;
+2. batches under way may take half of what is free: at first fewer are made in advance, then by
+   fewer workers, then by none. The batches are the same.
+"""
+
+import multiprocessing
+import warnings
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 from torch.utils.data import DataLoader
@@ -9,6 +21,12 @@ from torch.utils.data import DataLoader
 from dualgaf.data.batch import AnyBatch, Batch, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
+from dualgaf.errors import FallbackWarning
+from dualgaf.system.machine import disk_free, format_bytes
+
+PREFETCH = 2
+"""Batches that a loader worker makes in advance, torch's own choice."""
+_SHM = Path("/dev/shm")
 
 
 class ImageLoader(DataLoader[Batch]):
@@ -28,3 +46,54 @@ class ImageLoader(DataLoader[Batch]):
 def collate(batch: Any) -> AnyBatch:
     """Pass on what ``__getitems__`` made: there is nothing left to stack."""
     return cast(AnyBatch, batch)
+
+
+def loader_workers(asked: int, batch_bytes: int) -> tuple[int, int | None]:
+    """Loader workers and batches that each makes in advance, at most as asked.
+
+    Args:
+        asked: ``num_workers``.
+        batch_bytes: bytes of a batch as a loader worker ships it.
+
+    Returns:
+        Workers and prefetch factor, as `DataLoader` takes them; (0, None) where batches can only be
+        made in this process. One `FallbackWarning` where it is less than asked.
+
+    Example:
+        >>> loader_workers(0, 1 << 40), loader_workers(1, 1)
+        ((0, None), (1, 2))
+    """
+    if asked == 0:
+        return 0, None
+    try:
+        multiprocessing.get_context("fork").Semaphore()
+    except OSError as error:
+        _warn(asked, 0, f"/dev/shm takes no semaphore ({error.strerror or error})")
+        return 0, None
+    if not _SHM.is_dir():
+        return asked, PREFETCH  # another system, which ships batches in another way
+    free = disk_free(_SHM)
+    fits = free // 2 // max(1, batch_bytes)
+    if fits >= asked * PREFETCH:
+        return asked, PREFETCH
+    workers = min(asked, fits)
+    _warn(
+        asked,
+        workers,
+        f"/dev/shm has {format_bytes(free)} free, and a batch takes {format_bytes(batch_bytes)}",
+    )
+    return workers, 1 if workers else None
+
+
+def _warn(asked: int, workers: int, why: str) -> None:
+    instead = (
+        f"{workers} loader workers with one batch in advance each"
+        if workers
+        else ("this process makes the batches itself")
+    )
+    warnings.warn(
+        f"num_workers={asked} is not served, {instead}: {why}; make /dev/shm larger (docker: "
+        f"--shm-size=1g), take a smaller batch_size, or type num_workers={workers}",
+        FallbackWarning,
+        stacklevel=3,
+    )

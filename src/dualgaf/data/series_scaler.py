@@ -12,7 +12,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class SeriesScaler:
-    """Subtracts each channel's mean and divides by its deviation, both of the training split.
+    """Subtracts each channel's mean and divides by its std, both of the training split.
 
     Example:
         >>> scaler = SeriesScaler.fit([np.array([[1.0, 3.0], [5.0, 5.0]])])
@@ -22,7 +22,7 @@ class SeriesScaler:
 
     mean: Array
     """(C,) float64."""
-    deviation: Array
+    std: Array
     """(C,) float64; 1 for a constant channel."""
 
     @classmethod
@@ -32,8 +32,8 @@ class SeriesScaler:
         steps = sum(part.shape[1] for part in parts)
         mean = sum(part.sum(axis=1, dtype=np.float64) for part in parts) / steps
         squares = sum(np.square(part - mean[:, None]).sum(axis=1) for part in parts)
-        deviation = np.sqrt(squares / steps)
-        return cls(mean, np.where(deviation > 0, deviation, 1.0))
+        std = np.sqrt(squares / steps)
+        return cls(mean, np.where(std > 0, std, 1.0))
 
     def transform(self, windows: Array) -> Array:
         """(..., C, T) raw values to float32, standardised."""
@@ -41,8 +41,8 @@ class SeriesScaler:
 
     def standardise(self, windows: Array) -> Array:
         """`transform` in float64."""
-        return np.asarray((windows - self.mean[:, None]) / self.deviation[:, None])
+        return np.asarray((windows - self.mean[:, None]) / self.std[:, None])
 
     def inverse_transform(self, windows: Array) -> Array:
         """(..., C, T) standardised values (array or CPU tensor) back to raw ones, float64."""
-        return np.asarray(windows) * self.deviation[:, None] + self.mean[:, None]
+        return np.asarray(windows) * self.std[:, None] + self.mean[:, None]

@@ -29,11 +29,18 @@ AT_A_TIME = 256
 
 @dataclass(frozen=True, eq=False)
 class WindowedSplits:
-    """All windows of a source, split by split, and what belongs to each."""
+    """All windows of a source, split by split, and what belongs to each; made by `read_windows`.
+
+    Example:
+        >>> from dualgaf import SimulatedSource
+        >>> found = read_windows(SimulatedSource(n_windows=40, window_size=24), seed=0)
+        >>> sorted(found.indices), found.windows.take(found.indices["test"][:2]).shape
+        (['test', 'train', 'val'], (2, 12, 24))
+    """
 
     windows: Windows
     """Every window of every split."""
-    rows: dict[str, Array]
+    indices: dict[str, Array]
     """Split -> (N_split,) int64 indices into ``windows``."""
     labels: Array
     """(N,) int64 class of each window; -1 without a label."""
@@ -58,7 +65,7 @@ class WindowedSplits:
         """
         found = xxhash.xxh3_128()
         for split in ("train", "val"):
-            rows = self.rows.get(split, np.zeros(0, dtype=np.int64))
+            rows = self.indices.get(split, np.zeros(0, dtype=np.int64))
             found.update(f"{split} {len(rows)} ".encode())
             for first in range(0, len(rows), AT_A_TIME):
                 windows = self.windows.take(rows[first : first + AT_A_TIME])
@@ -111,7 +118,7 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
     codes = [-1 if (label := part.labels[k]) is None else index[label] for part, k in parts]
     return WindowedSplits(
         windows=Windows(np.concatenate([p.values[k] for p, k in parts], axis=1), starts, steps),
-        rows={name: _rows(name, split_of_window, part, steps) for name, part in splits.items()},
+        indices={name: _indices(name, split_of_window, part) for name, part in splits.items()},
         labels=np.array(codes, dtype=np.int64)[of_series],
         class_names=names,
         channel_names=splits["train"].channel_names,
@@ -125,7 +132,7 @@ def _starts(parts: list[tuple[SeriesSet, int]], steps: int, stride: int) -> tupl
     return window_starts([part.values[k].shape[1] for part, k in parts], steps, stride)
 
 
-def _rows(name: str, split_of_window: Array, part: SeriesSet, steps: int) -> Array:
+def _indices(name: str, split_of_window: Array, part: SeriesSet) -> Array:
     rows = np.flatnonzero(split_of_window == name)
     if not len(rows):
         raise SplitError(

@@ -33,7 +33,9 @@ from dualgaf.data.windowed import WindowedSplits, read_windows
 from dualgaf.errors import CacheWarning, HandleError
 from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.windows import Windows
+from dualgaf.renamed import current_imaging
 from dualgaf.series.source import Source
+from dualgaf.store.bundle import kinds_of, lay_out, parts
 from dualgaf.store.cache_files import (
     DAMAGE,
     make_folder,
@@ -48,7 +50,6 @@ Array = npt.NDArray[Any]
 
 _PREFIX = struct.Struct("<8s16sQ")
 _MAGIC = b"dgwindw1"
-_ALIGN = 64
 _DAMAGE = (*DAMAGE, struct.error)
 
 
@@ -80,20 +81,20 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
             return read_windows(source, seed)
         if found is not None:
             return found
-        cases = replace(read_windows(source, seed), file=path)
+        windowed = replace(read_windows(source, seed), file=path)
         try:
-            _save(path, cases)
+            _save(path, windowed)
         except OSError as error:
             _warn_not_kept(path, error)
-            return replace(cases, file=None)
-        return cases
+            return replace(windowed, file=None)
+        return windowed
 
 
-def train_bounds(cases: WindowedSplits, image_size: int) -> Array:
+def train_bounds(windowed: WindowedSplits, image_size: int) -> Array:
     """`fit_bounds` of the training split, from the cache where that has it.
 
     Args:
-        cases: windows and splits.
+        windowed: windows and splits.
         image_size: S.
 
     Returns:
@@ -102,13 +103,13 @@ def train_bounds(cases: WindowedSplits, image_size: int) -> Array:
     Raises:
         SeriesError: a value is not finite.
     """
-    file = cases.file and cases.file.with_name(f"{cases.file.name}.{image_size}.bounds")
+    file = windowed.file and windowed.file.with_name(f"{windowed.file.name}.{image_size}.bounds")
     if file is not None:
         with suppress(*_DAMAGE):  # fitting anew costs less than a warning
             bounds = np.array(json.loads(read_checked(file)), dtype=np.float64)
-            if bounds.shape == (2, cases.windows.n_channels) and np.isfinite(bounds).all():
+            if bounds.shape == (2, windowed.windows.n_channels) and np.isfinite(bounds).all():
                 return bounds
-    bounds = fit_bounds(cases.windows, cases.rows["train"], image_size)
+    bounds = fit_bounds(windowed.windows, windowed.indices["train"], image_size)
     if file is not None:
         with suppress(OSError), _to_be_written(file):  # as above
             # Floats come back to the last bit.
@@ -159,33 +160,31 @@ def _warn_not_kept(path: Path, error: OSError) -> None:
     )
 
 
-def _save(path: Path, cases: WindowedSplits) -> None:
+def _save(path: Path, windowed: WindowedSplits) -> None:
     arrays: dict[str, Array] = {
-        "flat": cases.windows.flat,
-        "starts": cases.windows.starts,
-        "labels": cases.labels,
-        "mean": cases.scaler.mean,
-        "deviation": cases.scaler.deviation,
-        **{f"rows/{name}": rows for name, rows in cases.rows.items()},
+        "flat": windowed.windows.flat,
+        "starts": windowed.windows.starts,
+        "labels": windowed.labels,
+        "mean": windowed.scaler.mean,
+        "std": windowed.scaler.std,
+        **{f"rows/{name}": rows for name, rows in windowed.indices.items()},
     }
     head = {
-        "window_size": cases.windows.window_size,
-        "class_names": cases.class_names,
-        "channel_names": cases.channel_names,
-        "groups": cases.groups,
-        "start_times": cases.start_times,
-        "arrays": [(name, array.dtype.str, array.shape) for name, array in arrays.items()],
+        "window_size": windowed.windows.window_size,
+        "class_names": windowed.class_names,
+        "channel_names": windowed.channel_names,
+        "groups": windowed.groups,
+        "start_times": windowed.start_times,
+        "arrays": kinds_of(arrays),
     }
     text = json.dumps(head).encode()
     digest = xxhash.xxh3_128(text)
     for array in arrays.values():
         digest.update(np.ascontiguousarray(array).data)
-    parts: list[Any] = [_PREFIX.pack(_MAGIC, digest.digest(), len(text)) + text]
-    at = _PREFIX.size + len(text)
-    for array in arrays.values():
-        parts += [bytes(-at % _ALIGN), np.ascontiguousarray(array).data]
-        at += -at % _ALIGN + array.nbytes
-    write_whole(path, parts)
+    first = _PREFIX.size + len(text)
+    places = lay_out(kinds_of(arrays), first)
+    prefix = _PREFIX.pack(_MAGIC, digest.digest(), len(text)) + text
+    write_whole(path, [prefix, *parts(arrays, places, first)])
 
 
 def _load(path: Path) -> WindowedSplits:
@@ -197,24 +196,23 @@ def _load(path: Path) -> WindowedSplits:
         raise ValueError("not a file of windows of this version")
     text = mapped[_PREFIX.size : _PREFIX.size + length]
     head = json.loads(text)
-    found, at, arrays = xxhash.xxh3_128(text), _PREFIX.size + length, {}
-    for name, dtype, shape in head["arrays"]:
-        at += -at % _ALIGN
-        count = int(np.prod(shape))
-        arrays[name] = np.frombuffer(mapped, dtype, count, at).reshape(shape)
-        at += arrays[name].nbytes
-        found.update(arrays[name].data)
-    if found.digest() != digest or at != len(mapped):
+    found = xxhash.xxh3_128(text)
+    places = lay_out(head["arrays"], _PREFIX.size + length)
+    stored = {place.name: place.of(mapped) for place in places}
+    for array in stored.values():
+        found.update(array.data)
+    if found.digest() != digest or places[-1].end != len(mapped):
         raise ValueError("its bytes are not those that were written")
+    arrays = current_imaging(stored)
     rows = {name[5:]: array for name, array in arrays.items() if name.startswith("rows/")}
     return WindowedSplits(
         windows=Windows(arrays["flat"], arrays["starts"], int(head["window_size"])),
-        rows=rows,
+        indices=rows,
         labels=arrays["labels"],
         class_names=tuple(head["class_names"]),
         channel_names=tuple(head["channel_names"]),
         groups=tuple(head["groups"]),
         start_times=tuple(head["start_times"]),
-        scaler=SeriesScaler(arrays["mean"], arrays["deviation"]),
+        scaler=SeriesScaler(arrays["mean"], arrays["std"]),
         file=path,
     )

@@ -83,14 +83,14 @@ def draw(angles: Array, gasf: Array, gadf: Array, threads: int = 1) -> None:
     _share_out(work, gasf, threads)
 
 
-def gather_series(windows: Windows, rows: Array, mean: Array, deviation: Array) -> Array:
+def gather_series(windows: Windows, rows: Array, mean: Array, std: Array) -> Array:
     """Windows as float32, less the mean of their channel and divided by its deviation.
 
     Args:
         windows: all windows, of C channels and T steps.
         rows: (B,) int64, the windows to take.
         mean: (C,) float64.
-        deviation: (C,) float64.
+        std: (C,) float64.
 
     Returns:
         (B, C, T) float32.
@@ -101,7 +101,7 @@ def gather_series(windows: Windows, rows: Array, mean: Array, deviation: Array) 
         [[[0.0, 1.0]]]
     """
     out = np.empty((len(rows), windows.n_channels, windows.window_size), dtype=np.float32)
-    gather_kernel().standardise(windows.flat, windows.starts[rows], mean, deviation, out)
+    gather_kernel().standardise(windows.flat, windows.starts[rows], mean, std, out)
     return out
 
 

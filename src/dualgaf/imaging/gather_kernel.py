@@ -126,12 +126,12 @@ def draw(angles: Array, gasf: Array, gadf: Array) -> None:
 
 
 @_compiled
-def standardise(flat: Array, starts: Array, mean: Array, deviation: Array, out: Array) -> None:
+def standardise(flat: Array, starts: Array, mean: Array, std: Array, out: Array) -> None:
     """Windows of ``flat`` (C, L) from ``starts`` (B,) on into ``out`` (B, C, T) float32."""
     steps = out.shape[2]
     for b in range(out.shape[0]):
         for c in range(out.shape[1]):
             series, row = flat[c, starts[b] : starts[b] + steps], out[b, c]
-            centre, scale = mean[c], deviation[c]
+            centre, scale = mean[c], std[c]
             for t in range(steps):
                 row[t] = (series[t] - centre) / scale

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from dualgaf.errors import SeriesError
+from dualgaf.errors import SeriesError, not_allowed
 
 Array = npt.NDArray[Any]
 
@@ -91,7 +91,7 @@ def window_starts(lengths: Sequence[int], window_size: int, stride: int) -> tupl
             f"window_size={window_size} is too small; allowed: 2 and more; type window_size=96"
         )
     if stride < 1:
-        raise SeriesError(f"stride={stride} is not allowed; allowed: 1 and more; type stride=1")
+        raise SeriesError(not_allowed("stride", stride, "1 and more", "stride=1"))
     starts: list[Array] = []
     series: list[Array] = []
     offset = 0

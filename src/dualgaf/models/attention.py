@@ -1,6 +1,10 @@
 """Attention over signals: how much each signal's features count, sample by sample.
 
 With ``arrangement=stacked`` what is weighed are the groups of signals.
+
+Sources: Hu, Shen and Sun, "Squeeze-and-excitation networks", CVPR 2018; Woo, Park, Lee and Kweon,
+"CBAM: Convolutional block attention module", ECCV 2018; Vaswani et al., "Attention is all you
+need", NeurIPS 2017.
 """
 
 from collections.abc import Callable
@@ -98,7 +102,7 @@ class SelfAttention(nn.Module):
     """Each signal asks all signals (Vaswani et al., 2017), normalised first and added.
 
     Args:
-        width: features a signal; a multiple of 4.
+        width: features per signal; a multiple of 4.
 
     Example:
         >>> SelfAttention(32)(torch.ones(2, 6, 32)).shape

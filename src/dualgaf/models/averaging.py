@@ -37,9 +37,9 @@ class ExponentialAveraging(WeightAveraging):
 
     def _average(self, old: Tensor, new: Tensor, n_averaged: Tensor) -> Tensor:
         n = float(n_averaged)
-        share = min(self._decay, (1 + n) / (10 + n))
+        decay = min(self._decay, (1 + n) / (10 + n))
         # Not lerp: counters of batch normalisation are whole numbers.
-        return share * old + (1 - share) * new
+        return decay * old + (1 - decay) * new
 
 
 class EqualAveraging(WeightAveraging):
@@ -49,10 +49,10 @@ class EqualAveraging(WeightAveraging):
     ``classifier.schedule=none``.
 
     Args:
-        start: share of the steps after which it begins, 0 to below 1.
+        start: fraction of the steps after which it begins, 0 to below 1.
 
     Raises:
-        ConfigError: the share is out of range, or the number of steps is not known.
+        ConfigError: the fraction is out of range, or the number of steps is not known.
     """
 
     def __init__(self, start: float = 0.75) -> None:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from dualgaf.errors import ConfigError, unknown_choice
-from dualgaf.models.cells import CellReadout
-from dualgaf.models.evaluating import evaluating
+from dualgaf.models.eval_mode import eval_mode
 from dualgaf.models.extractors import EXTRACTORS, build_extractor
+from dualgaf.models.extractors.layers import CellReadout
 from dualgaf.models.signal_groups import ExtractorMaker
 
 TRIAL_SIDE = 32
@@ -78,6 +78,12 @@ class TimmBackbone(nn.Module):
 
     Raises:
         ConfigError: timm is not installed, or has no such model.
+
+    Example:
+        >>> from functools import partial
+        >>> make = partial(TimmBackbone, model_name="resnet18")  # what model=timm gives the network
+        >>> qualified_name(make)
+        {'path': 'dualgaf.models.backbone.TimmBackbone'}
     """
 
     def __init__(self, in_channels: int, *, model_name: str) -> None:
@@ -134,11 +140,11 @@ def extractor_maker(extractor: object, width: int, image_size: int | None) -> Ex
     return make
 
 
-def described(extractor: object) -> str | dict[str, str]:
+def qualified_name(extractor: object) -> str | dict[str, str]:
     """An extractor in plain values: its name, or where its factory is defined.
 
     Example:
-        >>> described(partial(TimmBackbone, model_name="resnet18"))
+        >>> qualified_name(partial(TimmBackbone, model_name="resnet18"))
         {'path': 'dualgaf.models.backbone.TimmBackbone'}
     """
     if isinstance(extractor, str):
@@ -167,7 +173,7 @@ def _checked_factory(extractor: object) -> ExtractorFactory:
 
 def _tried(module: nn.Module, images: Tensor) -> Tensor:
     try:
-        with evaluating(module), torch.no_grad():  # so that the trial changes no running mean
+        with eval_mode(module), torch.no_grad():  # so that the trial changes no running mean
             result = module(images)
     except (RuntimeError, ValueError, TypeError, AssertionError) as error:
         raise ConfigError(

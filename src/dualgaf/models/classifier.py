@@ -18,17 +18,18 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from dualgaf.errors import check_number
-from dualgaf.models.kernel_branch import MOST_WINDOWS
-from dualgaf.models.loss_settings import (
+from dualgaf.models.losses.classification import CrossEntropyLoss
+from dualgaf.models.losses.settings import (
     build_loss,
     check_one_each,
     loss_settings,
     weighted_loss,
 )
-from dualgaf.models.losses import CrossEntropyLoss
+from dualgaf.models.minirocket.branch import MOST_WINDOWS
 from dualgaf.models.net import DualGAFNet
 from dualgaf.models.optimization import Optimization, configure
 from dualgaf.models.time_warp import TimeWarp
+from dualgaf.renamed import current_loss, current_net, current_state
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -38,8 +39,8 @@ log = logging.getLogger(__name__)
 class DualGAFClassifier(L.LightningModule):
     """A network with its loss, metrics and optimiser.
 
-    Logs ``train/loss``, ``train/acc``, and ``loss``, ``acc`` (share of windows that are right) and
-    ``f1_macro`` (mean of the classes' F1) under ``val/`` and ``test/``.
+    Logs ``train/loss``, ``train/acc``, and ``loss``, ``acc`` (fraction of windows that are right)
+    and ``f1_macro`` (mean of the classes' F1) under ``val/`` and ``test/``.
 
     Args:
         net: the network, or its `DualGAFNet.settings`, as a checkpoint holds them.
@@ -48,10 +49,10 @@ class DualGAFClassifier(L.LightningModule):
         optimizer: a name in `OPTIMIZERS`.
         schedule: how the learning rate goes, a name in `SCHEDULES`.
         mixup: alpha of mixup, 0 or more; 0 turns it off. Two windows of a batch are added with
-            shares l and 1 - l, l from Beta(alpha, alpha), and so are their losses (Zhang et al.,
+            weights l and 1 - l, l from Beta(alpha, alpha), and so are their losses (Zhang et al.,
             "mixup: Beyond empirical risk minimization", 2018). It helps small training splits.
         time_warp: how far the speed of training windows varies, see `TimeWarp`; 0 turns it off.
-        crop: largest share of a training window that is cut off, below 1; 0 turns it off.
+        crop: largest fraction of a training window that is cut off, below 1; 0 turns it off.
         loss: logits (B, K), classes (B,) -> scalar: one of `dualgaf.models.losses`, or what
             `loss_settings` told of it; None = cross-entropy. One of your own has nothing to learn,
             and is not kept in the checkpoint: what is loaded reports cross-entropy as its loss.
@@ -86,7 +87,7 @@ class DualGAFClassifier(L.LightningModule):
         super().__init__()
         check_number("classifier.mixup", mixup, lambda alpha: alpha >= 0, "0 or more", 0.4)
         self.optimization = Optimization(learning_rate, weight_decay, optimizer, schedule)
-        self.net = DualGAFNet(**net) if isinstance(net, Mapping) else net
+        self.net = DualGAFNet(**current_net(net)) if isinstance(net, Mapping) else net
         self.learning_rate = learning_rate  # Lightning's search for a rate changes it
         self.mixup = mixup
         self.time_warp = TimeWarp(time_warp, crop)
@@ -124,34 +125,34 @@ class DualGAFClassifier(L.LightningModule):
         return logits
 
     def on_fit_start(self) -> None:
-        """Solve the kernel branch, if there is one, from the training windows of the DataModule."""
+        """Solve the MiniRocket branch, if there is one, from windows of the DataModule."""
         data: Any = getattr(self.trainer, "datamodule", None)
-        if self.net.kernels is None or self.trainer.ckpt_path is not None:
+        if self.net.minirocket is None or self.trainer.ckpt_path is not None:
             return
         if not hasattr(data, "training_windows"):
             log.warning(
-                "the kernel branch has no say: only a DualGAFDataModule gives it its windows; type "
-                "trainer.fit(model, datamodule=data)"
+                "the MiniRocket branch does not count: only a DualGAFDataModule gives it windows; "
+                "type trainer.fit(model, datamodule=data)"
             )
             return
         found = data.training_windows(MOST_WINDOWS)
         series, label, group = (torch.from_numpy(array) for array in found)
-        branch = copy.deepcopy(self.net.kernels).cpu()  # not every device knows float64
+        branch = copy.deepcopy(self.net.minirocket).cpu()  # not every device knows float64
         branch.fit(series, label, group, self.time_warp)
-        self.net.kernels.load_state_dict(branch.state_dict())
+        self.net.minirocket.load_state_dict(branch.state_dict())
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
         *windows, label = batch
         gasf, gadf, series = self.time_warp(*windows)
         if self.mixup > 0:
-            share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
-            share = max(share, 1.0 - share)
+            weight = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
+            weight = max(weight, 1.0 - weight)
             other = torch.randperm(len(label), device=label.device)
-            gasf, gadf, series = (torch.lerp(x[other], x, share) for x in (gasf, gadf, series))
+            gasf, gadf, series = (torch.lerp(x[other], x, weight) for x in (gasf, gadf, series))
             logits = self(gasf, gadf, series)
-            loss: Tensor = share * self.loss(logits, label)
-            loss = loss + (1.0 - share) * self.loss(logits, label[other])
+            loss: Tensor = weight * self.loss(logits, label)
+            loss = loss + (1.0 - weight) * self.loss(logits, label[other])
         else:
             logits = self(gasf, gadf, series)
             loss = self.loss(logits, label)
@@ -170,16 +171,16 @@ class DualGAFClassifier(L.LightningModule):
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Count a batch of the test split; probabilities (B, K) for callbacks.
 
-        With a kernel branch also each side alone: ``test/images_acc`` and ``test/kernels_acc``.
+        With a MiniRocket branch also each side alone: ``test/images_acc`` and ``test/kernels_acc``.
         """
         gasf, gadf, series, label = batch
-        kernels = self.net.kernels
-        if kernels is None:
+        branch = self.net.minirocket
+        if branch is None:
             logits = self(gasf, gadf, series)
         else:
             images = self.net.by_images(gasf, gadf, series)
-            logits = kernels.joined(images, series)
-            for name, alone in (("images", images), ("kernels", kernels(series))):
+            logits = branch.ensemble(images, series)
+            for name, alone in (("images", images), ("kernels", branch(series))):
                 right = (alone.argmax(dim=1) == label).float().mean()
                 self.log(f"test/{name}_acc", right, batch_size=len(label), sync_dist=True)
         self._count(logits, label, "test", self.test_metrics)
@@ -191,7 +192,10 @@ class DualGAFClassifier(L.LightningModule):
         return _probabilities(self(gasf, gadf, series))
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out what a loss of one's own kept, where this model has another."""
+        """Read old names; leave out what a loss of one's own kept, where this model has another."""
+        for part in ("state_dict", "current_model_state"):  # the second of averaged weights
+            if part in checkpoint:
+                checkpoint[part] = current_state(checkpoint[part])
         kept, own = checkpoint["state_dict"], self.state_dict()
         for name in [n for n in kept if n.startswith("loss.") and n not in own]:
             del kept[name]
@@ -211,7 +215,7 @@ class DualGAFClassifier(L.LightningModule):
 def _made(loss: nn.Module | Mapping[str, Any] | None, n_classes: int) -> nn.Module:
     if loss is None:
         return CrossEntropyLoss()
-    made = build_loss(loss) if isinstance(loss, Mapping) else loss
+    made = build_loss(current_loss(loss)) if isinstance(loss, Mapping) else loss
     settings = loss_settings(made)
     if settings is not None and settings["class_weights"] is not None:
         check_one_each(settings["class_weights"], n_classes)

@@ -1,6 +1,9 @@
 """Fusion of the two fields: features of the GASF and of the GADF -> one feature vector a signal.
 
 With ``early`` there are no features of each: one extractor sees the images of both.
+
+Sources: Vaswani et al., "Attention is all you need", NeurIPS 2017; Dauphin, Fan, Auli and Grangier,
+"Language modeling with gated convolutional networks", ICML 2017.
 """
 
 from collections.abc import Callable
@@ -21,7 +24,7 @@ class AdaptiveFusion(nn.Module):
     ``fused = w_0 gasf + w_1 gadf`` with ``(w_0, w_1) = softmax(linear([gasf, gadf]))``.
 
     Args:
-        width: features a signal.
+        width: features per signal.
 
     Example:
         >>> features = torch.ones(2, 6, 32)
@@ -47,7 +50,7 @@ class ConcatFusion(nn.Module):
     """One linear layer over both fields' features side by side.
 
     Args:
-        width: features a signal.
+        width: features per signal.
 
     Example:
         >>> features = torch.ones(2, 6, 32)
@@ -72,7 +75,7 @@ class BidirectionalFusion(nn.Module):
     there is one to ask, and attention is a linear layer.
 
     Args:
-        width: features a signal; a multiple of 4.
+        width: features per signal; a multiple of 4.
 
     Example:
         >>> features = torch.ones(2, 6, 32)
@@ -100,7 +103,7 @@ class GatedFusion(nn.Module):
     ``fused = sigmoid(linear([gasf, gadf])) * linear([gasf, gadf])`` (Dauphin et al., 2017).
 
     Args:
-        width: features a signal.
+        width: features per signal.
 
     Example:
         >>> features = torch.ones(2, 6, 32)
@@ -138,7 +141,7 @@ class ElementwiseFusion(nn.Module):
 
 
 class WeightedAddFusion(nn.Module):
-    """``share * gasf + (1 - share) * gadf``: one learned share in (0, 1) for all, 0.5 at first.
+    """``weight * gasf + (1 - weight) * gadf``: one learned weight in (0, 1) for all, 0.5 at first.
 
     Example:
         >>> WeightedAddFusion()(torch.ones(1, 1, 2), torch.zeros(1, 1, 2))

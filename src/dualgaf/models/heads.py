@@ -1,4 +1,7 @@
-"""Heads: the features of a window -> one logit a class."""
+"""Heads: the features of a window -> one logit per class.
+
+Source: He, Zhang, Ren and Sun, "Identity mappings in deep residual networks", ECCV 2016.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,7 +9,6 @@ from functools import partial
 from torch import Tensor, nn
 
 from dualgaf.errors import ConfigError, unknown_choice
-from dualgaf.models.residual import ResidualBlock
 
 N_BLOCKS = 2
 """Residual blocks of a residual head."""
@@ -19,7 +21,7 @@ class MLPHead(nn.Module):
         n_features: length of the input.
         num_classes: classes K.
         hidden: length of the hidden layer.
-        dropout: share of the hidden layer that is dropped in training.
+        dropout: fraction of the hidden layer that is dropped in training.
 
     Example:
         >>> import torch
@@ -51,7 +53,7 @@ class SimpleHead(nn.Module):
         n_features: length of the input.
         num_classes: classes K.
         hidden: not used, there is no hidden layer; all heads are built by the same call.
-        dropout: share of the features that is dropped in training.
+        dropout: fraction of the features that is dropped in training.
 
     Example:
         >>> import torch
@@ -75,12 +77,12 @@ class ResidualHead(nn.Module):
     """A linear layer to ``hidden`` features, `N_BLOCKS` residual blocks, logits.
 
     Args:
-        shares: layers in each block, as divisors of ``hidden``: ``(1,)`` is one layer of that
+        divisors: layers in each block, as divisors of ``hidden``: ``(1,)`` is one layer of that
             length, ``(4, 4)`` a bottleneck of a quarter.
         n_features: length of the input.
         num_classes: classes K.
         hidden: features that pass along the shortcuts; a multiple of 4.
-        dropout: share that is dropped in training, of the input and of each block's result.
+        dropout: fraction that is dropped in training, of the input and of each block's result.
 
     Example:
         >>> import torch
@@ -90,7 +92,7 @@ class ResidualHead(nn.Module):
 
     def __init__(
         self,
-        shares: tuple[int, ...],
+        divisors: tuple[int, ...],
         n_features: int,
         num_classes: int,
         *,
@@ -98,7 +100,7 @@ class ResidualHead(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        inner = tuple(hidden // share for share in shares)
+        inner = tuple(hidden // divisor for divisor in divisors)
         self.layers = nn.Sequential(
             nn.LayerNorm(n_features),
             nn.Dropout(dropout),
@@ -112,6 +114,35 @@ class ResidualHead(nn.Module):
         """(B, n_features) -> (B, K)."""
         logits: Tensor = self.layers(features)
         return logits
+
+
+class ResidualBlock(nn.Module):
+    """Linear layers beside a shortcut, normalised first (He et al., 2016).
+
+    Args:
+        n_features: length of input and output.
+        hidden: lengths of the layers in between.
+        dropout: fraction of the result that is dropped in training.
+
+    Example:
+        >>> import torch
+        >>> ResidualBlock(64, (16, 16), dropout=0.2)(torch.zeros(2, 64)).shape
+        torch.Size([2, 64])
+    """
+
+    def __init__(self, n_features: int, hidden: tuple[int, ...], *, dropout: float) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.LayerNorm(n_features)]
+        n_in = n_features
+        for n_out in hidden:
+            layers += [nn.Linear(n_in, n_out), nn.GELU()]
+            n_in = n_out
+        self.path = nn.Sequential(*layers, nn.Linear(n_in, n_features), nn.Dropout(dropout))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, n_features) -> (B, n_features)."""
+        added: Tensor = features + self.path(features)
+        return added
 
 
 HEADS: dict[str, Callable[..., nn.Module]] = {

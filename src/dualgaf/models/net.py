@@ -9,7 +9,7 @@
 4. They are laid side by side, (B, V W); the statistics branch adds its embedding of the window,
    (B, W), or changes them by it.
 5. The head gives the logits, (B, K).
-6. Outside training, the kernel branch has half a say in the probabilities.
+6. Outside training, probabilities are an equal-weight ensemble with the MiniRocket branch.
 """
 
 import logging
@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from dualgaf.errors import ConfigError, SeriesError, check_number, check_whole, unknown_choice
 from dualgaf.models.attention import ATTENTIONS, build_attention
-from dualgaf.models.backbone import ExtractorFactory, described, extractor_maker
+from dualgaf.models.backbone import ExtractorFactory, extractor_maker, qualified_name
+from dualgaf.models.extractors.largest import Workload, choose_extractor
 from dualgaf.models.fusion import EARLY, FUSIONS, build_fusion
 from dualgaf.models.heads import HEADS, build_head
-from dualgaf.models.kernel_branch import KernelBranch
-from dualgaf.models.largest import Workload, choose_extractor
+from dualgaf.models.minirocket.branch import MiniRocketBranch
 from dualgaf.models.signal_groups import (
     ARRANGEMENTS,
     ExtractorMaker,
@@ -37,6 +37,7 @@ from dualgaf.models.signal_groups import (
 )
 from dualgaf.models.statistics import KINDS, StatisticsBranch
 from dualgaf.models.statistics_fusion import STATISTICS_FUSIONS, build_statistics_fusion
+from dualgaf.renamed import refuses_old_keywords
 
 FIELDS = ("both", "gasf", "gadf")
 """What ``fields=`` may name."""
@@ -73,14 +74,14 @@ class DualGAFNet(nn.Module):
             groups there is one vector, and nothing to weigh.
         head: features -> logits, a name in `HEADS`.
         use_statistics: also use statistics of the window, beside the images and in the regression
-            of the kernel branch.
+            of the MiniRocket branch.
         statistics: which beside the images, a name in `KINDS`.
         statistics_fusion: how they are joined with the images, a name in `STATISTICS_FUSIONS`.
-        use_kernels: also read the window by fixed kernels, see `kernel_branch`. They have no say
-            before ``net.kernels.fit``, which a `DualGAFClassifier` calls when it is trained.
+        use_minirocket: also read the window by fixed kernels, see `MiniRocketBranch`. They do not
+            count before ``net.minirocket.fit``, which a `DualGAFClassifier` calls in training.
         width: features of an extractor, W; a multiple of 8.
-        dropout: share of features dropped in training.
-        budget_gflop: 1e9 operations a window that ``extractor=largest`` may spend.
+        dropout: fraction of features dropped in training.
+        budget_gflop: 1e9 operations per window that ``extractor=largest`` may spend.
         image_size: S, where it is known; for ``largest`` and to try extractors of your own.
         channel_names: names of the signals; needed for groups by name.
 
@@ -95,6 +96,7 @@ class DualGAFNet(nn.Module):
         torch.Size([2, 4])
     """
 
+    @refuses_old_keywords("model")
     def __init__(
         self,
         n_channels: int,
@@ -110,7 +112,7 @@ class DualGAFNet(nn.Module):
         use_statistics: bool = True,
         statistics: str = "basic",
         statistics_fusion: str = "concat",
-        use_kernels: bool = True,
+        use_minirocket: bool = True,
         width: int = 64,
         dropout: float = 0.2,
         budget_gflop: float = 1.0,
@@ -141,11 +143,11 @@ class DualGAFNet(nn.Module):
         self._settings: dict[str, Any] = {
             "n_channels": n_channels,
             "num_classes": num_classes,
-            "extractor": described(extractor),
+            "extractor": qualified_name(extractor),
             "groups": {name: group.settings for name, group in named.items()} or None,
             **choices,
             "use_statistics": use_statistics,
-            "use_kernels": use_kernels,
+            "use_minirocket": use_minirocket,
             "width": width,
             "dropout": dropout,
             "image_size": image_size,
@@ -171,7 +173,7 @@ class DualGAFNet(nn.Module):
             gasf: (B, C, S, S) float32 in [-1, 1].
             gadf: likewise.
             series: (B, C, T) float32, standardised; needed where ``use_statistics`` or
-                ``use_kernels`` is true.
+                ``use_minirocket`` is true.
 
         Returns:
             (B, K). While the network is in training mode, those of images and statistics alone.
@@ -180,12 +182,12 @@ class DualGAFNet(nn.Module):
             SeriesError: a shape does not fit, or ``series`` is missing.
         """
         logits = self.by_images(gasf, gadf, series)
-        if self.kernels is None or series is None or self.training:
+        if self.minirocket is None or series is None or self.training:
             return logits
-        return self.kernels.joined(logits, series)
+        return self.minirocket.ensemble(logits, series)
 
     def by_images(self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None) -> Tensor:
-        """Logits (B, K) without the kernel branch: what follows the gradient in training."""
+        """Logits (B, K) without the MiniRocket branch: what follows the gradient in training."""
         self._check_shapes(gasf, gadf, series)
         features = self.attention(self._fields(gasf, gadf))  # (B, V, W)
         if self.statistics is None:
@@ -201,7 +203,7 @@ class DualGAFNet(nn.Module):
         arrangement = told["arrangement"]
         # The order of these lines is the order of the random numbers, and so of a seed's result.
         self.gasf_extractor = self.gadf_extractor = self.joint_extractor = self.fusion = None
-        self.statistics = self.kernels = None
+        self.statistics = self.minirocket = None
         if fields == "both" and told["fusion"] == EARLY:
             self.joint_extractor = field_extractor(make, groups, n_channels, arrangement, 2)
         else:
@@ -225,8 +227,10 @@ class DualGAFNet(nn.Module):
             hidden=2 * width,
             dropout=told["dropout"],
         )
-        if told["use_kernels"]:
-            self.kernels = KernelBranch(n_channels, told["num_classes"], told["use_statistics"])
+        if told["use_minirocket"]:
+            self.minirocket = MiniRocketBranch(
+                n_channels, told["num_classes"], told["use_statistics"]
+            )
 
     def _fields(self, gasf: Tensor, gadf: Tensor) -> Tensor:
         """(B, C, S, S), (B, C, S, S) -> (B, V, W)."""
@@ -255,13 +259,13 @@ class DualGAFNet(nn.Module):
                 f"gasf has shape {tuple(gasf.shape)} and gadf {tuple(gadf.shape)}; needed: both "
                 f"(B, {n_channels}, S, S)"
             )
-        if self.statistics is None and self.kernels is None:
+        if self.statistics is None and self.minirocket is None:
             return
         if series is None:
             raise SeriesError(
-                "series is missing, which use_statistics=true and use_kernels=true need; call "
+                "series is missing, which use_statistics=true and use_minirocket=true need; call "
                 "net(gasf, gadf, series) or build the net with use_statistics=False, "
-                "use_kernels=False"
+                "use_minirocket=False"
             )
         if series.ndim != 3 or series.shape[:2] != gasf.shape[:2]:
             raise SeriesError(

@@ -29,9 +29,9 @@ OPTIMIZERS = ("adamw", "radam")
 SCHEDULES = ("cosine", "one_cycle", "plateau", "none")
 """What ``schedule=`` may name."""
 WARM_UP_FRACTION = 0.1
-"""Share of all steps in which the learning rate of ``cosine`` rises."""
+"""Fraction of all steps in which the learning rate of ``cosine`` rises."""
 LAST_FRACTION = 0.01
-"""Share of the learning rate that ``cosine`` leaves at the end."""
+"""Fraction of the learning rate that ``cosine`` leaves at the end."""
 PLATEAU_FACTOR = 0.5
 """What ``plateau`` multiplies the rate by."""
 PLATEAU_PATIENCE = 10
@@ -44,6 +44,10 @@ class Optimization:
 
     Raises:
         ConfigError: a name is unknown or a number is out of range.
+
+    Example:
+        >>> Optimization(1e-3, 0.01, "adamw", "cosine").schedule
+        'cosine'
     """
 
     learning_rate: float
@@ -120,7 +124,7 @@ def make_optimizer(net: nn.Module, how: Optimization) -> Optimizer:
 
 
 def rate_fraction(step: int, n_steps: int) -> float:
-    """Share of the highest learning rate at a step: a straight rise, then a cosine down.
+    """Fraction of the highest learning rate at a step: a straight rise, then a cosine down.
 
     Example:
         >>> [round(rate_fraction(step, 100), 3) for step in (0, 9, 10, 55, 100)]

@@ -145,7 +145,7 @@ KINDS: dict[str, tuple[Callable[[Tensor], Tensor], int, int]] = {
     "comprehensive": (comprehensive_statistics, 8, 1),
     "correlation_focused": (correlation_focused_statistics, 5, 3),
 }
-"""What ``statistics=`` may name: (B, C, T) -> (B, n), and how many numbers a signal and a pair."""
+"""What ``statistics=`` may name: (B, C, T) -> (B, n), and how many numbers per signal and pair."""
 
 
 class StatisticsBranch(nn.Module):

@@ -50,10 +50,10 @@ class FusedStatistics(nn.Module):
 class AttentionStatistics(nn.Module):
     """Each signal asks its own features and the embedding (Vaswani et al., 2017).
 
-    The earlier system let it ask the embedding alone: with one answer the shares are always 1.
+    The earlier system let it ask the embedding alone: with one answer the weights are always 1.
 
     Args:
-        width: features a signal; a multiple of 4.
+        width: features per signal; a multiple of 4.
 
     Example:
         >>> features = torch.zeros(2, 6, 32)

@@ -34,8 +34,8 @@ class TimeWarp:
 
     Args:
         speed: deviation of the logarithm of the speed, drawn at `KNOTS` places of each window.
-        crop: largest share of a window that is cut off, at both ends together, below 1.
-        share: probability that a window is changed at all. What a class is told apart by may lie in
+        crop: largest fraction of a window that is cut off, at both ends together, below 1.
+        p: probability that a window is changed at all. What a class is told apart by may lie in
             a time of the day or in the pace of a heartbeat: windows as they are keep it.
 
     Raises:
@@ -49,12 +49,12 @@ class TimeWarp:
 
     speed: float = 0.0
     crop: float = 0.0
-    share: float = 0.5
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         check_number("classifier.time_warp", self.speed, lambda s: s >= 0, "0 or more", 0.4)
         check_number("classifier.crop", self.crop, lambda c: 0 <= c < 1, "0 to below 1", 0.2)
-        check_number("share", self.share, lambda s: 0 <= s <= 1, "0 to 1", 0.5)
+        check_number("p", self.p, lambda p: 0 <= p <= 1, "0 to 1", 0.5)
 
     @property
     def changes(self) -> bool:
@@ -74,7 +74,7 @@ class TimeWarp:
         """
         if not self.changes:
             return gasf, gadf, series
-        at = torch.nonzero(torch.rand(len(series), device=series.device) < self.share)[:, 0]
+        at = torch.nonzero(torch.rand(len(series), device=series.device) < self.p)[:, 0]
         if not len(at):
             return gasf, gadf, series
         line = self._line(len(at), series.device)

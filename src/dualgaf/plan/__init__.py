@@ -1,7 +1,7 @@
 """The build plan: where the images go, who draws them, and why; decided before a byte is written.
 
-1. Sizes follow from the recipe; `hardware` says what of the preset's memory is left for images.
-2. ``images`` gives a ladder of layouts and places. The first that has room is taken, and each one
+1. Sizes follow from the recipe; `budget` says what of the preset's memory is left for images.
+2. ``images`` gives layouts and places in order. The first that has room is taken, and each one
    that was refused is told with its figures:
 
        precompute   memory -> packed in memory -> packed in an anonymous disk file -> on the device
@@ -10,7 +10,8 @@
 
    ``cache.dir`` is disk, and comes before memory; for ``auto`` what it keeps must fit memory too.
 3. Memory is shared (``memfd``) with ``parallel.shm=true``, private without.
-4. Workers: `pool.crew`. Processes take memory of their own, which the budget of each rung counts.
+4. Workers: `pool.pool_size`. Processes take memory of their own, which the budget of each placement
+   counts.
 5. ``chunk_size=auto`` is measured: what a window takes on this machine at this moment.
 """
 

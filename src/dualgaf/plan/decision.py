@@ -4,16 +4,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dualgaf.errors import BudgetError, ConfigError
-from dualgaf.hardware import Budget, HardwarePreset, MemoryLeft
-from dualgaf.machine import format_bytes
+from dualgaf.plan.budget import Budget, MemoryLeft, memory_left
+from dualgaf.plan.placement import IsBuilt, Placement, first_with_room, more_room, reasons_of
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.plan.request import BuildRequest
-from dualgaf.plan.rungs import IsBuilt, Rung, first_with_room, more_room, reasons_of
-from dualgaf.pool.pace import Drawing, auto_chunk_rows, measure_pace
+from dualgaf.pool.calibration import Drawing, auto_chunk_rows, measure_window_s
 from dualgaf.pool.settings import PoolSettings
+from dualgaf.system.machine import format_bytes
 
 UNMEASURED_CHUNK = 100
-"""Windows a task of ``chunk_size=auto`` where the images are there already. It counts only if they
-turn out to be damaged."""
+"""Windows per task of ``chunk_size=auto`` where the images are there already. It counts only if
+they turn out to be damaged."""
 
 _PLACES = {
     "memfd": "shared memory (memfd)",
@@ -26,7 +27,15 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """The decisions; ``print(plan)`` shows them with their reasons."""
+    """The decisions, from `make_plan`; ``print(plan)`` shows them with their reasons.
+
+    Example:
+        >>> from dualgaf.imaging.recipe import ImagingRecipe
+        >>> request = BuildRequest(100, 3, 48, ImagingRecipe(48), images="on_device")
+        >>> plan = make_plan(request, HardwarePreset.named("8gb"), PoolSettings())
+        >>> plan.place, plan.reasons[0]
+        ('none', 'images=on_device keeps no store')
+    """
 
     request: BuildRequest
     """What is built; its recipe has the layout that was decided for."""
@@ -108,26 +117,31 @@ def make_plan(
         >>> plan.place, plan.workers, plan.request.store_bytes
         ('memfd', 1, 1382400)
     """
-    left = preset.memory_left()
+    left = memory_left(preset)
     _check_batch(request, left)
-    rung, refusals = first_with_room(request, settings, left, cache_dir, is_built)
-    reasons = (*_of_machine(left), *refusals, *reasons_of(rung, request), *rung.crew.reasons)
-    if rung.place == "private" and rung.crew.processes:
+    placement, refusals = first_with_room(request, settings, left, cache_dir, is_built)
+    reasons = (
+        *_of_machine(left),
+        *refusals,
+        *reasons_of(placement, request),
+        *placement.pool_size.reasons,
+    )
+    if placement.place == "private" and placement.pool_size.processes:
         raise ConfigError(
             "parallel.backend=process cannot fill private memory (parallel.shm=false); type "
             "parallel.shm=true or parallel.backend=thread"
         )
-    settings, chunk_rows, why = _with_chunks(rung, settings, is_built)
+    settings, chunk_rows, why = _with_chunks(placement, settings, is_built)
     return BuildPlan(
-        request=rung.request,
+        request=placement.request,
         settings=settings,
-        budget=rung.budget,
-        place=rung.place,
-        backend=rung.crew.backend,
-        workers=rung.crew.workers,
+        budget=placement.budget,
+        place=placement.place,
+        backend=placement.pool_size.backend,
+        workers=placement.pool_size.workers,
         chunk_rows=chunk_rows,
-        reasons=(*reasons, *_of_training(rung.budget, request), *why),
-        cache_dir=cache_dir if rung.place == "cache" else None,
+        reasons=(*reasons, *_of_training(placement.budget, request), *why),
+        cache_dir=cache_dir if placement.place == "cache" else None,
     )
 
 
@@ -163,11 +177,11 @@ def _check_batch(request: BuildRequest, left: MemoryLeft) -> None:
 
 
 def _with_chunks(
-    rung: Rung, settings: PoolSettings, is_built: IsBuilt
+    placement: Placement, settings: PoolSettings, is_built: IsBuilt
 ) -> tuple[PoolSettings, int, list[str]]:
-    """The settings with a number as chunk size, windows a task, and how they were found."""
-    request = rung.request
-    if rung.place == "none":
+    """The settings with a number as chunk size, windows per task, and how they were found."""
+    request = placement.request
+    if placement.place == "none":
         return settings, 0, []
     if settings.chunk_size != "auto":
         return settings, min(settings.chunk_size, request.n_windows), []
@@ -176,22 +190,22 @@ def _with_chunks(
         rows = min(UNMEASURED_CHUNK, request.n_windows)
         why = f"chunk_size=auto: {rows} windows, not measured: the images are there already"
         return replace(settings, chunk_size=rows), rows, [why]
-    window_s = measure_pace(
+    window_s = measure_window_s(
         Drawing(
             request.recipe,
             request.n_channels,
             request.window_size,
             request.input_dtype,
-            read_only=rung.crew.processes > 0,
-            private=rung.place == "private",
+            read_only=placement.pool_size.processes > 0,
+            private=placement.place == "private",
         )
     )
     rows = auto_chunk_rows(
         window_s,
         request.n_windows,
-        rung.crew.workers,
+        placement.pool_size.workers,
         request.recipe.row_bytes(request.n_channels),
-        rung.budget.left.bytes,
+        placement.budget.left.bytes,
     )
     why = (
         f"chunk_size=auto: {rows} window{'s' if rows > 1 else ''}, a task of about "

@@ -19,7 +19,7 @@ convolution leaves: once, and for each channel. Measured for 1 to 52 channels of
 both arrangements of signals, large kernels: a training took 0.3 to 1.0 of what is planned with
 these. `DiagonalExtractor`, both fields together, kept 0.16 to 0.97 of what they did."""
 KERNEL_ROWS, KERNEL_NUMBERS, KERNEL_PAIR_BYTES = 3072, (4032, 5), 4 * 8
-"""The most rows, windows and copies, that the kernel branch solves, five a window; the numbers of
+"""The most rows, windows and copies, that the MiniRocket branch solves, five a window; numbers of
 each, and how many more for each channel, kept four times; and what each pair of rows takes, four
 numbers of the equations. (Measured with what a step takes: 0.8 to 0.9 of it for 200 to 3000
 windows.)"""
@@ -35,7 +35,15 @@ NET_MAP, NET_READ = 16, 144
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What is to be built: the sizes, the recipe and the user's wish for ``images``."""
+    """What is to be built: the sizes, the recipe and the user's wish for ``images``.
+
+    Raises:
+        ConfigError: ``images`` is not known.
+
+    Example:
+        >>> BuildRequest(100, 3, 48, ImagingRecipe(48)).store_bytes == 100 * 2 * 3 * 48 * 48
+        True
+    """
 
     n_windows: int
     """N, windows to draw."""
@@ -48,7 +56,7 @@ class BuildRequest:
     images: Images = "precompute"
     """``precompute``, ``on_device`` or ``auto``."""
     batch_size: int = 0
-    """Windows a batch of the training that follows; 0 where none does, or where it has run and
+    """Windows per batch of the training that follows; 0 where none does, or where it has run and
     its memory is in use already."""
     input_bytes: int = 0
     """Bytes of the series; worker processes get a copy."""
@@ -88,7 +96,7 @@ class BuildRequest:
 
     @property
     def kernel_bytes(self) -> int:
-        """What of it the kernel branch takes: to be solved, and for a batch of a validation."""
+        """What of it the MiniRocket branch takes: to be solved, and for a batch of a validation."""
         biases_from = min(self.n_windows, KERNEL_WINDOWS, KERNEL_STEPS // self.window_size)
         read = max(biases_from, self.batch_size)
         rows = min(KERNEL_ROWS, 5 * self.n_windows)

@@ -1,1 +1,1 @@
-"""Who fills the chunks of a store: processes, threads, or this thread; and the ladder between."""
+"""Who fills the chunks of a store: processes, threads, or this thread, one after the other."""

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from dualgaf.errors import SystemRefusedError
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.windows import Windows
-from dualgaf.machine import format_bytes, process_limits
 from dualgaf.store.writer import PrivateWriter, StoreWriter
+from dualgaf.system.machine import format_bytes, process_limits
 
 Array = npt.NDArray[Any]
 

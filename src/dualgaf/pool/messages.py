@@ -20,16 +20,16 @@ import socket
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.machine import memory_headroom
 from dualgaf.store.backing import anonymous_file, disk_folder
+from dualgaf.store.bundle import Place, kinds_of, lay_out, parts
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.segments import MAX_SEGMENTS
 from dualgaf.store.writer import memory_reserve
+from dualgaf.system.machine import memory_headroom
 
 Array = npt.NDArray[Any]
 
@@ -60,22 +60,20 @@ class Job:
 
     recipe: ImagingRecipe
     """How windows are drawn."""
-    fitted: bool
-    """Whether the input holds fitted bounds, for ``scaling=train``."""
     layout: StoreLayout
     """Rows of the store."""
     place: str
     """``memfd`` or ``file``."""
     window_size: int
     """T."""
-    flat_shape: tuple[int, int]
-    """(C, L) of the input."""
-    flat_dtype: str
-    """Its type."""
+    arrays: tuple[Place, ...]
+    """Where ``starts``, ``flat`` and, for ``scaling=train``, ``bounds`` lie in the input."""
 
     def to_message(self) -> dict[str, Any]:
         """As plain values."""
+        arrays = [vars(place) for place in self.arrays]
         plain = {**vars(self), "recipe": self.recipe.to_json(), "layout": self.layout.to_json()}
+        plain["arrays"] = arrays
         return {"kind": "job", **plain}
 
     @classmethod
@@ -84,32 +82,34 @@ class Job:
         fields = {key: value for key, value in message.items() if key != "kind"}
         fields["recipe"] = ImagingRecipe.from_json(fields["recipe"])
         fields["layout"] = StoreLayout.from_json(fields["layout"])
-        fields["flat_shape"] = tuple(fields["flat_shape"])
+        fields["arrays"] = tuple(
+            Place(**{**place, "shape": tuple(place["shape"])}) for place in fields["arrays"]
+        )
         return cls(**fields)
 
 
-def share_windows(windows: Windows, bounds: Array | None = None) -> int:
-    """A memfd of what the workers read; a file without a name where memory is short or refused.
+def share_windows(windows: Windows, bounds: Array | None = None) -> tuple[int, tuple[Place, ...]]:
+    """What the workers read, in a memfd; in a file without a name where memory is short or refused.
 
-    It holds ``starts``, ``bounds``, ``flat``: in this order all are aligned, whatever the type of
-    ``flat``.
+    Returns:
+        Its descriptor, and where the arrays lie.
 
     Raises:
         OSError: the system refuses both.
     """
-    parts = [np.ascontiguousarray(windows.starts, dtype=np.int64)]
+    arrays = {"starts": windows.starts, "flat": windows.flat}
     if bounds is not None:
-        parts.append(np.ascontiguousarray(bounds, dtype=np.float64))
-    parts.append(np.ascontiguousarray(windows.flat))
-    descriptor = _input_file(sum(part.nbytes for part in parts))
+        arrays["bounds"] = bounds
+    places = lay_out(kinds_of(arrays))
+    descriptor = _input_file(places[-1].end)
     try:
         with os.fdopen(os.dup(descriptor), "wb") as file:
-            for part in parts:
-                file.write(part.data)
+            for part in parts(arrays, places):
+                file.write(part)
     except BaseException:
         os.close(descriptor)
         raise
-    return descriptor
+    return descriptor, places
 
 
 def _input_file(n_bytes: int) -> int:
@@ -123,12 +123,7 @@ def _input_file(n_bytes: int) -> int:
 def map_windows(job: Job, descriptor: int) -> tuple[Windows, Array | None]:
     """Windows and bounds of `share_windows`, read-only and without a copy."""
     mapped = mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
-    n_channels = job.flat_shape[0]
-    starts = np.frombuffer(mapped, dtype=np.int64, count=job.layout.n_rows)
-    offset, bounds = starts.nbytes, None
-    if job.fitted:
-        # A copy: it is tiny, and a read-only array would be another type to the kernel.
-        bounds = np.frombuffer(mapped, np.float64, 2 * n_channels, offset).reshape(2, -1).copy()
-        offset += bounds.nbytes
-    flat = np.frombuffer(mapped, job.flat_dtype, n_channels * job.flat_shape[1], offset)
-    return Windows(flat.reshape(job.flat_shape), starts, job.window_size), bounds
+    found = {place.name: place.of(mapped) for place in job.arrays}
+    # A copy: it is tiny, and a read-only array would be another type to the kernel.
+    bounds = found["bounds"].copy() if "bounds" in found else None
+    return Windows(found["flat"], found["starts"], job.window_size), bounds

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
 
-from dualgaf.errors import ConfigError, unknown_choice
+from dualgaf.errors import ConfigError, not_allowed, unknown_choice
 
 Backend = Literal["auto", "process", "thread", "serial"]
 ChunkSize = int | Literal["auto"]
@@ -31,7 +31,7 @@ class PoolSettings:
     n_jobs: int = -1
     """Workers; -1 = all CPUs of this process. Never more than there are CPUs."""
     chunk_size: ChunkSize = "auto"
-    """Windows a task; a number is never replaced by another, ``auto`` is measured by the plan."""
+    """Windows per task; a number is never replaced by another, ``auto`` is measured by the plan."""
     chunk_timeout_s: float = 60.0
     """A worker that takes longer for one chunk is ended, and the chunk given to another."""
 
@@ -44,14 +44,22 @@ class PoolSettings:
         for option in ("enabled", "shm"):
             if not isinstance(getattr(self, option), bool):
                 raise ConfigError(
-                    f"parallel.{option}={getattr(self, option)!r} is not allowed; allowed: true, "
-                    f"false; type parallel.{option}=true"
+                    not_allowed(
+                        f"parallel.{option}",
+                        getattr(self, option),
+                        "true, false",
+                        f"parallel.{option}=true",
+                    )
                 )
         seconds = self.chunk_timeout_s
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
             raise ConfigError(
-                f"parallel.chunk_timeout_s={seconds!r} is not allowed; allowed: above 0 seconds; "
-                "type parallel.chunk_timeout_s=60"
+                not_allowed(
+                    "parallel.chunk_timeout_s",
+                    seconds,
+                    "above 0 seconds",
+                    "parallel.chunk_timeout_s=60",
+                )
             )
 
     @property
@@ -94,6 +102,10 @@ def _check_whole(
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or (int(str(value)) < 1 and not (minus_one and value == -1)):
         raise ConfigError(
-            f"parallel.{option}={value!r} is not allowed; allowed: whole numbers, {allowed}; type "
-            f"parallel.{option}={typed}"
+            not_allowed(
+                f"parallel.{option}",
+                value,
+                f"whole numbers, {allowed}",
+                f"parallel.{option}={typed}",
+            )
         )

@@ -2,11 +2,11 @@
 
 1. Each worker is an own program (`worker`) with a private socket pair, so the user's ``__main__``
    is never imported, nothing needs /dev/shm, and the death of one touches no other.
-2. A worker has one chunk at a time, from a lane of its own (`lanes`). When it dies or is silent for
+2. A worker has one chunk at a time, from its queue (`queues`). When it dies or is silent for
    longer than the timeout, it is replaced and its chunk goes to another.
 3. A chunk that has cost two workers ends the build with `ChunkError`, which names the chunk, its
    windows, the signal and the last lines of the worker. It is never tried in this process.
-4. Workers that die before they say hello end the pool with `PoolError`; the ladder goes on.
+4. Workers that die before they say hello end the pool with `PoolError`; threads take over.
 5. A worker that the kernel has ended for want of memory is not replaced: the store is filled by one
    fewer, by one at least.
 6. Workers stay for the next store, until `close`. That leaves no process, whatever happens:
@@ -27,11 +27,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from dualgaf import errors
-from dualgaf.cgroups import oom_kills
 from dualgaf.errors import ChunkError, DualGAFError, PoolError
-from dualgaf.pool.lanes import Lanes
 from dualgaf.pool.launch import Program, ending, launch
 from dualgaf.pool.messages import Job, receive, send
+from dualgaf.pool.queues import WorkStealingQueues
+from dualgaf.system.cgroups import oom_kills
 
 STARTUP_TIMEOUT_S = 60.0
 """For a worker's start, and beside the timeout for its first chunk: it may compile the kernel."""
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 @dataclass(eq=False)
 class _Worker:
     program: Program
-    lane: int
+    queue: int
     ready: bool = False
     job: int = 0
     chunk: int | None = None
@@ -74,7 +74,7 @@ class _Fill:
     job: Job
     descriptors: tuple[int, ...]
     left: dict[int, Bounds]
-    todo: Lanes
+    todo: WorkStealingQueues
     n_workers: int
     oom_kills: int
     losses: dict[int, int] = field(default_factory=dict)
@@ -86,6 +86,10 @@ class ProcessPool:
     Args:
         n_workers: how many, at least 1.
         chunk_timeout_s: seconds that a worker may take for one chunk.
+
+    Raises:
+        PoolError: by `start` and `fill`: workers cannot be started, or keep dying.
+        ChunkError: by `fill`: a chunk failed in two workers.
     """
 
     def __init__(self, n_workers: int, chunk_timeout_s: float) -> None:
@@ -138,8 +142,8 @@ class ProcessPool:
         """
         self._job += 1
         self._losses_at_start = 0
-        lanes = Lanes(list(left), self._n_workers)
-        fill = _Fill(job, descriptors, left, lanes, self._n_workers, oom_kills(_ROOT))
+        queues = WorkStealingQueues(list(left), self._n_workers)
+        fill = _Fill(job, descriptors, left, queues, self._n_workers, oom_kills(_ROOT))
         try:
             for worker in [w for w in self._workers if w.program.process.poll() is not None]:
                 self._forget(worker)  # died while it had nothing to do
@@ -173,7 +177,7 @@ class ProcessPool:
 
     def _top_up(self, n_workers: int) -> None:
         while len(self._workers) < n_workers:
-            free = set(range(self._n_workers)) - {worker.lane for worker in self._workers}
+            free = set(range(self._n_workers)) - {worker.queue for worker in self._workers}
             worker = _Worker(launch(), min(free))
             self._workers.append(worker)
             self._selector.register(worker.channel, selectors.EVENT_READ, worker)
@@ -182,7 +186,7 @@ class ProcessPool:
         for worker in self._workers:
             if not worker.ready or worker.chunk is not None:
                 continue
-            worker.chunk = fill.todo.take(worker.lane)
+            worker.chunk = fill.todo.take(worker.queue)
             if worker.chunk is None:
                 continue
             between()

@@ -38,7 +38,7 @@ WATCH_S = 1.0
 def run_worker(descriptor: int) -> int:
     """Serve the supervisor behind this socket until it hangs up; returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _volunteer()
+    _raise_oom_score()
     channel = socket.socket(fileno=descriptor)
     threading.Thread(target=_end_with, args=(descriptor, os.getppid()), daemon=True).start()
     kernel()  # while the supervisor compiles and copies
@@ -60,7 +60,7 @@ def run_worker(descriptor: int) -> int:
         return 0  # the supervisor is gone; its kernel objects go with it
 
 
-def _volunteer() -> None:
+def _raise_oom_score() -> None:
     """Be the one whom the kernel ends where memory runs out; everybody may ask for that."""
     path = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError, ValueError):  # not Linux, or not allowed
@@ -89,7 +89,7 @@ def _filler(job: Job, source: int, *store: int) -> ChunkFiller:
 def _fill(filler: ChunkFiller, message: dict[str, int]) -> dict[str, object]:
     chunk = message["chunk"]
     try:
-        _suffer(chunk)
+        _inject_fault(chunk)
         filler.fill(message["first"], message["last"])
     except Exception as error:
         return {
@@ -102,7 +102,7 @@ def _fill(filler: ChunkFiller, message: dict[str, int]) -> dict[str, object]:
     return {"kind": "done", "chunk": chunk, "torch": "torch" in sys.modules}
 
 
-def _suffer(chunk: int) -> None:
+def _inject_fault(chunk: int) -> None:
     fault = os.environ.get("DUALGAF_FAULT")
     if fault is None:
         return

@@ -21,7 +21,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from dualgaf.errors import ConfigError, SourceError
+from dualgaf.errors import ConfigError, SourceError, not_allowed
 from dualgaf.series.arrays import Array
 from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
@@ -66,18 +66,25 @@ class ArchiveSource:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[\w.-]+", self.name):
             raise ConfigError(
-                f"data.name={self.name!r} is not allowed; allowed: the name of one set of the "
-                "UCR/UEA archive; type data.name=BasicMotions"
+                not_allowed(
+                    "data.name",
+                    self.name,
+                    "the name of one set of the UCR/UEA archive",
+                    "data.name=BasicMotions",
+                )
             )
         if not isinstance(self.download, bool):
             raise ConfigError(
-                f"data.download={self.download!r} is not allowed; allowed: true, false; "
-                "type data.download=true"
+                not_allowed("data.download", self.download, "true, false", "data.download=true")
             )
         if self.root is not None and (not isinstance(self.root, str | Path) or not str(self.root)):
             raise ConfigError(
-                f"data.root={self.root!r} is not allowed; allowed: a folder, or null for the sets "
-                "bundled with aeon; type data.root=FOLDER"
+                not_allowed(
+                    "data.root",
+                    self.root,
+                    "a folder, or null for the sets bundled with aeon",
+                    "data.root=FOLDER",
+                )
             )
         check_nan_policy(self.nan)
         check_ragged_rule(self.ragged)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from dualgaf.errors import ConfigError, SourceError
+from dualgaf.errors import ConfigError, SourceError, not_allowed
 
 TIME_NAMES = ("datetime", "time", "timestamp", "date", "step")
 LABEL_NAMES = ("fault", "label", "class", "target")
@@ -60,8 +60,12 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
     texts = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     if not texts or (channels and not value):
         raise ConfigError(
-            f"{option}={value!r} is not allowed; allowed: a list of names; type "
-            f"{option}=[NAME,NAME]{', or null for all numeric columns' if channels else ''}"
+            not_allowed(
+                f"{option}",
+                value,
+                "a list of names",
+                f"{option}=[NAME,NAME]{', or null for all numeric columns' if channels else ''}",
+            )
         )
     return tuple(value)  # type: ignore[arg-type]
 
@@ -73,9 +77,7 @@ def check_name(option: str, value: object) -> None:
         >>> check_name("data.label_column", None)
     """
     if not isinstance(value, str | None):
-        raise ConfigError(
-            f"{option}={value!r} is not allowed; allowed: a text, or null; type {option}=NAME"
-        )
+        raise ConfigError(not_allowed(f"{option}", value, "a text, or null", f"{option}=NAME"))
 
 
 def find_column(header: Sequence[str], names: Sequence[str]) -> str | None:
@@ -174,7 +176,11 @@ def parse_gap(max_gap: object) -> tuple[float, bool] | None:
     match = _DURATION.fullmatch(max_gap.strip()) if isinstance(max_gap, str) else None
     if match is None or float(match[1]) == 0:
         raise ConfigError(
-            f"data.max_gap={max_gap!r} is not allowed; allowed: auto, a duration above zero (s, "
-            "min, h, d), or for a numeric time column a number; type data.max_gap=2h"
+            not_allowed(
+                "data.max_gap",
+                max_gap,
+                "auto, a duration above zero (s, min, h, d), or for a numeric time column a number",
+                "data.max_gap=2h",
+            )
         )
     return float(match[1]) * _SECONDS[match[2]], True

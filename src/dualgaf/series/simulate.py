@@ -34,7 +34,7 @@ from math import ceil
 
 import numpy as np
 
-from dualgaf.errors import ConfigError, check_whole
+from dualgaf.errors import ConfigError, check_whole, not_allowed
 from dualgaf.series.arrays import Array
 from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
@@ -114,10 +114,7 @@ class SimulatedSource:
             check_whole(f"data.{option}", getattr(self, option), least, typed)
         numeric = isinstance(self.noise, int | float) and not isinstance(self.noise, bool)
         if not numeric or not 0 <= self.noise < float("inf"):
-            raise ConfigError(
-                f"data.noise={self.noise!r} is not allowed; allowed: 0 and more; "
-                "type data.noise=1.0"
-            )
+            raise ConfigError(not_allowed("data.noise", self.noise, "0 and more", "data.noise=1.0"))
         check_nan_policy(self.nan)
         check_ragged_rule(self.ragged)
         object.__setattr__(self, "split", SplitSettings.of(self.split))
@@ -262,8 +259,8 @@ class _Days:
 
     def _economiser(self, oat: Array, rat: Array, wanted: Array) -> Array:
         free = oat < rat - 2
-        share = (rat - wanted) / np.where(free, rat - oat, 1.0)
-        command: Array = np.clip(np.where(free, share, self._minimum), self._minimum, 1.0)
+        fraction = (rat - wanted) / np.where(free, rat - oat, 1.0)
+        command: Array = np.clip(np.where(free, fraction, self._minimum), self._minimum, 1.0)
         return command
 
     def _target(self, mat: Array, command: Array, speed: Array) -> Array:

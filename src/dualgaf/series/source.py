@@ -12,7 +12,14 @@ from dualgaf.series.splits import SplitSettings
 
 
 class Source(Protocol):
-    """Where series come from and how windows are to be cut from them."""
+    """Where series come from and how windows are to be cut from them.
+
+    Example:
+        >>> from dualgaf import SimulatedSource
+        >>> source: Source = SimulatedSource(n_windows=40, window_size=24)
+        >>> source.window_size, len(source.load()) > 0
+        (24, True)
+    """
 
     @property
     def window_size(self) -> int | None:

@@ -9,7 +9,7 @@
 
 Groups are dealt out label by label: each label's groups are shuffled; the first goes to train, one
 each to the other splits as long as there are enough, and each of the rest, largest first, to the
-split that is furthest from its share of that label's steps.
+split that is furthest from its fraction of that label's steps.
 """
 
 import logging
@@ -20,9 +20,9 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
-from dualgaf.errors import ConfigError, SplitError, unknown_choice
+from dualgaf.errors import ConfigError, SplitError, not_allowed, unknown_choice
 from dualgaf.series.checks import check_disjoint, check_labels
-from dualgaf.series.left_out import group_names, series_of_groups
+from dualgaf.series.holdout import group_names, series_of_groups
 from dualgaf.series.series import SeriesSet
 
 SplitMethod = Literal["official", "group", "time", "stratified"]
@@ -50,9 +50,9 @@ class SplitSettings:
     """``official``: as the source prescribes; ``group``: whole days, runs or subjects; ``time``:
     the first part of each series is train, then val, then test; ``stratified``: by label."""
     val_fraction: float = 0.2
-    """Share of the series (of the official training series with ``official``); 0 = no val."""
+    """Fraction of the series (of the official training series with ``official``); 0 = no val."""
     test_fraction: float = 0.2
-    """Share of the series; 0 = no test. ``official`` takes its test series from the source."""
+    """Fraction of the series; 0 = no test. ``official`` takes its test series from the source."""
     test_groups: tuple[str, ...] = ()
     """Groups that are the test split, whatever ``test_fraction`` says: one day to leave a day out.
     A group is meant by its name or by a part of it between slashes."""
@@ -66,8 +66,9 @@ class SplitSettings:
             value = getattr(self, option)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
                 raise ConfigError(
-                    f"data.split.{option}={value!r} is not allowed; allowed: 0 to below 1; "
-                    f"type data.split.{option}=0.2"
+                    not_allowed(
+                        f"data.split.{option}", value, "0 to below 1", f"data.split.{option}=0.2"
+                    )
                 )
         object.__setattr__(self, "test_groups", group_names(self.test_groups))
         if self.test_groups and self.method == "official":
@@ -96,8 +97,12 @@ class SplitSettings:
         allowed = [field.name for field in fields(cls)]
         if not isinstance(value, Mapping):
             raise ConfigError(
-                f"data.split={value!r} is not allowed; allowed: SplitSettings or a mapping with "
-                f"{', '.join(allowed)}; type data.split.method=group"
+                not_allowed(
+                    "data.split",
+                    value,
+                    f"SplitSettings or a mapping with {', '.join(allowed)}",
+                    "data.split.method=group",
+                )
             )
         for key in value:
             if key not in allowed:
@@ -141,7 +146,7 @@ def split_series(series_set: SeriesSet, settings: SplitSettings, seed: int) -> d
             f"no series of {series_set.name} has a label and is meant for training, so there is "
             "nothing to train on; give labels: y, data.label=file or data.label_column=NAME"
         )
-    splits = _dealt(series_set, labelled, settings, rng)
+    splits = _assign(series_set, labelled, settings, rng)
     check_labels(splits)
     if predict:
         splits["predict"] = series_set.take(predict)
@@ -149,7 +154,7 @@ def split_series(series_set: SeriesSet, settings: SplitSettings, seed: int) -> d
     return splits
 
 
-def _dealt(
+def _assign(
     series_set: SeriesSet, labelled: list[int], settings: SplitSettings, rng: np.random.Generator
 ) -> dict[str, SeriesSet]:
     if settings.test_groups:
@@ -162,7 +167,7 @@ def _dealt(
             )
         rest = replace(settings, test_groups=(), test_fraction=0.0)
         return {
-            **_dealt(series_set, others, rest, rng),
+            **_assign(series_set, others, rest, rng),
             "test": series_set.take(left_out),
         }
     if settings.method == "time":
@@ -170,14 +175,14 @@ def _dealt(
     if settings.method == "official":
         parts = _official(series_set, labelled, settings, rng)
     else:
-        shares = _shares(val=settings.val_fraction, test=settings.test_fraction)
+        fractions = _fractions(val=settings.val_fraction, test=settings.test_fraction)
         own = settings.method == "stratified"
-        parts = _by_group(series_set, labelled, shares, rng, own)
+        parts = _by_group(series_set, labelled, fractions, rng, own)
     ordered = ((name, parts.get(name, [])) for name in ("train", "val", "test"))
     return {name: series_set.take(sorted(chosen)) for name, chosen in ordered if chosen}
 
 
-def _shares(**fractions: float) -> dict[str, float]:
+def _fractions(**fractions: float) -> dict[str, float]:
     wanted = {name: fraction for name, fraction in fractions.items() if fraction > 0}
     return {"train": 1.0 - sum(wanted.values()), **wanted}
 
@@ -211,8 +216,8 @@ def _official(
             series_set.name,
         )
         return parts
-    shares = _shares(val=settings.val_fraction)
-    return parts | _by_group(series_set, parts["train"], shares, rng, own=False)
+    fractions = _fractions(val=settings.val_fraction)
+    return parts | _by_group(series_set, parts["train"], fractions, rng, own=False)
 
 
 def _by_time(
@@ -233,19 +238,19 @@ def _by_time(
 def _by_group(
     series_set: SeriesSet,
     chosen: list[int],
-    shares: Mapping[str, float],
+    fractions: Mapping[str, float],
     rng: np.random.Generator,
     own: bool,
 ) -> Parts:
     """Series of ``chosen`` by split; ``own``: each series is its own group."""
     members = _members(series_set, chosen, own)
-    _check_enough(series_set, members, shares, own)
+    _check_enough(series_set, members, fractions, own)
     classes = {series_set.labels[index] for index in chosen}
     for _ in range(_DRAWS):
-        parts = _deal_groups(series_set, list(members.values()), shares, rng)
+        parts = _deal_groups(series_set, list(members.values()), fractions, rng)
         if {series_set.labels[index] for index in parts["train"]} == classes:
             break
-    empty = [name for name in shares if not parts[name]]
+    empty = [name for name in fractions if not parts[name]]
     if empty:
         counts = Counter(_majority(series_set, group) for group in members.values())
         raise SplitError(
@@ -267,38 +272,40 @@ def _members(series_set: SeriesSet, chosen: Sequence[int], own: bool) -> dict[st
 def _deal_groups(
     series_set: SeriesSet,
     groups: Sequence[list[int]],
-    shares: Mapping[str, float],
+    fractions: Mapping[str, float],
     rng: np.random.Generator,
 ) -> Parts:
     strata: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
         strata[_majority(series_set, group)].append(group)
-    parts: Parts = {name: [] for name in shares}
-    filled = dict.fromkeys(shares, 0.0)
+    parts: Parts = {name: [] for name in fractions}
+    filled = dict.fromkeys(fractions, 0.0)
     for label in sorted(strata):
         stratum = strata[label]
         shuffled = [stratum[i] for i in rng.permutation(len(stratum))]
         sizes = [sum(series_set.values[index].shape[1] for index in group) for group in shuffled]
         # Splits that are behind over all labels come first where a label has too few groups.
-        order = sorted(shares, key=lambda name: (name != "train", filled[name] / shares[name]))
-        for name, position in _deal(sizes, shares, order):
+        order = sorted(
+            fractions, key=lambda name: (name != "train", filled[name] / fractions[name])
+        )
+        for name, position in _deal(sizes, fractions, order):
             parts[name] += shuffled[position]
             filled[name] += sizes[position]
     return parts
 
 
 def _deal(
-    sizes: Sequence[int], shares: Mapping[str, float], order: Sequence[str]
+    sizes: Sequence[int], fractions: Mapping[str, float], order: Sequence[str]
 ) -> list[tuple[str, int]]:
     """(split, position) of each group of one label, given the steps in each group."""
     dealt = list(zip(order, range(len(sizes)), strict=False))
-    given = dict.fromkeys(shares, 0)
+    given = dict.fromkeys(fractions, 0)
     for name, position in dealt:
         given[name] += sizes[position]
     total = sum(sizes)
     rest = sorted(range(len(dealt), len(sizes)), key=lambda position: -sizes[position])
     for position in rest:
-        name = max(shares, key=lambda split: shares[split] * total - given[split])
+        name = max(fractions, key=lambda split: fractions[split] * total - given[split])
         given[name] += sizes[position]
         dealt.append((name, position))
     return dealt
@@ -313,14 +320,14 @@ def _majority(series_set: SeriesSet, group: Sequence[int]) -> str:
 
 
 def _check_enough(
-    series_set: SeriesSet, members: Mapping[str, Any], shares: Mapping[str, float], own: bool
+    series_set: SeriesSet, members: Mapping[str, Any], fractions: Mapping[str, float], own: bool
 ) -> None:
-    if len(members) >= len(shares):
+    if len(members) >= len(fractions):
         return
     names = "" if own else f" ({', '.join(list(members)[:5])})"
     raise SplitError(
-        f"{series_set.name} has {len(members)} {_unit(own)}(s){names} for {len(shares)} splits "
-        f"({', '.join(shares)}); type data.split.method=time, or data.split.val_fraction=0 or "
+        f"{series_set.name} has {len(members)} {_unit(own)}(s){names} for {len(fractions)} splits "
+        f"({', '.join(fractions)}); type data.split.method=time, or data.split.val_fraction=0 or "
         "data.split.test_fraction=0, or add data"
     )
 

@@ -20,7 +20,7 @@ from typing import Literal, get_args
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import ConfigError, SourceError, unknown_choice
+from dualgaf.errors import ConfigError, SourceError, not_allowed, unknown_choice
 from dualgaf.series.arrays import Array
 from dualgaf.series.columns import (
     GROUP_NAMES,
@@ -115,8 +115,7 @@ class TableSource:
     def __post_init__(self) -> None:
         if not isinstance(self.root, str | Path) or not str(self.root):
             raise ConfigError(
-                f"data.root={self.root!r} is not allowed; allowed: a folder or a file; "
-                "type data.root=FOLDER"
+                not_allowed("data.root", self.root, "a folder or a file", "data.root=FOLDER")
             )
         if self.label not in get_args(LabelFrom):
             raise ConfigError(unknown_choice("data.label", self.label, get_args(LabelFrom)))
@@ -127,8 +126,12 @@ class TableSource:
             check_name(f"data.{option}", getattr(self, option))
         if not isinstance(self.working_value, int | float | str):
             raise ConfigError(
-                f"data.working_value={self.working_value!r} is not allowed; allowed: a number, a "
-                "text, true, false; type data.working_value=1"
+                not_allowed(
+                    "data.working_value",
+                    self.working_value,
+                    "a number, a text, true, false",
+                    "data.working_value=1",
+                )
             )
         parse_gap(self.max_gap)
         check_nan_policy(self.nan)

@@ -1,4 +1,4 @@
-"""Where the bytes of a store come from, and the ladder between the places.
+"""Where the bytes of a store come from, and which place is tried next.
 
 * ``memfd``: anonymous shared memory. It has no name, so nothing can be left behind; it is gone when
   the last process that holds it is gone, also after kill -9; /dev/shm's size does not bound it.
@@ -17,11 +17,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dualgaf.errors import ConfigError, LadderWarning, StoreFullError, unknown_choice
-from dualgaf.machine import disk_free, format_bytes, is_in_memory, memory_headroom
+from dualgaf.errors import ConfigError, FallbackWarning, StoreFullError, unknown_choice
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.segments import segment_count
 from dualgaf.store.writer import PrivateWriter, SegmentWriter, StoreWriter, memory_reserve
+from dualgaf.system.machine import disk_free, format_bytes, is_in_memory, memory_headroom
 
 MEMFD_NAME = "dualgaf-store"
 
@@ -77,7 +77,7 @@ def open_writer(
         if refusals:
             warnings.warn(
                 f"the images go to {_WORDS[place]} instead of memory; " + "; ".join(refusals),
-                LadderWarning,
+                FallbackWarning,
                 stacklevel=2,
             )
         writer.refused = tuple(refusals)

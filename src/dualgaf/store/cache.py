@@ -13,7 +13,7 @@
 2. Otherwise one process claims the entry; the others wait. What is there and cannot be used is set
    aside as ``.bad`` with one warning, and built anew. Nothing is changed in place: a published file
    may be mapped by others.
-3. A build that was cut off is gone on with (`dualgaf.store.cache_writer`).
+3. A build that was cut off is resumed (`dualgaf.store.cache_writer`).
 4. A folder that refuses is a `StoreFullError`; the caller builds elsewhere.
 5. Nothing is unpickled. Files are made for their owner only (0600, folders 0700). Only plain files
    of this user, of root or of the folder's owner are read, so that in a folder where others can

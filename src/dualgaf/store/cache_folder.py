@@ -5,11 +5,11 @@ import re
 import time
 from pathlib import Path
 
-from dualgaf.machine import format_bytes
 from dualgaf.store.fingerprint import StoreKey
 from dualgaf.store.journal import Coverage, read_journal
 from dualgaf.store.lock import remove_free_lock
 from dualgaf.store.manifest import CacheEntry, EntryPaths, damaged_windows, key_of
+from dualgaf.system.machine import format_bytes
 
 _OURS = re.compile(r"[0-9a-f]{32}\.(store|json|part|journal|lock|bad|windows)(\.[0-9a-z]+)*")
 

@@ -1,4 +1,4 @@
-"""`CacheWriter`: a store that is being built in the cache, and can be gone on with after any kill.
+"""`CacheWriter`: a store that is being built in the cache, and can be resumed after any kill.
 
 1. Rows go into ``NAME.part``; each range of rows that is finished is a line of ``NAME.journal``.
 2. Whatever ends the build, both stay. The next one takes over the rows whose bytes have the
@@ -35,7 +35,15 @@ from dualgaf.store.writer import SegmentWriter
 
 
 class CacheWriter(SegmentWriter):
-    """Made by `CacheWriter.open`, under the lock of the entry."""
+    """Made by `CacheWriter.open`, under the lock of the entry.
+
+    Args:
+        paths: files of the entry.
+        entry: its key, layout and the rows that are there.
+        segments: the open file, which it owns from now on.
+        nonce: of the header.
+        journal: where finished rows are noted.
+    """
 
     def __init__(
         self,
@@ -54,15 +62,15 @@ class CacheWriter(SegmentWriter):
 
     @classmethod
     def open(cls, paths: EntryPaths, key: StoreKey, layout: StoreLayout) -> Self:
-        """Go on with what an earlier build has left, or begin.
+        """Resume what an earlier build has left, or begin.
 
         Raises:
             OSError: the folder refuses.
         """
-        return cls._going_on(paths, key, layout) or cls._beginning(paths, key, layout)
+        return cls._resume(paths, key, layout) or cls._begin(paths, key, layout)
 
     @classmethod
-    def _going_on(cls, paths: EntryPaths, key: StoreKey, layout: StoreLayout) -> Self | None:
+    def _resume(cls, paths: EntryPaths, key: StoreKey, layout: StoreLayout) -> Self | None:
         left = paths.part if os.path.lexists(paths.part) else paths.store
         try:
             head, ranges = read_journal(paths.journal)
@@ -83,7 +91,7 @@ class CacheWriter(SegmentWriter):
         return cls(paths, CacheEntry(key, layout, good), segments, head.nonce, journal)
 
     @classmethod
-    def _beginning(cls, paths: EntryPaths, key: StoreKey, layout: StoreLayout) -> Self:
+    def _begin(cls, paths: EntryPaths, key: StoreKey, layout: StoreLayout) -> Self:
         if os.path.lexists(paths.store):
             set_aside(paths.store)  # nothing says what it is
         nonce, segments = secrets.token_bytes(16), None

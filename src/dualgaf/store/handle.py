@@ -80,7 +80,7 @@ class StoreHandle:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, for a file of the rendezvous."""
+        """As plain values, for a file that other processes look for."""
         files = [vars(file) for file in self.files]
         plain = {"nonce": self.nonce.hex(), "layout": self.layout.to_json(), "files": files}
         return {**vars(self), **plain}

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from dualgaf.errors import ConfigError, HandleError
+from dualgaf.errors import ConfigError, HandleError, not_allowed
 
 HEADER_BYTES = 4096
 FORMAT_VERSION = 1
@@ -79,9 +79,7 @@ class StoreLayout:
     def chunks(self, chunk_rows: int) -> list[tuple[int, int]]:
         """(first, last) of each chunk of ``chunk_rows`` rows; the last one may be shorter."""
         if chunk_rows < 1:
-            raise ConfigError(
-                f"chunk_size={chunk_rows} is not allowed; allowed: 1 and more; type chunk_size=100"
-            )
+            raise ConfigError(not_allowed("chunk_size", chunk_rows, "1 and more", "chunk_size=100"))
         starts = range(0, self.n_rows, chunk_rows)
         return [(first, min(first + chunk_rows, self.n_rows)) for first in starts]
 

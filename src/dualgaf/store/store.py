@@ -24,6 +24,12 @@ class Store:
     """N rows, read-only for everybody once built.
 
     Made by `StoreWriter.seal` and `attach`. Arrays taken from it stay valid after `close`.
+
+    Args:
+        layout: N, the shape and the type of a row.
+        backing: ``memfd``, ``file``, ``cache`` or ``private``.
+        array: (N, *row_shape) over the bytes.
+        nonce: bytes in the header that tell this store from another at the same place.
     """
 
     def __init__(self, layout: StoreLayout, backing: str, array: Array, nonce: bytes) -> None:

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import StoreFullError
-from dualgaf.machine import format_bytes, memory_headroom
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.segments import Segments
 from dualgaf.store.store import Store
+from dualgaf.system.machine import format_bytes, memory_headroom
 
 Array = npt.NDArray[Any]
 
@@ -116,7 +116,15 @@ class StoreWriter(ABC):
 
 
 class SegmentWriter(StoreWriter):
-    """Rows in memfds, anonymous files or a file of the cache."""
+    """Rows in memfds, anonymous files or a file of the cache.
+
+    Args:
+        layout: of the rows.
+        place: ``memfd``, ``file`` or ``cache``.
+        segments: the open files, which it owns from now on.
+        nonce: of the header.
+        reserve: bytes of memory that must stay free while rows are written.
+    """
 
     def __init__(
         self, layout: StoreLayout, place: str, segments: Segments, nonce: bytes, reserve: int = 0

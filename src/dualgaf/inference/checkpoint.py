@@ -1,0 +1,217 @@
+"""`Checkpoint`: what a training left in a file, read once.
+
+It holds plain values and tensors; no code in it is run. Names of an earlier version are read as
+today's (`dualgaf.renamed`). `check_windows` and `check_images` say whether data are those that its
+network has learned.
+"""
+
+import pickle
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.data.imaging_state import ImagingState
+from dualgaf.errors import ConfigError
+from dualgaf.models.classifier import DualGAFClassifier
+from dualgaf.renamed import current_net
+
+_DAMAGE = (RuntimeError, KeyError, TypeError, IndexError, EOFError, pickle.UnpicklingError)
+_OF_ITS_RUN = "options of its run (RUN/.hydra/overrides.yaml)"
+
+
+class Checkpoint:
+    """A file that a training wrote, such as ``RUN/checkpoints/best.ckpt``.
+
+    Args:
+        path: the file; it is read here, on the CPU.
+
+    Raises:
+        ConfigError: it is not there, or not a checkpoint of a `DualGAFClassifier`.
+
+    Example:
+        >>> Checkpoint(Path("no_such.ckpt"))
+        Traceback (most recent call last):
+        ...
+        dualgaf.errors.ConfigError: no_such.ckpt is not a checkpoint of DualGAFClassifier: [Errno 2] No such file or directory: 'no_such.ckpt'; type RUN/checkpoints/best.ckpt
+    """  # noqa: E501
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+            if not isinstance(found, Mapping):
+                raise TypeError(f"it holds a {type(found).__name__}")
+        except (*_DAMAGE, OSError) as error:
+            raise self._no_checkpoint(error) from error
+        self.content: dict[str, Any] = dict(found)
+        """Everything in the file."""
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Arguments of its `DualGAFClassifier`; ``net`` has those of its `DualGAFNet`.
+
+        Raises:
+            ConfigError: it is a checkpoint of something else.
+        """
+        try:
+            found = self.content["hyper_parameters"]
+            return {**found, "net": current_net(found["net"])}
+        except _DAMAGE as error:
+            raise self._no_checkpoint(error) from error
+
+    @property
+    def own_extractor(self) -> str | None:
+        """Where an extractor of one's own is defined; None for one of the package's."""
+        extractor = self.settings["net"]["extractor"]
+        return str(extractor["path"]) if isinstance(extractor, Mapping) else None
+
+    @property
+    def learned_val(self) -> bool:
+        """Whether the network has learned the val split, too (``refit=true``)."""
+        return bool(self._data_state.get("with_val"))
+
+    @cached_property
+    def imaging(self) -> ImagingState | None:
+        """How its windows became images; None where no `DualGAFDataModule` was trained with."""
+        state = self._data_state
+        return ImagingState.from_plain(state["imaging"]) if state else None
+
+    @property
+    def needed_imaging(self) -> ImagingState:
+        """`imaging`, where nothing can be done without.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if self.imaging is None:
+            raise ConfigError(
+                f"{self.path} does not say how its windows became images: it was written without "
+                "a DualGAFDataModule, or by an earlier version; train anew with python train.py, "
+                "or give trainer.fit a DualGAFDataModule"
+            )
+        return self.imaging
+
+    def classifier(self, net: nn.Module | None = None) -> DualGAFClassifier:
+        """The classifier, on the CPU, with its weights, class names and loss.
+
+        Args:
+            net: the network, where its extractor is one of your own (`own_extractor`): a
+                checkpoint names it and runs no code but the package's.
+
+        Raises:
+            ConfigError: ``net`` is needed, or does not fit the weights.
+        """
+        try:
+            model = DualGAFClassifier(**{**self.settings, **({} if net is None else {"net": net})})
+            model.on_load_checkpoint(self.content)
+            model.load_state_dict(self.content["state_dict"])
+        except _DAMAGE as error:
+            raise self._no_checkpoint(error) from error
+        return model
+
+    def check_resumable(self, model: DualGAFClassifier) -> None:
+        """Refuse to resume with a network or an optimiser that is not its own.
+
+        Args:
+            model: what is to be trained; the checkpoint's weights and its optimiser's state take
+                the place of its own, so another learning rate would change nothing.
+
+        Raises:
+            ConfigError: a setting is another.
+        """
+        kept = self.settings
+        own = model.net.settings
+        pairs = [("model", key, kept["net"].get(key), got) for key, got in own.items()]
+        pairs += [
+            ("classifier", key, kept.get(key), got) for key, got in vars(model.optimization).items()
+        ]
+        for group, option, trained, got in pairs:
+            if trained != got:
+                raise ConfigError(
+                    f"{self.path} was trained with {group}.{option}={trained}, and a training that "
+                    f"is resumed keeps it; got {got}; type the {group} {_OF_ITS_RUN}, or train "
+                    "anew without ckpt_path"
+                )
+
+    @cached_property
+    def _data_state(self) -> Mapping[str, Any]:
+        # Lightning files it under the name of the DataModule's class, which may be one of yours.
+        parts = (part for part in self.content.values() if isinstance(part, Mapping))
+        return next((part for part in parts if isinstance(part.get("imaging"), Mapping)), {})
+
+    def _no_checkpoint(self, error: Exception) -> ConfigError:
+        why = " ".join((str(error) or repr(error)).split())
+        return ConfigError(
+            f"{self.path} is not a checkpoint of DualGAFClassifier: {why}; type "
+            "RUN/checkpoints/best.ckpt"
+        )
+
+
+def check_sizes(model: DualGAFClassifier, n_channels: int, num_classes: int) -> None:
+    """Refuse data of other sizes than those that a network was trained with.
+
+    Args:
+        model: from `Checkpoint.classifier`.
+        n_channels: C of the data.
+        num_classes: K of the data.
+
+    Raises:
+        ConfigError: one of the two is another.
+    """
+    wanted = model.net.settings
+    for option, got in (("n_channels", n_channels), ("num_classes", num_classes)):
+        if wanted[option] != got:
+            raise _other(f"{option}={wanted[option]}", got, "data.*")
+
+
+def check_windows(imaging: ImagingState, data: DualGAFDataModule) -> None:
+    """Refuse data whose windows or classes are not those that a network has learned.
+
+    Args:
+        imaging: of its checkpoint.
+        data: what it is to see; only the windows are read.
+
+    Raises:
+        ConfigError: the length, the channels or the classes are others.
+    """
+    for option, trained, got in (
+        ("window_size", imaging.window_size, data.window_size),
+        ("channels", ", ".join(imaging.channel_names), ", ".join(data.channel_names)),
+        ("classes", ", ".join(imaging.class_names), ", ".join(data.class_names)),
+    ):
+        if trained != got:
+            raise _other(f"{option} {trained}", got, "data.*")
+
+
+def check_images(imaging: ImagingState, data: DualGAFDataModule) -> None:
+    """`check_windows`, and refuse images that are drawn in another way, or another training split.
+
+    With another training split, say another seed, windows that were learned may be tested.
+
+    Raises:
+        ConfigError: as `check_windows`, or the recipe or the training split is another.
+    """
+    check_windows(imaging, data)
+    drawn = data.imaging_state()
+    for option in ("image_size", "scaling", "feature_range"):
+        trained, got = getattr(imaging.recipe, option), getattr(drawn.recipe, option)
+        if trained != got:
+            raise _other(f"{option} {trained}", got, "datamodule.*")
+    if imaging.digest != drawn.digest:
+        raise ConfigError(
+            "the checkpoint has learned another training split than these data have (its windows "
+            "differ), so windows that it knows may be tested; type the data.* options and the "
+            "seed of its run (RUN/.hydra/overrides.yaml)"
+        )
+
+
+def _other(trained: str, got: object, options: str) -> ConfigError:
+    return ConfigError(
+        f"the checkpoint was trained with {trained}, the data have {got}; type the {options} "
+        f"{_OF_ITS_RUN}"
+    )

@@ -1,0 +1,1 @@
+"""Losses, their settings, weights of classes."""

@@ -1,0 +1,1 @@
+"""Fixed kernels of MiniRocket and a ridge regression, beside the images."""

@@ -1,0 +1,164 @@
+"""`ranks_started`: what a run of several ranks needs beside Lightning.
+
+Lightning starts the other ranks of a machine by running the same command again. Around that:
+
+1. In a job of a Hydra sweep "the same command" would sweep anew in each rank. There the other ranks
+   are given the overrides of this one job.
+2. After the block this process is alone, as it was before: the other ranks have ended, the process
+   group is gone, and so are the variables by which Lightning would take the next job of a sweep for
+   a rank of this one.
+3. When this process fails, the other ranks are ended. Else they would end at their next collective,
+   and Lightning's observer would then kill this process, say in the middle of the next job. Where
+   it failed because another one did, that one has a moment to say why.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning as L
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import ListConfig, read_write
+
+from dualgaf.system.termination import STATUS
+
+VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""Set by Lightning where it starts ranks; who finds them takes itself for a rank."""
+first_words: list[str] = []
+"""What the command has before its overrides: ``train`` of ``python -m dualgaf train``."""
+LAST_WORDS_S = 5.0
+"""How long a rank may take to say why it failed."""
+PARENT_PAUSE_S = 0.5
+"""Between two looks of a rank for its parent."""
+THREADS = "OMP_NUM_THREADS"
+"""Set by Lightning to this process' share of the CPUs."""
+
+
+def is_first() -> bool:
+    """Whether this process is the first rank, or the only one."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def silence_other_ranks() -> None:
+    """Let the first rank alone log what is no warning."""
+    if not is_first():
+        logging.getLogger().setLevel(logging.WARNING)
+
+
+def end_with_parent() -> None:
+    """Let no other rank outlive the process that has started it.
+
+    Where that one is killed before all have met, Lightning would wait for it for half an hour.
+    """
+    if not is_first():
+        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_PAUSE_S)
+    os._exit(STATUS)  # the main thread may be anywhere; memory is given back by the system
+
+
+def is_sweep() -> bool:
+    """Whether this is a job of a Hydra sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def on_one_device(devices: Any) -> dict[str, Any]:
+    """Options of a `Trainer` that uses the first of these devices and starts no rank.
+
+    Example:
+        >>> on_one_device([3, 4])
+        {'devices': [3], 'num_nodes': 1, 'strategy': 'auto'}
+        >>> on_one_device(2)["devices"]
+        1
+    """
+    first = [devices[0]] if isinstance(devices, list | ListConfig) else 1
+    return {"devices": first, "num_nodes": 1, "strategy": "auto"}
+
+
+@contextmanager
+def ranks_started(trainer: L.Trainer) -> Iterator[None]:
+    """A block in which ``trainer`` may start ranks; after it this process is alone.
+
+    Args:
+        trainer: with any number of devices; with one nothing is done.
+    """
+    variables = {name: os.environ.get(name) for name in (*VARIABLES, THREADS)}
+    threads = torch.get_num_threads()
+    try:
+        with _others_run_this_job():
+            yield
+        _end_others(trainer, within_s=None)
+    except Exception:
+        _end_others(trainer, LAST_WORDS_S)
+        raise
+    finally:
+        _end_others(trainer, within_s=0.0)
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        for name, value in variables.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        torch.set_num_threads(threads)
+
+
+def _end_others(trainer: L.Trainer, within_s: float | None) -> None:
+    """Wait for the ranks that were started, None is without limit; kill those that are left."""
+    processes: list[Any] = getattr(trainer.strategy.launcher, "procs", [])
+    watched = [process for process in processes if isinstance(process, subprocess.Popen)]
+    if within_s is not None:
+        processes.clear()  # the list that Lightning's observer watches: it would kill this process
+    deadline = time.monotonic() + (within_s or 0.0)
+    for process in watched:
+        try:
+            process.wait(None if within_s is None else max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    processes.clear()
+
+
+@contextmanager
+def _others_run_this_job() -> Iterator[None]:
+    """`sys.argv` and ``hydra.run.dir``, of which Lightning makes the command of the other ranks."""
+    argv = sys.argv
+    words = [argv[0], *first_words]
+    try:
+        if not is_sweep():
+            sys.argv = [*words, *argv[1:]]
+            yield
+            return
+        hydra: Any = HydraConfig.get()
+        sys.argv = [
+            *words,
+            *(text for text in argv[1:] if _is_flag(text)),
+            *hydra.overrides.task,
+            *(text for text in hydra.overrides.hydra if not text.startswith("hydra.mode=")),
+            "hydra.mode=RUN",
+        ]
+        # The configuration of this job, which ends with it.
+        with read_write(hydra.run):
+            hydra.run.dir = hydra.runtime.output_dir
+        yield
+    finally:
+        sys.argv = argv
+
+
+def _is_flag(text: str) -> bool:
+    """Whether it is no override, such as ``--config-dir FOLDER``, nor what makes it a sweep."""
+    if text.startswith("-"):
+        return text not in ("-m", "--multirun")
+    return "=" not in text and not text.startswith("~")

@@ -1,0 +1,217 @@
+"""What a run leaves in its directory, beside checkpoints and loggers' files.
+
+``metrics.json`` is what programs read: flat keys and numbers. For people there are
+
+====================== ==========================================================================
+test_predictions.csv   a line per test window: true class, predicted class, probabilities
+report.csv             a line per class: precision, recall, F1, windows; and their mean over classes
+confusion.png          which class was taken for which
+curves.png             loss, accuracy and learning rate by epoch; after a fit
+====================== ==========================================================================
+
+Two callbacks collect what is needed while Lightning runs anyway: no split is read again, and no
+logger is asked.
+"""
+
+import csv
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torchmetrics.functional.classification import (
+    multiclass_confusion_matrix,
+    multiclass_f1_score,
+    multiclass_precision,
+    multiclass_recall,
+)
+
+from dualgaf.build import BuildReport
+from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.inference.predictions import write_predictions
+from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
+
+log = logging.getLogger(__name__)
+
+_SCORES = {
+    "precision": multiclass_precision,
+    "recall": multiclass_recall,
+    "f1": multiclass_f1_score,
+}
+_LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
+
+
+class EpochCurves(L.Callback):
+    """Keeps what was logged in each epoch of a fit, in ``epochs``."""
+
+    def __init__(self) -> None:
+        self.epochs: list[Epoch] = []
+        self._validated = -1
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Note that this epoch has a validation: what was logged stays until the next one."""
+        self._validated = trainer.current_epoch
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Note loss and accuracy of the epoch, and the rate that its last step left."""
+        logged = trainer.callback_metrics
+        own = [key for key in _LOGGED if key in logged]
+        if self._validated != trainer.current_epoch:
+            own = [key for key in own if key.startswith("train/")]
+        found = {key: float(logged[key]) for key in own}
+        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        self.epochs.append({"epoch": trainer.current_epoch + 1, "learning_rate": rate, **found})
+
+
+class ProbabilityKeeper(L.Callback):
+    """Keeps the probabilities of the windows that are tested."""
+
+    def __init__(self) -> None:
+        self._parts: list[Tensor] = []
+
+    @property
+    def probabilities(self) -> npt.NDArray[Any] | None:
+        """(N, K) in the order of the loader; None where nothing was tested."""
+        return torch.cat(self._parts).numpy() if self._parts else None
+
+    def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Forget an earlier test."""
+        self._parts.clear()
+
+    def on_test_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, *others: Any
+    ) -> None:
+        """Keep what `DualGAFClassifier.test_step` gave."""
+        self._parts.append(outputs.cpu())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run has found."""
+
+    metrics: dict[str, Any]
+    """What ``metrics.json`` says."""
+    probabilities: npt.NDArray[Any] | None = None
+    """(N, K) of the test split, where it was evaluated."""
+    epochs: Sequence[Epoch] = ()
+    """Of a fit."""
+
+
+def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> None:
+    """Write ``metrics.json``, then the tables and pictures, and log where they are.
+
+    Args:
+        folder: the run directory.
+        data: the DataModule of the run; its images are not needed.
+        outcome: what was found.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "metrics.json").write_text(json.dumps(outcome.metrics, indent=2) + "\n")
+    lines = (f"  {key:18} {_shown(value)}" for key, value in outcome.metrics.items())
+    log.info("metrics:\n%s", "\n".join(lines))
+    try:
+        written = write_report(folder, data, outcome.probabilities, outcome.epochs)
+    except OSError as error:
+        # The run has done what it was for: its figures and its checkpoint are there.
+        log.warning("the report could not be written to %s: %s", folder, error)
+        return
+    if written:
+        log.info("report: %s in %s", ", ".join(written), folder)
+
+
+def build_metrics(reports: Sequence[BuildReport]) -> dict[str, Any]:
+    """The ``build/`` keys of ``metrics.json``: sums over the builds of a run.
+
+    Args:
+        reports: of the builds; none where no image was built.
+    """
+    if not reports:
+        keys = ("windows", "bytes", "peak_bytes", "workers", "chunk_size")
+        named = {"backing": "none", "backend": "none", "cache": "off"}
+        found = {"seconds": 0.0, **dict.fromkeys(keys, 0), **named}
+    else:
+        caches = [report.cache for report in reports]
+        found = {
+            **vars(reports[0]),
+            "seconds": sum(report.seconds for report in reports),
+            "windows": sum(report.windows for report in reports),
+            "bytes": sum(report.bytes for report in reports),
+            "peak_bytes": max(report.peak_bytes for report in reports),
+            # "hit" is said only where nothing was built
+            "cache": next(state for state in ("miss", "off", "hit") if state in caches),
+        }
+    return {f"build/{key}": value for key, value in found.items()}
+
+
+def write_report(
+    folder: Path,
+    data: DualGAFDataModule,
+    probabilities: npt.NDArray[Any] | None,
+    epochs: Sequence[Epoch] = (),
+) -> list[str]:
+    """Write the tables and pictures of a run.
+
+    Args:
+        folder: the run directory.
+        data: the DataModule that was tested.
+        probabilities: (N, K) of the test split; None where there is none.
+        epochs: of the fit.
+
+    Returns:
+        The names of the files that were written.
+    """
+    written = []
+    if epochs:
+        draw_curves(epochs).savefig(folder / "curves.png", dpi=100)
+        written.append("curves.png")
+    if probabilities is None:
+        return written
+    write_predictions(folder / "test_predictions.csv", data, probabilities, split="test")
+    rows = data.windows.indices["test"][: len(probabilities)]
+    label = torch.from_numpy(data.windows.labels[rows])
+    predicted = torch.from_numpy(probabilities).argmax(dim=1)
+    names = data.class_names
+    write_class_report(folder / "report.csv", label, predicted, names)
+    counts = multiclass_confusion_matrix(predicted, label, len(names)).numpy()
+    accuracy = float(np.trace(counts) / counts.sum())
+    title = f"Test split: {len(label)} windows, {accuracy:.1%} right".replace("%", " %")
+    draw_confusion(counts, names, title).savefig(folder / "confusion.png", dpi=100)
+    return [*written, "confusion.png", "report.csv", "test_predictions.csv"]
+
+
+def write_class_report(
+    path: Path, label: Tensor, predicted: Tensor, class_names: Sequence[str]
+) -> None:
+    """Write precision, recall and F1 of each class, and their mean.
+
+    Args:
+        path: the CSV file to write. Its last line, ``macro``, is the mean over the classes that
+            occur or were predicted, as in ``test/f1_macro``.
+        label: (N,) true classes.
+        predicted: (N,) predicted classes.
+        class_names: K names.
+    """
+    n_classes = len(class_names)
+    columns = []
+    for score in _SCORES.values():
+        by_class = score(predicted, label, n_classes, average="none").tolist()
+        columns.append([*by_class, float(score(predicted, label, n_classes, average="macro"))])
+    support = [*torch.bincount(label, minlength=n_classes).tolist(), len(label)]
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["class", *_SCORES, "support"])
+        lines = zip([*class_names, "macro"], *columns, support, strict=True)
+        table.writerows(
+            [name, *(f"{score:.4f}" for score in scores), count] for name, *scores, count in lines
+        )
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,246 @@
+"""`train(cfg)`: one run from a configuration to ``metrics.json``.
+
+1. Everything is instantiated first, so a wrong value fails before data are read.
+2. The data are read, the network takes its sizes from them, the trainer runs ``task``.
+3. After a fit one process alone validates and tests what was learned, see `dualgaf.training.fit`.
+4. The run directory gets ``metrics.json``, the checkpoints, the loggers' files, and the tables and
+   pictures of `dualgaf.training.report`.
+
+``task=build`` stops after the images: no model, no trainer. With ``cache.dir`` it prepares a later
+training, which finds them there; in a sweep over ``parallel.*`` it measures the build alone.
+
+In a sweep the store of one job is kept for the next, unless ``parallel`` is what is swept: then the
+build is what is measured.
+"""
+
+import gc
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning as L
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException, InstantiationException
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import WeightAveraging
+from omegaconf import DictConfig
+
+from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.errors import ConfigError, DualGAFError, SplitError, unknown_choice
+from dualgaf.inference.checkpoint import Checkpoint
+from dualgaf.inference.predictions import write_predictions
+from dualgaf.models.classifier import DualGAFClassifier
+from dualgaf.plan.preset import conf_folder
+from dualgaf.store.store import Store
+from dualgaf.training.classifier import make_classifier
+from dualgaf.training.config import (
+    exit_on_unknown_keys,
+    in_current_names,
+    make_data,
+    own_error,
+)
+from dualgaf.training.fit import Learned, fit, single_device, trainer_options
+from dualgaf.training.quiet import quiet
+from dualgaf.training.ranks import (
+    end_with_parent,
+    first_words,
+    is_first,
+    is_sweep,
+    silence_other_ranks,
+)
+from dualgaf.training.report import (
+    Outcome,
+    ProbabilityKeeper,
+    build_metrics,
+    write_outcome,
+)
+
+TASKS = ("fit", "test", "predict", "build")
+
+log = logging.getLogger(__name__)
+
+_kept_stores: list[Store] = []
+
+
+def train(cfg: DictConfig) -> float | None:
+    """Run one configuration of ``conf/train.yaml``.
+
+    Args:
+        cfg: the composed configuration.
+
+    Returns:
+        val/acc of the epoch that the val split chose, or test/acc where there is no val/acc;
+        build/seconds for ``task=build``; None for ``task=predict``, and in ranks other than the
+        first. A sweep compares it.
+
+    Raises:
+        SystemExit: one of the package's own errors, with its text and no stack; set
+            HYDRA_FULL_ERROR=1 to see the stack. Status 130 after Ctrl-C.
+        CompactHydraException: likewise in a sweep, whose other jobs go on.
+    """
+    try:
+        with quiet():
+            return _run(in_current_names(cfg))
+    except (DualGAFError, InstantiationException) as error:
+        cause = own_error(error)
+        if cause is None or _full_error():
+            raise
+        if is_sweep():
+            log.warning("this job failed: %s", cause)
+            raise CompactHydraException(f"dualgaf: {cause}") from error
+        raise SystemExit(f"dualgaf: {cause}") from error
+    except KeyboardInterrupt:
+        if _full_error():
+            raise
+        print("dualgaf: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def main() -> None:
+    """``python -m dualgaf train``: `train` with the configuration that the wheel carries."""
+    exit_on_unknown_keys()
+    first_words[:] = ["train"]
+    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")(train)()
+
+
+def _run(cfg: DictConfig) -> float | None:
+    silence_other_ranks()
+    end_with_parent()
+    _check_task(cfg)
+    if cfg.task != "fit" and not is_first():
+        return None
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    data = make_data(cfg)
+    log.info("run directory: %s", cfg.paths.run_dir)
+    try:
+        _drop_kept_for_others(data)
+        outcome = Outcome(_build(data)) if cfg.task == "build" else _with_model(cfg, data)
+    finally:
+        _keep_for_next_job(data)
+    if outcome is None:
+        return None
+    metrics = outcome.metrics
+    write_outcome(Path(cfg.paths.run_dir), data, outcome)
+    if cfg.task == "build":
+        return float(metrics["build/seconds"])
+    score = metrics.get("val/acc", metrics.get("test/acc"))
+    return None if score is None else float(score)
+
+
+def _check_task(cfg: DictConfig) -> None:
+    if cfg.task not in TASKS:
+        raise ConfigError(unknown_choice("task", cfg.task, TASKS))
+    if cfg.task == "build" and cfg.images == "on_device":
+        raise ConfigError(
+            "task=build has nothing to build with images=on_device; type images=precompute"
+        )
+    if cfg.task == "build" and cfg.ckpt_path is not None:
+        raise ConfigError("task=build uses no model; leave ckpt_path out")
+    if cfg.task in ("test", "predict") and cfg.ckpt_path is None:
+        raise ConfigError(
+            f"task={cfg.task} needs a trained model; type ckpt_path=RUN/checkpoints/best.ckpt"
+        )
+    if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
+        raise ConfigError(
+            f"ckpt_path={cfg.ckpt_path} is not a file; type ckpt_path=RUN/checkpoints/best.ckpt"
+        )
+
+
+def _build(data: DualGAFDataModule) -> dict[str, Any]:
+    # Stage by stage, as a training asks for them, so that it finds the same stores in the cache.
+    for stage in ("fit", "test", "predict"):
+        data.setup(stage)
+    return build_metrics(data.build_reports)
+
+
+def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
+    checkpoint = None if cfg.ckpt_path is None else Checkpoint(Path(cfg.ckpt_path))
+
+    def make_model() -> DualGAFClassifier:
+        return make_classifier(cfg, data, checkpoint)
+
+    loggers = list(instantiate(cfg.logger or {}).values())
+    if cfg.task == "predict":
+        trainer = instantiate(
+            cfg.trainer, **trainer_options(cfg, data), **single_device(cfg), logger=loggers
+        )
+        return Outcome(_predict(cfg, trainer, make_model(), data))
+    if cfg.task == "fit":
+        learned = fit(cfg, data, make_model, loggers)
+    else:
+        model = make_model()
+        # Of windows that it has learned, a network knows the answers.
+        val = None if checkpoint is not None and checkpoint.learned_val else model
+        learned = Learned(validated=val, final=model)
+    if not is_first():
+        return None
+    kept = ProbabilityKeeper()
+    # One process: Lightning deals the windows out to the ranks and repeats some, so that each rank
+    # gets as many; these would be counted twice.
+    options = {**trainer_options(cfg, data), **single_device(cfg)}
+    # One that averages weights would put those of the last epoch in the place of the best.
+    others = (c for c in options["callbacks"] if not isinstance(c, WeightAveraging))
+    options["callbacks"] = [*others, kept]
+    trainer = instantiate(cfg.trainer, **options, logger=loggers)
+    scores = _evaluate(trainer, learned, data)
+    parameters = sum(p.numel() for p in learned.final.net.parameters() if p.requires_grad)
+    metrics = {
+        **learned.metrics,
+        **scores,
+        "model/parameters": parameters,
+        **build_metrics(data.build_reports),
+    }
+    return Outcome(metrics, kept.probabilities, learned.epochs)
+
+
+def _predict(
+    cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
+) -> dict[str, Any]:
+    probabilities = [
+        p for p in trainer.predict(model, datamodule=data) or [] if isinstance(p, torch.Tensor)
+    ]
+    table = Path(cfg.paths.run_dir) / "predictions.csv"
+    split = "predict" if "predict" in data.windows.indices else "test"
+    write_predictions(table, data, torch.cat(probabilities).numpy(), split=split)
+    log.info("predictions: %s", table)
+    return build_metrics(data.build_reports)
+
+
+def _evaluate(trainer: L.Trainer, learned: Learned, data: DualGAFDataModule) -> dict[str, float]:
+    found: dict[str, float] = {}
+    evaluations = (
+        ("val", trainer.validate, learned.validated),
+        ("test", trainer.test, learned.final),
+    )
+    for split, evaluate, model in evaluations:
+        if split in data.windows.indices and model is not None:
+            (scores,) = evaluate(model, datamodule=data, verbose=False)
+            found.update(scores)
+    if not found:
+        raise SplitError("there is neither a val nor a test split to evaluate")
+    return found
+
+
+def _keep_for_next_job(data: DualGAFDataModule) -> None:
+    stores = data.stores
+    data.close()
+    _kept_stores.clear()
+    if is_sweep():
+        swept = HydraConfig.get().overrides.task
+        if not any(override.lstrip("+~").startswith("parallel") for override in swept):
+            _kept_stores.extend(stores)
+    gc.collect()  # the trainer's loaders are in reference cycles and would hold the old store
+
+
+def _drop_kept_for_others(data: DualGAFDataModule) -> None:
+    """Before a build: two stores at a time may be more than the memory takes."""
+    if not all(data.is_there(stage) for stage in ("fit", "test", "predict")):
+        _kept_stores.clear()
+
+
+def _full_error() -> bool:
+    return bool(os.environ.get("HYDRA_FULL_ERROR"))

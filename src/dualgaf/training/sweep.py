@@ -1,0 +1,163 @@
+"""The end of a sweep: one table of all jobs, and one picture.
+
+``sweep.csv`` has a row per job: its overrides and its metrics. It is written after each job, so it
+is there when a later one fails or the sweep is stopped. The table on the screen has what tells jobs
+apart, and marks the best; `dualgaf.plots.sweep` says what that is, and draws ``sweep.png``.
+Where seeds are swept beside something else, a second table has the means over the seeds.
+"""
+
+import atexit
+import csv
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from dualgaf.plots.sweep import (
+    BUILD,
+    REPEAT,
+    Row,
+    best_job,
+    compared,
+    differs,
+    draw_sweep,
+    swept_overrides,
+)
+
+log = logging.getLogger(__name__)
+
+SHOWN = ("val/acc", "test/acc", "test/f1_macro", "build/seconds", "build/backend", "build/cache")
+"""Metrics in the printed table, beside the overrides; sweep.csv has all of them."""
+SCORES = SHOWN[:3]
+"""Those whose means over seeds are printed."""
+
+
+class SweepTable(Callback):
+    """Hydra callback: writes ``sweep.csv`` and ``sweep.png`` into the multirun folder, prints."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """See to the end also where Hydra leaves it out: after a failed job, or Ctrl-C."""
+        atexit.register(self.on_multirun_end, config)
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Write the table so far."""
+        if config.hydra.mode == RunMode.MULTIRUN:
+            _write(Path(config.hydra.sweep.dir))
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Collect ``metrics.json`` of every job, print the table and draw the picture."""
+        atexit.unregister(self.on_multirun_end)
+        folder = Path(config.hydra.sweep.dir)
+        rows = _write(folder)
+        if not rows:
+            return
+        columns = _columns(rows)
+        shown = [key for key in columns if key in SHOWN or ("/" not in key and _varies(rows, key))]
+        log.info("sweep of %d jobs: %s\n%s", len(rows), folder / "sweep.csv", _text(rows, shown))
+        means = mean_over_seeds(rows)
+        if means:
+            log.info("mean over seeds (standard deviation, number of them)\n%s", means)
+        if best_job(rows) is not None:
+            draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
+            log.info("picture: %s", folder / "sweep.png")
+
+
+def mean_over_seeds(rows: Sequence[Row]) -> str:
+    """A table of the accuracies and F1 over the seeds of each setting; empty where no two compare.
+
+    Example:
+        >>> rows = [
+        ...     {"job": str(n), "seed": seed, "ablation": name, "test/acc": acc}
+        ...     for n, (name, seed, acc) in enumerate(
+        ...         [("full", "0", 0.5), ("full", "1", 0.7), ("minimal", "0", 0.25)]
+        ...     )
+        ... ]
+        >>> print(mean_over_seeds(rows))
+          ablation  test/acc
+          full      0.6000 (0.1414, 2)
+          minimal   0.2500 (-, 1)
+    """
+    swept = swept_overrides(rows)
+    others = [name for name in swept if name != REPEAT]
+    scores = [key for key in SCORES if any(key in row for row in rows)]
+    if len(others) == len(swept) or not others or not scores:
+        return ""
+    settings: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        settings.setdefault(tuple(str(row.get(name, "")) for name in others), []).append(row)
+
+    def cell(own: list[Row], key: str) -> str:
+        found = [float(row[key]) for row in own if key in row]
+        if not found:
+            return ""
+        spread = f"{stdev(found):.4f}" if len(found) > 1 else "-"
+        return f"{mean(found):.4f} ({spread}, {len(found)})"
+
+    lines = [[*others, *scores]]
+    lines += [[*at, *(cell(own, key) for key in scores)] for at, own in settings.items()]
+    return _aligned(lines)
+
+
+def _write(folder: Path) -> list[Row]:
+    rows = [_row(job) for job in sorted(folder.glob("*/.hydra"), key=_number)]
+    if rows:
+        draft = folder / "sweep.csv.draft"
+        with draft.open("w", newline="") as file:
+            table = csv.DictWriter(file, _columns(rows))
+            table.writeheader()
+            table.writerows(rows)
+        draft.replace(folder / "sweep.csv")
+    return rows
+
+
+def _columns(rows: list[Row]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _varies(rows: list[Row], key: str) -> bool:
+    """Whether a column tells jobs apart; an override that all share need not be printed."""
+    return differs(rows, key) or len(rows) == 1
+
+
+def _number(hydra_folder: Path) -> tuple[int, str]:
+    name = hydra_folder.parent.name
+    return (int(name), "") if name.isdigit() else (1 << 30, name)
+
+
+def _row(hydra_folder: Path) -> Row:
+    job = hydra_folder.parent
+    row: Row = {"job": job.name}
+    for override in OmegaConf.load(hydra_folder / "overrides.yaml"):
+        key, _, value = str(override).partition("=")
+        row[key] = value
+    metrics = job / "metrics.json"
+    if metrics.is_file():
+        row.update(json.loads(metrics.read_text()))
+    return row
+
+
+def _text(rows: list[Row], columns: list[str]) -> str:
+    def cell(value: Any) -> str:
+        return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+    lines = [columns, *([cell(row.get(key, "")) for key in columns] for row in rows)]
+    best, key = best_job(rows), compared(rows)
+    mark = f"<- {'lowest' if key == BUILD else 'highest'} {key}"
+    notes = ["", *(mark if row is best and len(rows) > 1 else "" for row in rows)]
+    return _aligned([[*line, note] for line, note in zip(lines, notes, strict=True)])
+
+
+def _aligned(lines: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = (
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "\n".join(f"  {line}".rstrip() for line in padded)

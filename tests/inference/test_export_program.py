@@ -1,0 +1,192 @@
+"""A program of raw windows against the pipeline that the network was trained with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet
+from dualgaf.data.imaging_state import ImagingState
+from dualgaf.data.window_imaging import WindowImaging
+from dualgaf.errors import ConfigError
+from dualgaf.inference.checkpoint import Checkpoint
+from dualgaf.inference.export import (
+    ABOUT,
+    RawWindowClassifier,
+    export_program,
+)
+
+STEPS = 26
+IMAGINGS: list[dict[str, Any]] = [
+    {"scaling": "window"},
+    {"scaling": "window", "image_size": 7, "feature_range": (0.0, 1.0)},
+    {"scaling": "train", "image_size": 11},
+    {"scaling": "train", "image_size": 13, "images": "on_device"},
+    {"scaling": "none", "image_size": 5},
+]
+NETWORKS: list[dict[str, Any]] = [
+    {},
+    {"extractor": "inception", "arrangement": "stacked", "statistics": "comprehensive"},
+    {"extractor": "resnet18_gaf_light", "fields": "gasf", "use_statistics": False},
+    {"groups": {"a": {"channels": [2, 0]}}, "statistics_fusion": "attention", "attention": "self"},
+]
+
+
+def data(offset: float = 0.0, **settings: Any) -> DualGAFDataModule:
+    """Three signals; the last is constant in half of the windows."""
+    x = np.random.default_rng(0).uniform(-0.9, 0.9, size=(24, 3, STEPS))
+    x[::2, 2] = 0.25
+    y = np.arange(24) % 2
+    return DualGAFDataModule.from_arrays(
+        (x[:12] + offset, y[:12]),
+        val=(x[12:16] + offset, y[12:16]),
+        test=(x[16:] * 1.05 + offset, y[16:]),  # beyond the bounds of training
+        storage="float32",
+        **settings,
+    )
+
+
+def state_of(dm: DualGAFDataModule) -> ImagingState:
+    dm.setup("test")
+    return ImagingState.from_plain(dm.state_dict()["imaging"])
+
+
+def raw_windows(dm: DualGAFDataModule) -> Tensor:
+    return torch.from_numpy(dm.windows.windows.take(dm.windows.indices["test"]))
+
+
+def batch(dm: DualGAFDataModule, n: int) -> list[Tensor]:
+    windows = [dm.dataset("test")[k] for k in range(n)]
+    return [torch.stack([window[i] for window in windows]) for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "offset"),
+    [(settings, 0.0) for settings in IMAGINGS] + [(settings, 1e5) for settings in IMAGINGS[:-1]],
+)
+def test_fields_and_series_are_those_of_training(settings: dict[str, Any], offset: float) -> None:
+    dm = data(offset, **settings)
+    state = state_of(dm)
+    raw = raw_windows(dm)
+    gasf, gadf, series = WindowImaging(state)(raw)
+    wanted = batch(dm, len(raw))
+    torch.testing.assert_close(gasf, wanted[0], rtol=0, atol=1e-6)
+    torch.testing.assert_close(gadf, wanted[1], rtol=0, atol=1e-6)
+    assert torch.equal(series, wanted[2])
+
+
+@pytest.mark.parametrize("options", NETWORKS, ids=",".join)
+def test_a_program_gives_the_probabilities_of_the_network(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    dm = data(scaling="train", image_size=13)
+    state = state_of(dm)
+    net = DualGAFNet(3, 2, width=8, **options).train()
+    path = tmp_path / "model.pt2"
+    export_program(net, state, path)
+    assert net.training
+    assert all(module.training for module in net.modules())
+    about = {ABOUT: ""}
+    classify = torch.export.load(path, extra_files=about).module()
+    told = json.loads(about[ABOUT])
+    assert (told["class_names"], told["window_size"]) == (["0", "1"], STEPS)
+    assert told["channel_names"] == ["channel_0", "channel_1", "channel_2"]
+    raw = raw_windows(dm)
+    net.eval()
+    with torch.no_grad():
+        for n in (1, 7):
+            wanted = torch.softmax(net(*batch(dm, n)), dim=1)
+            torch.testing.assert_close(classify(raw[:n]), wanted, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("scaling", ["window", "train", "none"])
+def test_what_training_refuses_becomes_nan_alone(scaling: str) -> None:
+    dm = data(scaling=scaling)
+    net = DualGAFNet(3, 2, width=8, use_statistics=False)
+    classify = RawWindowClassifier(net, state_of(dm)).eval()
+    windows = raw_windows(dm)[:6].clone()
+    with torch.no_grad():
+        wanted = classify(windows)
+        windows[1, 2, 3], windows[2, 0, 0], windows[3, 1, 5] = torch.nan, torch.inf, -torch.inf
+        windows[4, 0, 1] = 1.5  # outside what scaling=none takes
+        got = classify(windows)
+    bad = {1, 2, 3} | ({4} if scaling == "none" else set())
+    assert {k for k in range(6) if got[k].isnan().all()} == bad
+    assert torch.equal(got[[0, 5]], wanted[[0, 5]])
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DualGAFDataModule]:
+    folder = tmp_path_factory.mktemp("run")
+    dm = data(scaling="train", image_size=13)
+    model = DualGAFClassifier(DualGAFNet(3, 2, width=8))
+    trainer(1, default_root_dir=folder).fit(model, datamodule=dm)
+    return next(folder.rglob("*.ckpt")), dm
+
+
+def trainer(epochs: int, **settings: Any) -> L.Trainer:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    return L.Trainer(max_epochs=epochs, accelerator="cpu", **quiet, **settings)
+
+
+def test_a_checkpoint_knows_its_imaging(fitted: tuple[Path, DualGAFDataModule]) -> None:
+    path, dm = fitted
+    checkpoint = Checkpoint(path)
+    state, model = checkpoint.needed_imaging, checkpoint.classifier()
+    assert state.to_plain()["version"]
+    assert (state.recipe.image_size, state.recipe.scaling, state.window_size) == (
+        13,
+        "train",
+        STEPS,
+    )
+    dm.setup("test")
+    raw = raw_windows(dm)
+    model.eval()
+    classify = RawWindowClassifier(model.net, state).eval()
+    with torch.no_grad():
+        wanted = torch.softmax(model(*batch(dm, len(raw))), dim=1)
+        torch.testing.assert_close(classify(raw), wanted, rtol=0, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists:UserWarning")
+def test_a_training_goes_on_from_such_a_checkpoint(
+    fitted: tuple[Path, DualGAFDataModule],
+) -> None:
+    path, _ = fitted
+    model = DualGAFClassifier(DualGAFNet(3, 2, width=8))
+    going_on = trainer(2, default_root_dir=path.parents[1])
+    going_on.fit(model, datamodule=data(scaling="train", image_size=13), ckpt_path=path)
+    assert going_on.current_epoch == 2
+
+
+def test_nothing_is_read_for_a_state() -> None:
+    assert data().state_dict() == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, "No such file .*; type RUN/checkpoints/best.ckpt"),
+        (b"no zip", "is not a checkpoint of DualGAFClassifier: "),
+        ({"state_dict": {}}, "does not say how its windows became images"),
+        ([1], "it holds a list"),
+    ],
+)
+def test_files_that_do_not_fit(content: Any, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "best.ckpt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+    with pytest.raises(ConfigError, match=text):
+        _ = Checkpoint(path).needed_imaging
+
+
+def test_a_program_has_its_ending(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"type --output .*/model\.pt2"):
+        export_program(DualGAFNet(3, 2), state_of(data()), tmp_path / "model.onnx")

@@ -1,0 +1,123 @@
+"""The memory of this process and its children: now, and the peak while something runs."""
+
+import mmap
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dualgaf.system import memory as memory_use
+from dualgaf.system.memory import MemoryMeter, memory_used
+
+MIB = 2**20
+SIZE = 64 * MIB
+
+
+def test_meter_sees_memory_of_this_process() -> None:
+    with MemoryMeter(lambda: 0) as meter:
+        block = np.ones(SIZE, dtype=np.uint8)
+        time.sleep(0.3)
+        del block
+    assert 0.9 * SIZE < meter.peak_bytes < 1.5 * SIZE
+
+
+def test_meter_sees_memory_of_a_child() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        f"block = np.ones({SIZE}, dtype=np.uint8)\n"
+        "print('up', flush=True)\nsys.stdin.read()\n"
+    )
+    with MemoryMeter(lambda: 0) as meter:
+        child = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(0.3)
+        child.communicate()
+    # The child's interpreter and NumPy are its own memory too.
+    assert 0.9 * SIZE < meter.peak_bytes < SIZE + 64 * MIB
+
+
+def test_meter_adds_the_store_and_keeps_the_peak() -> None:
+    sizes = iter([10 * MIB, 900 * MIB, 10 * MIB])
+    meter = MemoryMeter(lambda: next(sizes, 0))
+    with meter:
+        time.sleep(0.4)
+    assert 850 * MIB < meter.peak_bytes < 1000 * MIB
+
+
+def test_meter_ends_its_thread_when_the_block_raises() -> None:
+    meter = MemoryMeter(lambda: 0)
+    with pytest.raises(KeyError), meter:
+        raise KeyError("x")
+    assert not meter._thread.is_alive()
+
+
+@pytest.fixture
+def _no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our share of a library changes when another program that uses it starts or ends."""
+    monkeypatch.setattr(memory_use, "_program_bytes", lambda process: 0)
+
+
+@pytest.mark.usefixtures("_no_programs")
+def test_used_memory_counts_private_memory_of_this_process_and_its_children() -> None:
+    before = memory_used()
+    block = np.ones(SIZE, dtype=np.uint8)
+    assert 0.9 * SIZE < memory_used() - before < 1.1 * SIZE
+    code = f"b = b'x' * {SIZE}\nprint('up', flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert 1.9 * SIZE < memory_used() - before < 2.2 * SIZE
+        child.communicate(b"\n")
+    del block
+    assert abs(memory_used() - before) < 0.1 * SIZE
+
+
+@pytest.mark.usefixtures("_no_programs")
+def test_used_memory_counts_a_memfd_once_whether_it_was_read_or_not() -> None:
+    before = memory_used()
+    descriptor = os.memfd_create("test")
+    try:
+        os.pwrite(descriptor, bytes(SIZE), 0)
+        held = memory_used() - before
+        assert 0.9 * SIZE < held < 1.1 * SIZE
+        with mmap.mmap(descriptor, SIZE, prot=mmap.PROT_READ) as mapped:
+            assert mapped.find(b"x") == -1  # reads all of it
+            assert abs(memory_used() - before - held) < 0.1 * SIZE
+    finally:
+        os.close(descriptor)
+    assert memory_used() - before < 0.1 * SIZE
+
+
+def test_used_memory_counts_programs_but_not_files_that_the_kernel_can_drop(
+    tmp_path: Path,
+) -> None:
+    used = memory_used()
+    rollup = Path("/proc/self/smaps_rollup").read_text()
+    (private,) = re.findall(r"^Pss_Anon:\s+(\d+) kB", rollup, re.MULTILINE)
+    assert used > int(private) * 1024 + MIB  # the interpreter alone has more
+    path = tmp_path / "store"
+    path.write_bytes(bytes(SIZE))
+    mapped = np.memmap(path, dtype=np.uint8, mode="c")
+    assert not mapped.any()
+    assert memory_used() - used < 0.1 * SIZE
+
+
+def test_a_kernel_without_lists_of_children_is_asked_through_psutil(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        listed = memory_use._pids_of_tree()
+        monkeypatch.setattr(Path, "exists", lambda self: False)
+        assert sorted(memory_use._pids_of_tree()) == sorted(listed)
+        assert child.pid in listed
+        child.communicate(b"\n")
