@@ -1,7 +1,7 @@
 """Makes the checkpoints of this folder, with the build of commit 837ca8d.
 
-    git worktree add /tmp/old 837ca8d
-    cd /tmp/old && PYTHONPATH=/tmp/old/src python .../tests/golden/make_checkpoints.py FOLDER
+    git worktree add OLD 837ca8d
+    cd OLD && PYTHONPATH=src python .../tests/golden/make_checkpoints.py FOLDER
 
 Option names, classes and their places in the package are those of that commit. A later build must
 load what it left, and give the test figures that it found (`tests/test_golden.py`).
