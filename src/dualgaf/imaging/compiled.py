@@ -1,4 +1,4 @@
-"""The compiled kernels, imported at their first use.
+"""The compiled kernels, imported once.
 
 numba compiles them. It is a hard dependency: an import that fails is an error that says why and
 what to type, never a slower build. It fails where numba and NumPy do not fit each other, say, for
@@ -9,9 +9,11 @@ neither, this process and its workers get a folder of their own, so they compile
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -42,6 +44,16 @@ def gather_kernel() -> ModuleType:
         DependencyError: numba cannot be imported.
     """
     return _compiled("gather_kernel")
+
+
+def preload(load: Callable[[], ModuleType]) -> None:
+    """Import a kernel now, for later there may be no open file left for it.
+
+    Args:
+        load: `kernel` or `gather_kernel`. What it would raise, it raises when it is used.
+    """
+    with contextlib.suppress(DependencyError):
+        load()
 
 
 def kernel_folder() -> Path | None:

@@ -17,13 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import ConfigError, SeriesError, unknown_choice
-from dualgaf.imaging.compiled import kernel
+from dualgaf.imaging.compiled import kernel, preload
 from dualgaf.imaging.paa import paa_edges
 from dualgaf.imaging.packing import LEVELS
 from dualgaf.imaging.recipe import ImagingRecipe, Layout, Storage
 from dualgaf.imaging.windows import NOT_FINITE, OK, OUT_OF_RANGE, Windows
 
 Array = npt.NDArray[Any]
+
+preload(kernel)
 
 HALF_SCRATCH_BYTES = 1 << 20
 """float16 is rendered through float32 in blocks of about this size, which stay in the cache."""

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dualgaf.imaging.compiled import gather_kernel
+from dualgaf.imaging.compiled import gather_kernel, preload
 from dualgaf.imaging.packing import LEVELS
 from dualgaf.imaging.windows import Windows
 
 Array = npt.NDArray[Any]
+
+preload(gather_kernel)
 
 WORTH_A_THREAD = 1 << 20
 """Pixels a field from which on threads are started: that takes 0.05 to 0.1 ms, and one thread needs

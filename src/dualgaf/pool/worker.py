@@ -21,7 +21,6 @@ import threading
 import traceback
 from pathlib import Path
 
-from dualgaf.imaging.compiled import kernel
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.pool.chunk import ChunkFiller
 from dualgaf.pool.messages import TEXT_LIMIT, Job, map_windows, receive, send
@@ -41,7 +40,6 @@ def run_worker(descriptor: int) -> int:
     _raise_oom_score()
     channel = socket.socket(fileno=descriptor)
     threading.Thread(target=_end_with, args=(descriptor, os.getppid()), daemon=True).start()
-    kernel()  # while the supervisor compiles and copies
     filler: ChunkFiller | None = None
     try:
         send(channel, {"kind": "hello", "pid": os.getpid(), "torch": "torch" in sys.modules})
