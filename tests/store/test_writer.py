@@ -150,7 +150,9 @@ def test_memory_that_becomes_short_ends_the_build(monkeypatch):
             writer.check_headroom()
     assert caught.value.errno == errno.ENOMEM
     text = str(caught.value)
-    assert "memory became short while building: 1.00 MiB are left (cgroup x), 5.00 MiB" in text
+    assert "memory became short while building: 1.00 MiB are left (cgroup x), " in text
+    if largest_page_of_shared_memory() == mmap.PAGESIZE:  # else more is left to be written
+        assert "5.00 MiB" in text
     assert "layout=packed" in text
     assert not leaks.held_stores()
 
@@ -171,7 +173,7 @@ def test_a_place_that_fills_up_is_named(monkeypatch, place, number):
 
     with open_writer(LAYOUT, [place]) as writer:
         monkeypatch.setattr(os, "pwrite", full)
-        with pytest.raises(StoreFullError, match=f"{place} is full after 4.00 KiB: ") as caught:
+        with pytest.raises(StoreFullError, match=rf"{place} is full after \S+ [KM]iB: ") as caught:
             writer.write_rows(10, ROWS[10:])
         assert caught.value.errno == number
 
