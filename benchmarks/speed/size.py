@@ -24,6 +24,3 @@ class SpeedSize(BenchSize):
         if self.earlier_repeats is not None:
             check_least("earlier_repeats", self.earlier_repeats, 0)
         parse_bytes(self.memory)
-
-    def __str__(self) -> str:
-        return super().__str__()

@@ -108,11 +108,15 @@ class Checkpoint:
         """
         try:
             model = DualGAFClassifier(**{**self.settings, **({} if net is None else {"net": net})})
-            model.on_load_checkpoint(self.content)
-            model.load_state_dict(self.content["state_dict"])
+            self.load_into(model)
         except _DAMAGE as error:
             raise self._no_checkpoint(error) from error
         return model
+
+    def load_into(self, model: DualGAFClassifier) -> None:
+        """Give a classifier of the same settings the weights."""
+        model.on_load_checkpoint(self.content)
+        model.load_state_dict(self.content["state_dict"])
 
     def check_resumable(self, model: DualGAFClassifier) -> None:
         """Refuse to resume with a network or an optimiser that is not its own.

@@ -121,11 +121,7 @@ class SharedArrays:
         return shared
 
     def _map(self, store: Store, places: tuple[Place, ...]) -> None:
-        rows = store.array.reshape(-1)
-        self.arrays = {
-            place.name: rows[place.first : place.end].view(place.dtype).reshape(place.shape)
-            for place in places
-        }
+        self.arrays = {place.name: place.of(store.array) for place in places}
         self._shared = store, places
 
     def holds(self, arrays: Mapping[str, Array]) -> bool:

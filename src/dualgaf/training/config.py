@@ -130,7 +130,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
             override = OverridesParser.create().parse_override(text)
         except HydraException:
             return  # Hydra shows the place of a syntax error itself
-        check_typed(text.lstrip("+"))
+        check_typed(text)
         if (conf_folder() / override.key_or_group).is_dir():
             groups.append(text)
         elif not override.is_add() and not override.is_delete():

@@ -102,9 +102,7 @@ def fit(
     metrics["fit/seconds"] = time.perf_counter() - started
     if is_first():
         if validated is not None:
-            chosen = Checkpoint(validated).content
-            model.on_load_checkpoint(chosen)
-            model.load_state_dict(chosen["state_dict"])
+            Checkpoint(validated).load_into(model)
         if final is not model:
             _keep_both(validated, _folder(cfg))
     return Learned(model, final, metrics, curves.epochs)
