@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # As train.py does, before a test loads torch; see dualgaf/training/config.py.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The networks of the tests are small: a second thread waits more than it works, above all where the
+# suite runs in two processes, or beside another job.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shell that runs the suite in the background ignores Ctrl-C, and so would every program that the
 # suite starts: those that are interrupted on purpose would never end.

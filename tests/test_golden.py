@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import lightning as L
@@ -18,6 +16,7 @@ from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.training.config import load_config
 from dualgaf.training.run import train
 from golden.make_checkpoints import OPTIONS, arrays
+from preloaded import run
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden"
@@ -84,6 +83,6 @@ def test_its_stored_configuration_is_run_as_it_is(tmp_path):
     shutil.copytree(GOLDEN / "run/.hydra", tmp_path / ".hydra")
     stored = ["--config-dir", str(tmp_path / ".hydra"), "--config-name", "config"]
     options = ["trainer.max_epochs=1", "refit=false", f"hydra.run.dir={tmp_path}/again"]
-    subprocess.run([sys.executable, "train.py", *stored, *options], cwd=ROOT, check=True)
+    run(*stored, *options, cwd=tmp_path)
     metrics = json.loads((tmp_path / "again/metrics.json").read_text())
     assert metrics["fit/epochs"] == 1

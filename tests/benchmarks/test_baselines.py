@@ -52,6 +52,7 @@ def segments_of(pid):
     return {name for name in leaks.shared_names() if name.startswith(f"dualgaf-bench-{pid}-")}
 
 
+@pytest.mark.slow
 def test_the_earlier_system_draws_what_the_formula_says(small_portions):
     series = random_windows(8, 2, 12).block(0, 8)
     drawn = EarlierSystem(n_jobs=2).build(series)

@@ -23,6 +23,7 @@ SMALL = ["--n-windows", "20", "--n-channels", "2", "--window-size", "16", "--rep
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_build_agree_with_its_times():
     result = run_speed("build", SpeedSize(20, 2, 16, repeats=2))
     rows = {row["side"]: row for row in result.reading.rows}
@@ -63,6 +64,7 @@ def test_without_pyts_the_rest_is_measured(monkeypatch):
     assert {key.rpartition(", ")[2] for key in result.reading.ratios} == {"of memset"}
 
 
+@pytest.mark.slow
 def test_new_processes_are_compared_with_the_warm_earlier_system():
     result = run_speed("cold", SpeedSize(20, 2, 16, repeats=1))
     rows = {row["side"]: row for row in result.reading.rows}
@@ -75,6 +77,7 @@ def test_new_processes_are_compared_with_the_warm_earlier_system():
     assert len(result.reading.ratios) == 3
 
 
+@pytest.mark.slow
 def test_peaks_are_those_of_the_whole_tree():
     result = run_speed("memory", SpeedSize(1000, 4, 48, repeats=1))
     rows = {row["side"]: row for row in result.reading.rows}
@@ -141,6 +144,7 @@ def test_auto_is_compared_with_the_best_fixed_setting():
     }
 
 
+@pytest.mark.slow
 def test_the_sweep_runs_every_setting(capsys):
     assert main(["sweep", *SMALL]) == 0
     told = capsys.readouterr()

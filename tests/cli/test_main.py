@@ -9,6 +9,7 @@ import matplotlib.image
 import pytest
 
 from dualgaf.cli import main
+from preloaded import MODULE, run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,12 +69,15 @@ def test_help_shows_examples(capsys):
 
 
 def test_train_works_from_any_folder(tmp_path):
-    command = [sys.executable, "-m", "dualgaf", "train", "data=simulated", "data.n_windows=60"]
-    options = ["trainer.max_epochs=1", "datamodule.image_size=8", "parallel.enabled=false"]
-    done = subprocess.run(
-        [*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    small = [
+        "data=simulated",
+        "data.n_windows=60",
+        "data.window_size=24",
+        "datamodule.image_size=8",
+        "refit=false",
+    ]
+    options = ["trainer.max_epochs=1", "model.use_minirocket=false", "parallel.enabled=false"]
+    run("train", *small, *options, cwd=tmp_path, program=MODULE)
     (path,) = tmp_path.glob("runs/**/metrics.json")
     assert json.loads(path.read_text())["build/backend"] == "serial"
 

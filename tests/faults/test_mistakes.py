@@ -4,16 +4,14 @@ import gc
 import multiprocessing
 import os
 import pickle
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import xxhash
-from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import DataLoader
 
 import leaks
 from dualgaf import DualGAFDataModule
@@ -21,8 +19,11 @@ from dualgaf.data.batch import to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import share_windows
 from dualgaf.store.store import Store, attach
+from in_workers import spoil_in_worker, watched
 
-METHODS = pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+METHODS = pytest.mark.parametrize(
+    ("method", "n_workers"), [("fork", 2), ("spawn", 1), ("forkserver", 2)]
+)
 IMAGES = pytest.mark.parametrize("images", ["precompute", "on_device"])
 
 
@@ -34,8 +35,11 @@ def _patience(monkeypatch):
 
 @pytest.fixture(autouse=True, scope="module")
 def _fork_server():
-    """multiprocessing keeps its fork server for good once it was used: it is no child of a test."""
-    multiprocessing.get_context("forkserver")
+    """multiprocessing keeps its fork server for good once it was used: it is no child of a test.
+
+    It loads torch once for all its workers; one that is spawned loads it itself.
+    """
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["dualgaf.data.dataset"])
     from multiprocessing import forkserver
 
     forkserver.ensure_running()
@@ -70,27 +74,6 @@ def digest(store):
     return found
 
 
-def spoil(dataset):
-    """Everything in a dataset that can be changed in place; says how many bytes are shared."""
-    arrays = [dataset.windows.flat, dataset.windows.starts, dataset.scaler.mean]
-    if isinstance(dataset.images, tuple):
-        arrays.append(dataset.images[0].array)
-    for array in arrays:
-        array[...] = 1
-        assert (array == 1).all()
-    dataset.labels[...] = 1
-    return sum(array.nbytes for array in arrays)
-
-
-def spoil_in_worker(batch):
-    """A collate function with every mistake; it runs in the loader worker."""
-    for part in batch:
-        part.zero_()
-        assert not part.any()
-    spoil(get_worker_info().dataset)
-    return batch
-
-
 def stores_of(dataset) -> list[Store]:
     pickle.dumps(dataset)  # from now on its arrays are in shared memory, too
     stores = [dataset._shared._shared[0], share_windows(dataset.windows)._shared[0]]
@@ -100,8 +83,8 @@ def stores_of(dataset) -> list[Store]:
 @pytest.mark.fault(23)
 @METHODS
 @IMAGES
-def test_what_loader_workers_change_in_place_stays_with_them(images, method, injected):
-    injected(4)
+def test_what_loader_workers_change_in_place_stays_with_them(images, method, n_workers, injected):
+    injected(2 * n_workers)
     dm = set_up(images)
     dataset = dm.dataset("train")
     stores = stores_of(dataset)
@@ -109,7 +92,7 @@ def test_what_loader_workers_change_in_place_stays_with_them(images, method, inj
     spoiling = DataLoader(
         dataset,
         batch_size=16,
-        num_workers=2,
+        num_workers=n_workers,
         collate_fn=spoil_in_worker,
         multiprocessing_context=method,
         persistent_workers=True,
@@ -141,7 +124,7 @@ def test_what_a_training_step_changes_in_place_is_gone_in_the_next_epoch(images,
 SECOND = """
 import mmap, os, pickle, sys
 from dualgaf.store.bundle import SharedArrays
-from test_mistakes import spoil
+from in_workers import spoil
 
 dataset, paths = pickle.load(sys.stdin.buffer)
 spoil(dataset)
@@ -182,7 +165,7 @@ def test_another_process_cannot_change_the_store_not_even_on_purpose(images, inj
         [sys.executable, "-c", SECOND],
         input=pickle.dumps((dataset, paths)),
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         timeout=60,
         check=False,
     )
@@ -194,25 +177,10 @@ def test_another_process_cannot_change_the_store_not_even_on_purpose(images, inj
     assert_same(all_batches(dm.test_dataloader()), want)
 
 
-def watched(batch):
-    """A collate function that tells of the worker: the stores it maps, and its own memory."""
-    inodes, own_pages, ours = set(), 0, False
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        fields = line.split()
-        if not fields[0].endswith(":"):
-            ours = "memfd:dualgaf" in line
-            inodes |= {int(fields[4])} if ours else set()
-        elif ours and fields[0] == "Anonymous:":
-            own_pages += int(fields[1])
-    rollup = Path("/proc/self/smaps_rollup").read_text()
-    (own,) = re.findall(r"^Anonymous:\s+(\d+) kB$", rollup, re.MULTILINE)
-    return batch, inodes, own_pages, int(own) << 10
-
-
 @pytest.mark.fault(24)
 @METHODS
 @IMAGES
-def test_loader_workers_map_what_is_there(images, method):
+def test_loader_workers_map_what_is_there(images, method, n_workers):
     """Equal batches, through two epochs of the same workers, without a copy of any array."""
     dm = set_up(images)
     dataset, want = dm.dataset("test"), all_batches(dm.test_dataloader())
@@ -221,7 +189,7 @@ def test_loader_workers_map_what_is_there(images, method):
         dataset,
         batch_size=16,
         collate_fn=watched,
-        num_workers=2,
+        num_workers=n_workers,
         persistent_workers=True,
         multiprocessing_context=method,
     )
@@ -256,25 +224,26 @@ def test_a_loader_worker_takes_the_same_memory_whatever_the_size_of_the_data():
     assert abs(taken[1] - taken[0]) < 8 << 20
 
 
-def in_another_process(dm, queue):
-    shared = {link for link in leaks.open_files().values() if "memfd:dualgaf" in link}
-    queue.put((len(shared), [[part.numpy() for part in b] for b in dm.test_dataloader()]))
+def in_another_process(modules, queue):
+    for dm in modules:
+        queue.put([[part.numpy() for part in batch] for batch in dm.test_dataloader()])
+        queue.put({link for link in leaks.open_files().values() if "memfd:dualgaf" in link})
 
 
 @pytest.mark.fault(24)
-@IMAGES
-def test_a_data_module_goes_to_a_spawned_process(images):
-    dm = set_up(images)
-    want = all_batches(dm.test_dataloader())
+def test_data_modules_go_to_a_spawned_process():
+    modules = [set_up("on_device"), set_up("precompute")]
+    wanted = [all_batches(dm.test_dataloader()) for dm in modules]
     spawn = multiprocessing.get_context("spawn")
     queue = spawn.SimpleQueue()
-    child = spawn.Process(target=in_another_process, args=(dm, queue))
+    child = spawn.Process(target=in_another_process, args=(modules, queue))
     child.start()
-    shared, batches = queue.get()
+    for want in wanted:
+        batches, shared = queue.get(), queue.get()
+        assert_same([[torch.from_numpy(part) for part in batch] for batch in batches], want)
+        assert shared
     child.join()
     assert child.exitcode == 0
-    assert shared
-    assert_same([[torch.from_numpy(part) for part in batch] for batch in batches], want)
     queue.close()
 
 

@@ -1,4 +1,4 @@
-"""The command line, as a user runs it: in a process of its own, from the project's folder.
+"""The command line, as a user runs it: in a process of its own, from any folder.
 
 What only chooses how a training goes is tried in this process, with `trained`.
 """
@@ -8,8 +8,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,26 +18,15 @@ from hydra import compose, initialize_config_dir
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.training.config import make_data
 from dualgaf.training.run import train
+from preloaded import run, start
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
-    *("data=simulated", "data.n_windows=60", "datamodule.image_size=16"),
-    *("trainer.max_epochs=2", "refit=false"),
+    *("data=simulated", "data.n_windows=60", "data.window_size=24"),
+    "datamodule.image_size=16",
+    *("model.use_minirocket=false", "model.width=16", "trainer.max_epochs=2", "refit=false"),
 )
 FITTED = (*SMALL[:-1], "hardware=16gb", "parallel.shm=true")
-
-
-def run(*arguments, cwd, script=(str(ROOT / "train.py"),), status=0):
-    done = subprocess.run(
-        [sys.executable, *script, *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout
-    return done.stdout
 
 
 def best_of(run_dir):
@@ -211,7 +198,7 @@ def test_training_goes_on_from_a_checkpoint_that_has_not_learned_the_val_split(f
     assert "type ckpt_path=RUN/checkpoints/validated.ckpt" in output
     for option, text in (
         ("seed=1", "learned another training split"),
-        ("model.width=8", "trained with model.width=64"),
+        ("model.width=8", "trained with model.width=16"),
         ("classifier.learning_rate=1e-5", "trained with classifier.learning_rate=0.002"),
     ):
         with pytest.raises(SystemExit, match=text):
@@ -256,7 +243,7 @@ def test_a_checkpoint_is_not_tested_on_data_that_do_not_fit(tmp_path):
         ("datamodule.scaling=window", "trained with scaling train, the data have window"),
         ("datamodule.image_size=12", "trained with image_size 16, the data have 12"),
         ("seed=1", r"learned another training split .* and the seed of its run"),
-        ("data.window_size=48", "trained with window_size 96, the data have 48"),
+        ("data.window_size=48", "trained with window_size 24, the data have 48"),
     ):
         with pytest.raises(SystemExit, match=text):
             trained(tmp_path / "test", *checkpoint, option)
@@ -298,7 +285,7 @@ def test_images_that_are_drawn_per_batch_keep_no_store(images, tmp_path):
     ],
 )
 def test_a_wrong_value_fails_at_the_start_and_names_the_allowed_ones(override, text, tmp_path):
-    small = () if override.startswith("data=") else SMALL[:2]
+    small = () if override.startswith("data=") else SMALL[:3]
     output = run(*small, *override.split(), cwd=tmp_path, status=1)
     assert text in output
     assert "build plan" not in output
@@ -306,20 +293,8 @@ def test_a_wrong_value_fails_at_the_start_and_names_the_allowed_ones(override, t
 
 
 def test_ctrl_c_ends_the_run_and_leaves_no_process(tmp_path):
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            str(ROOT / "train.py"),
-            *SMALL,
-            "trainer.max_epochs=5000",
-            "callbacks.early_stopping.patience=5000",
-        ],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    endless = ("trainer.max_epochs=5000", "callbacks.early_stopping.patience=5000")
+    process = start(*SMALL, *endless, cwd=tmp_path)
     for line in process.stdout:
         if "Epoch 0" in line or "build plan" in line:
             break
