@@ -2,22 +2,27 @@
 # make test    install into .venv and run what CI runs
 # make fuzz    nonsense into everything that reads, for FUZZ_S seconds a target
 # make soak    200 builds with a random fault each
+# make changes whether the newest change of the package is told in changes/
 # make accuracy  DualGAFNet beside methods without images: rows that are missing, docs/accuracy.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test lint tests fuzz notebooks wheel soak accuracy constraints clean
+.PHONY: train test lint changes tests fuzz notebooks wheel soak accuracy constraints clean
 
 train: .venv/.train
 	$(BIN)/python train.py
 
-test: lint tests notebooks wheel
+test: lint changes tests notebooks wheel
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# On a checkout without history it says that nothing was compared.
+changes: .venv/.dev
+	$(BIN)/python changes/check.py
 
 tests: .venv/.dev
 	$(BIN)/python -m pytest

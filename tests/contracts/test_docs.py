@@ -1,14 +1,19 @@
 """What README.md and the docs say is run, and what they name is there."""
 
+import dataclasses
 import re
+import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OTHERS = ("README.md", "CONTRIBUTING.md", "changes/README.md", "findings/README.md")
+PAGES = [*(ROOT / name for name in OTHERS), *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def test_python_examples_of_the_readme_run():
@@ -22,13 +27,66 @@ def test_python_examples_of_the_readme_run():
     assert (names["dm"].num_classes, names["dm"].image_size) == (5, 24)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_recipes_of_contributing_run():
+    def blocks(kind):
+        found = re.findall(rf"^ *```{kind}\n(.*?)^ *```", CONTRIBUTING, re.DOTALL | re.MULTILINE)
+        return [textwrap.dedent(block) for block in found]
+
+    import torch
+
+    from dualgaf import DualGAFDataModule
+
+    names = {}
+    for block in blocks("python"):
+        exec(compile(block, "CONTRIBUTING.md", "exec"), names)
+    for side in (2, 100):
+        images = torch.zeros(2, 3, side, side)
+        assert names["GridExtractor"](8, in_channels=3)(images).shape == (2, 8)
+    source = names["WaveSource"]()
+    dm = DualGAFDataModule(source)
+    dm.setup("fit")
+    assert dm.class_names == ("fast", "slow")
+    dm.close()
+    (conf,) = map(yaml.safe_load, blocks("yaml"))
+    assert set(conf) - {"_target_"} <= {field.name for field in dataclasses.fields(source)}
+
+
+def test_every_file_that_contributing_names_is_there():
+    for name in re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", CONTRIBUTING):
+        own = re.search(r"NAME|grid|waves", name)  # what the reader makes
+        assert own or (ROOT / name).exists() or name.startswith(".venv/"), name
+
+
+def test_the_citation_has_no_version_that_could_be_another():
+    told = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (told["cff-version"], told["title"]) == ("1.2.0", project["name"])
+    assert (told["license"], told["keywords"]) == (project["license"], project["keywords"])
+    assert told["abstract"] == project["description"]
+    assert not {"version", "date-released"} & set(told)
+
+
+@pytest.mark.parametrize(
+    "script", sorted((ROOT / "findings").glob("*.sh")), ids=lambda script: script.name
+)
+def test_a_finding_has_its_form(script):
+    text = script.read_text()
+    head = text.split("set -euo pipefail")[0]
+    for word in ("Package", "Expected", "Seen", "Here"):
+        assert f"# {word}:" in head, word
+    installs = [line for line in text.splitlines() if "pip install" in line]
+    assert installs
+    assert all(re.search(r"\w==[\d.]+", line) for line in installs)
+    assert not re.search(r"^\s*(import|from) dualgaf", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_tests_that_are_named_exist(page):
     for path in re.findall(r"`(tests/[\w/.]+)", page.read_text()):
         assert (ROOT / path).exists(), path
@@ -60,6 +118,6 @@ def test_every_flag_of_the_table_is_a_setting():
     check_overrides([f"{key}=0" if key != "hardware" else "hardware=8gb" for key in settings])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_no_emoji(page):
     assert not re.search("[\N{HORIZONTAL ELLIPSIS}\U0001f300-\U0001faff]", page.read_text())

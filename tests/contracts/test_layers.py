@@ -35,6 +35,25 @@ def test_what_a_worker_needs_loads_no_framework(statement):
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.parametrize("room", ["imaging", "series", "models"])
+def test_what_the_readme_says_needs_no_linux_imports_nothing_that_does(room):
+    imported = set()
+    for path in (ROOT / "src" / "dualgaf" / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                imported.add(node.module)
+            elif isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+    ours = {name.split(".")[1] for name in imported if name.startswith("dualgaf.")}
+    assert ours <= {"errors", "renamed", "imaging", "series", "models"}
+    assert not imported & {"fcntl", "resource", "psutil", "socket", "mmap", "ctypes"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_a_file_is_called_what_is_in_it(path):
+    assert path.stem not in {"utils", "helpers", "common", "misc", "base", "core"}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_sizes_stay_readable(path):
     text = path.read_text()
