@@ -1,18 +1,23 @@
 # make train   install into .venv and run the main job on real data
+# make quick   install into .venv and run tests of less than a minute, while you edit
 # make test    install into .venv and run what CI runs
+# make slow    the tests that make test leaves out: whole trainings, the earlier system
+# make minimum the tests with the lowest versions that pyproject.toml allows
 # make fuzz    nonsense into everything that reads, for FUZZ_S seconds a target
 # make soak    200 builds with a random fault each
+# make wheel   the tests against the wheel, from the unpacked sdist
 # make changes whether the newest change of the package is told in changes/
 # make accuracy  DualGAFNet beside methods without images: rows that are missing, docs/accuracy.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test lint changes tests fuzz notebooks wheel soak accuracy constraints clean
+.PHONY: train test quick slow minimum lint changes tests fuzz notebooks package wheel soak accuracy
+.PHONY: constraints clean
 
 train: .venv/.train
 	$(BIN)/python train.py
 
-test: lint changes tests notebooks wheel
+test: lint changes tests notebooks package
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -24,8 +29,22 @@ lint: .venv/.dev
 changes: .venv/.dev
 	$(BIN)/python changes/check.py
 
+# Faults, the store and the pool look at what a process and the machine hold: one test at a time.
+ALONE := tests/faults tests/store tests/pool
 tests: .venv/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(ALONE))
+	$(BIN)/python -m pytest $(ALONE)
+
+# What is below torch, and the pages.
+quick: .venv/.dev
+	$(BIN)/python -m pytest -q -n 2 tests/imaging tests/series tests/plan tests/contracts/test_docs.py
+
+# What dualgaf exists for, without what its own dev tools need.
+CORE := tests/imaging tests/series tests/plan tests/pool tests/store tests/data tests/models
+
+# Needs nothing that make test does not need, but time.
+slow: .venv/.dev
+	$(BIN)/python -m pytest -m slow
 
 # Inputs that fail are left in runs/fuzz, to be mended and then kept in tests/fuzz/corpus.
 FUZZ_S ?= 120
@@ -41,14 +60,34 @@ fuzz: .venv/.dev
 notebooks: .venv/.dev
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 -p no:cacheprovider notebooks
 
-# Test what ships: a wheel in an environment of its own, from another folder.
-wheel: .venv/.dev
+# What ships, in an environment of its own: built, looked into, started from another folder.
+package: .venv/.dev
 	rm -rf dist .venv-wheel
-	$(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python .ci/check_sdist.py dist/*.tar.gz
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install -q -c constraints.txt dist/*.whl
 	cd dist && ../.venv-wheel/bin/python -m dualgaf doctor
 	cd dist && ../.venv-wheel/bin/python -m dualgaf train data=simulated data.n_windows=60 trainer.max_epochs=1
+
+# The suite against the wheel, from the unpacked sdist. Without its __init__.py nothing can import
+# what lies in src; pages that tell of its files find them.
+wheel: package
+	.venv-wheel/bin/pip install -q -c constraints.txt "$$(echo dist/*.whl)[dev]"
+	tar -xzf dist/*.tar.gz -C dist
+	rm dist/dualgaf-*/src/dualgaf/__init__.py
+	ln -sfn $(abspath ..)/shared dist/shared
+	cd dist/dualgaf-*/ && ../../.venv-wheel/bin/python -m pytest -n 2 tests $(addprefix --ignore=,$(ALONE))
+	cd dist/dualgaf-*/ && ../../.venv-wheel/bin/python -m pytest $(ALONE)
+
+# Lightning, aeon and the rest keep to the bounds of pyproject.toml: are they true?
+minimum: .venv/.dev
+	rm -rf .venv-minimum
+	$(PYTHON) -m venv .venv-minimum
+	$(BIN)/python .ci/lower_bounds.py > .venv-minimum/bounds.txt
+	.venv-minimum/bin/pip install -q "torch==2.13.0" -e . -c .venv-minimum/bounds.txt
+	.venv-minimum/bin/pip install -q pytest pytest-timeout hypothesis pyts -c .venv-minimum/bounds.txt
+	.venv-minimum/bin/python -m pytest $(CORE)
 
 soak: .venv/.dev
 	$(BIN)/python benchmarks/soak.py --output benchmarks/results/soak.json

@@ -6,21 +6,26 @@ imports them once, without using them, and forks for each program: `start` gives
 arguments, folder, environment and output, and its exit is the interpreter's.
 
 Not for tests of what is imported, of variables that are read while it is (``OMP_NUM_THREADS``), and
-of faults: what a process has inherited is read from ``/proc``, where a fork shows its server's.
+of the memory of a process: it shares pages with the server.
 """
 
 import atexit
+import contextlib
+import ctypes
 import functools
 import json
 import os
 import runpy
 import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = str(ROOT / "train.py")
@@ -33,10 +38,10 @@ class Program:
     def __init__(self, request: dict[str, object]) -> None:
         reading, writing = os.pipe()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._socket.connect(_server())
+        self._socket.connect(server())
         socket.send_fds(self._socket, [json.dumps(request).encode()], [writing])
         os.close(writing)
-        self.stdout = os.fdopen(reading, encoding="utf-8", errors="replace")
+        self.stdout = os.fdopen(reading, "rb", buffering=0)
         self.pid = int(self._socket.recv(64))
         self.returncode: int | None = None
 
@@ -49,14 +54,26 @@ class Program:
             self._socket.close()
         return self.returncode
 
+    def poll(self) -> int | None:
+        """Exit status, None while it runs."""
+        if self.returncode is None and select.select([self._socket], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
     def communicate(self, timeout: float | None = None) -> tuple[str, None]:
         """All that it still says, and its end."""
-        while not select.select([self.stdout], [], [], timeout)[0]:
-            raise subprocess.TimeoutExpired("program", timeout or 0.0)
-        with self.stdout:
-            output = self.stdout.read()
+        ends_at = None if timeout is None else time.monotonic() + timeout
+        parts = []
+        while True:
+            left = None if ends_at is None else max(0.0, ends_at - time.monotonic())
+            if not select.select([self.stdout], [], [], left)[0]:
+                raise subprocess.TimeoutExpired("program", timeout or 0.0)
+            parts.append(os.read(self.stdout.fileno(), 1 << 16))
+            if not parts[-1]:
+                break
+        self.stdout.close()
         self.wait(timeout)
-        return output, None
+        return b"".join(parts).decode(errors="replace"), None
 
 
 def start(*arguments: str, cwd: Path, program: Sequence[str] = (TRAIN,)) -> Program:
@@ -77,11 +94,16 @@ def run(
 
 
 @functools.cache
-def _server() -> str:
+def server() -> str:
+    """Where it listens; started at the first call, for this process."""
     folder = tempfile.TemporaryDirectory(prefix="dualgaf-tests-")
     path = f"{folder.name}/socket"
     server = subprocess.Popen(
-        [sys.executable, __file__, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, __file__, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "ROOM": " " * 65536},  # see _show_environment
     )
     assert server.stdout is not None
     assert server.stdout.readline() == "ready\n"
@@ -99,34 +121,35 @@ def _serve(path: str) -> list[str] | None:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(path)
     listener.listen(64)
+    woken, waking = socket.socketpair()
+    waking.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(waking.fileno())
+    running: dict[int, socket.socket] = {}
     print("ready", flush=True)
-    running = 0
-    while listener in select.select([listener, sys.stdin], [], [])[0]:
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            return _accompany(connection)
-        connection.close()
-        running += 1
-        while running and os.waitpid(-1, os.WNOHANG)[0]:
-            running -= 1
-    for _ in range(running):
-        os.wait()
+    while sys.stdin not in (ready := select.select([listener, woken, sys.stdin], [], [])[0]):
+        if listener in ready:
+            connection, _ = listener.accept()
+            message, (output,), *_ = socket.recv_fds(connection, 1 << 20, 1)
+            if (program := os.fork()) == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for each in (listener, woken, waking, connection, *running.values()):
+                    each.close()
+                return _become(json.loads(message), output)
+            os.close(output)
+            connection.send(str(program).encode())
+            running[program] = connection
+        if woken in ready:
+            woken.recv(1 << 16)
+            while running and (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                with running.pop(ended[0]) as connection, contextlib.suppress(OSError):
+                    connection.send(str(os.waitstatus_to_exitcode(ended[1])).encode())
     return None
 
 
-def _accompany(connection: socket.socket) -> list[str]:
-    """Fork the program, tell its number and later its status; returns in the program only."""
-    message, (output,), *_ = socket.recv_fds(connection, 1 << 20, 1)
-    request = json.loads(message)
-    program = os.fork()
-    if program:
-        os.close(output)
-        connection.send(str(program).encode())
-        _, status = os.waitpid(program, 0)
-        connection.send(str(os.waitstatus_to_exitcode(status)).encode())
-        os._exit(0)
-    connection.close()
+def _become(request: dict[str, Any], output: int) -> list[str]:
+    """Make this process one of its own, as a shell would; the program's arguments."""
     os.setsid()
     with open(os.devnull) as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
@@ -136,7 +159,21 @@ def _accompany(connection: socket.socket) -> list[str]:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    _show_environment()
     return list(request["argv"])
+
+
+def _show_environment() -> None:
+    """Write the environment where ``/proc/PID/environ`` shows that of the server.
+
+    By it the tests of faults find what a test has started, and its orphans.
+    """
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[47]), int(fields[48])
+    block = b"".join(name + b"=" + value + b"\0" for name, value in os.environb.items())
+    assert len(block) <= end - start
+    ctypes.memset(start, 0, end - start)
+    ctypes.memmove(start, block, len(block))
 
 
 def _load() -> None:

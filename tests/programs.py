@@ -10,6 +10,7 @@ from typing import Any
 
 import dualgaf
 from leaks import mapped
+from preloaded import Program
 
 ROOT = Path(__file__).resolve().parents[1]
 SEARCH_PATH = os.pathsep.join(
@@ -18,7 +19,7 @@ SEARCH_PATH = os.pathsep.join(
 """PYTHONPATH with which a program finds the package and what these tests share."""
 
 
-def finished(process: subprocess.Popen[str], within_s: float) -> tuple[str, int]:
+def finished(process: subprocess.Popen[str] | Program, within_s: float) -> tuple[str, int]:
     """Output and status; its whole group is ended where it does not end by itself."""
     try:
         output, _ = process.communicate(timeout=within_s)

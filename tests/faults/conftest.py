@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 import leaks
+import preloaded
 from dualgaf.bench.results import machine
 from fault_rows import FAULTS
 
@@ -98,6 +99,12 @@ def injected(request) -> Callable[[int], None]:
         request.node.injected_times = times
 
     return count
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _server() -> None:
+    """It is there before a test, and after it."""
+    preloaded.server()
 
 
 @pytest.fixture(autouse=True)

@@ -2,12 +2,11 @@
 
 import csv
 import json
-import subprocess
-import sys
 
 import pytest
 
-from programs import ROOT, SEARCH_PATH, finished, told
+from preloaded import TRAIN, start
+from programs import SEARCH_PATH, finished, told
 
 SMALL = (
     "trainer=ddp_sim",
@@ -34,17 +33,9 @@ def _environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
-def run(*arguments, cwd, program=(str(ROOT / "train.py"),)):
+def run(*arguments, cwd, program=(TRAIN,)):
     """Output and status; all its processes are ended where it does not end by itself."""
-    process = subprocess.Popen(
-        [sys.executable, *program, *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    return finished(process, WITHIN_S)
+    return finished(start(*arguments, cwd=cwd, program=program), WITHIN_S)
 
 
 def check_job(folder, metrics):

@@ -14,6 +14,7 @@ import dualgaf
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from fills import images_of
+from preloaded import start
 from programs import ROOT, SEARCH_PATH, finished, told
 from ranks_program import ROW_BYTES, SPLITS, STEPS, arrays
 
@@ -46,6 +47,8 @@ def expected() -> dict[str, str]:
 
 def started(folder, *, launcher=(), **options):
     told = json.dumps({"folder": str(folder), **options})
+    if not launcher:
+        return start(told, cwd=folder, program=(str(PROGRAM),))
     return subprocess.Popen(
         [sys.executable, *launcher, str(PROGRAM), told],
         cwd=folder,

@@ -296,7 +296,7 @@ def test_ctrl_c_ends_the_run_and_leaves_no_process(tmp_path):
     endless = ("trainer.max_epochs=5000", "callbacks.early_stopping.patience=5000")
     process = start(*SMALL, *endless, cwd=tmp_path)
     for line in process.stdout:
-        if "Epoch 0" in line or "build plan" in line:
+        if b"Epoch 0" in line or b"build plan" in line:
             break
     time.sleep(2)
     os.killpg(process.pid, signal.SIGINT)
