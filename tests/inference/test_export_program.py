@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from commit import first
 from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.window_imaging import WindowImaging
@@ -21,6 +20,7 @@ from dualgaf.inference.export import (
     RawWindowClassifier,
     export_program,
 )
+from few_kernels import few_kernels
 
 STEPS = 26
 IMAGINGS: list[dict[str, Any]] = [
@@ -81,13 +81,20 @@ def test_fields_and_series_are_those_of_training(settings: dict[str, Any], offse
     assert torch.equal(series, wanted[2])
 
 
-@pytest.mark.parametrize("options", first(NETWORKS, 2), ids=",".join)
+# All kernels are in the program of the example in `export_program`.
+@pytest.mark.parametrize(
+    "options",
+    [NETWORKS[0], *(pytest.param(options, marks=pytest.mark.slow) for options in NETWORKS[1:])],
+    ids=",".join,
+)
 def test_a_program_gives_the_probabilities_of_the_network(
-    options: dict[str, Any], tmp_path: Path
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    few_kernels(monkeypatch, dilations=2)
     dm = data(scaling="train", image_size=13)
     state = state_of(dm)
     net = DualGAFNet(3, 2, width=8, **options).train()
+    net.minirocket.fit(torch.randn(8, 3, STEPS), torch.arange(8) % 2)  # type: ignore[union-attr]
     path = tmp_path / "model.pt2"
     export_program(net, state, path)
     assert net.training

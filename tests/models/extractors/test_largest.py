@@ -50,15 +50,26 @@ def test_the_cost_grows_with_signals_size_and_fields() -> None:
     assert Workload(6, 2, 48, 32, False).gflop("resnet18_gaf") > 3 * cost
 
 
-@pytest.mark.parametrize("n_channels", [1, 6, 20, 120])
-@pytest.mark.parametrize("size", [16, 26, 48, 96, 300])
-def test_the_richest_within_the_budget_is_taken(n_channels: int, size: int) -> None:
-    work = Workload(n_channels, 2, size, 32, False)
-    chosen = choose_extractor(work, 1.0).extractor
-    costs = {name: work.gflop(name) for name in CANDIDATES}
-    richer = CANDIDATES[: CANDIDATES.index(chosen)]
-    assert all(costs[name] > 1.0 for name in richer)
-    assert costs[chosen] <= 1.0 or chosen == CANDIDATES[-1]
+@pytest.mark.parametrize("size", [26, 48])
+def test_the_richest_within_the_budget_is_taken(size: int) -> None:
+    taken = []
+    for n_channels in (1, 6, 20, 120):
+        work = Workload(n_channels, 2, size, 32, False)
+        chosen = choose_extractor(work, 1.0).extractor
+        costs = {name: work.gflop(name) for name in CANDIDATES}
+        richer = CANDIDATES[: CANDIDATES.index(chosen)]
+        assert all(costs[name] > 1.0 for name in richer)
+        assert costs[chosen] <= 1.0
+        taken.append(chosen)
+    # The more signals, the cheaper; what one pass costs is counted by torch.
+    light = "resnet18_gaf_light"
+    assert (
+        taken
+        == {
+            26: ["resnet_gaf_preserve", "resnet18_gaf", light, "large_kernel"],
+            48: ["resnet18_gaf", light, "multiscale", "large_kernel"],
+        }[size]
+    )
 
 
 def test_candidates_are_known_and_ordered_by_cost() -> None:

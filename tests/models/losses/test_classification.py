@@ -121,11 +121,11 @@ def test_the_limits_are_the_cross_entropy_of_torch(case: int) -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("scale", [0.0, 1.0, 1e3, 1e6])
-def test_certain_answers_give_finite_losses_and_gradients(name: str, scale: float) -> None:
+def test_certain_answers_give_finite_losses_and_gradients(name: str) -> None:
     options = {"gamma": 0.5} if name in ("focal", "hybrid") else {}
-    logits = (scale * torch.eye(3)).requires_grad_()
-    for label in (torch.tensor([0, 1, 2]), torch.tensor([1, 2, 0])):  # all right, all wrong
+    right, wrong = torch.tensor([0, 1, 2]), torch.tensor([1, 2, 0])
+    for scale, label in product([0.0, 1.0, 1e3, 1e6], [right, wrong]):
+        logits = (scale * torch.eye(3)).requires_grad_()
         loss = LOSSES[name](**options)(logits, label)
         assert torch.isfinite(loss)
         (slope,) = torch.autograd.grad(loss, logits)
@@ -185,19 +185,6 @@ def test_a_number_out_of_range_is_refused(name: str, wrong: dict[str, float]) ->
         match=f"{option}=.* is not allowed; allowed: .*type (loss.|classifier.)?{option}=",
     ):
         LOSSES[name](**wrong)
-
-
-@pytest.mark.parametrize(("name", "weights"), list(product(LOSSES, [None, [1.0, 2.0, 3.0]])))
-def test_every_loss_teaches_a_few_windows(name: str, weights: list[float] | None) -> None:
-    torch.manual_seed(0)
-    net, windows, label = nn.Linear(6, 3), torch.randn(6, 6), torch.tensor([0, 1, 2, 2, 1, 0])
-    loss = LOSSES[name](class_weights=weights)
-    optimizer = torch.optim.Adam(net.parameters(), lr=5e-2)
-    for _ in range(60):
-        optimizer.zero_grad()
-        loss(net(windows), label).backward()
-        optimizer.step()
-    assert (net(windows).argmax(dim=1) == label).all()
 
 
 @pytest.mark.parametrize("name", LOSSES)

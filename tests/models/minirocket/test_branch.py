@@ -12,11 +12,18 @@ from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet
 from dualgaf.models.minirocket import branch as module
 from dualgaf.models.minirocket.branch import ENSEMBLE_WEIGHT, MiniRocketBranch, _folds
 from dualgaf.models.time_warp import TimeWarp
+from few_kernels import few_kernels
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:You defined a `validation_step`"),
     pytest.mark.filterwarnings("ignore:Total length of `list`"),
 ]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests in which the number of kernels does not matter."""
+    few_kernels(monkeypatch)
 
 
 def paces(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -65,6 +72,7 @@ def test_the_only_run_of_a_class_is_out_of_fold_in_pieces() -> None:
     assert 0 <= folds[20] < 5
 
 
+@pytest.mark.usefixtures("few")
 def test_before_it_is_fitted_it_has_no_say() -> None:
     branch, (series, _) = MiniRocketBranch(2, 2), paces(4)
     logits = torch.randn(4, 2)
@@ -72,6 +80,7 @@ def test_before_it_is_fitted_it_has_no_say() -> None:
     torch.testing.assert_close(both, torch.softmax(logits, dim=1))
 
 
+@pytest.mark.usefixtures("few")
 def test_probabilities_of_both_are_added() -> None:
     branch, (series, _) = fitted(), paces(4, seed=2)
     logits = torch.tensor([[100.0, 0.0]] * 4)
@@ -80,12 +89,14 @@ def test_probabilities_of_both_are_added() -> None:
     torch.testing.assert_close(both, wanted)
 
 
+@pytest.mark.usefixtures("few")
 def test_one_window_and_one_class_are_solved() -> None:
     branch, (series, _) = MiniRocketBranch(2, 3), paces(1)
     branch.fit(series, torch.tensor([2]))
     assert branch(series).argmax().item() == 2
 
 
+@pytest.mark.usefixtures("few")
 def test_a_large_set_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WINDOWS", 30)
     seen: list[int] = []
@@ -103,10 +114,12 @@ def test_a_large_set_is_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen[6:] == [10] * 3 + [25]  # one copy of forty steps
 
 
+@pytest.mark.usefixtures("few")
 def test_a_warp_that_changes_nothing_makes_no_copies() -> None:
     series, _ = paces(8, seed=4)
-    assert torch.equal(fitted(TimeWarp())(series), fitted()(series))
-    assert not torch.equal(fitted(TimeWarp(0.4))(series), fitted()(series))
+    without = fitted()(series)
+    assert torch.equal(fitted(TimeWarp())(series), without)
+    assert not torch.equal(fitted(TimeWarp(0.4))(series), without)
 
 
 def steps(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -117,6 +130,7 @@ def steps(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return rise + 0.2 * torch.randn(n, 1, 48, generator=generator), label
 
 
+@pytest.mark.usefixtures("few")
 def test_copies_are_warped_where_that_helps_only(monkeypatch: pytest.MonkeyPatch) -> None:
     def error(series: torch.Tensor, label: torch.Tensor, warps: tuple[float, ...]) -> float:
         torch.manual_seed(0)
@@ -131,6 +145,7 @@ def test_copies_are_warped_where_that_helps_only(monkeypatch: pytest.MonkeyPatch
     assert error(*steps(60), (0.0, 1.0)) == never
 
 
+@pytest.mark.usefixtures("few")
 def test_bfloat16_changes_nothing() -> None:
     branch, (series, _) = fitted(), paces(4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -149,6 +164,7 @@ def trained(
     return model, trainer
 
 
+@pytest.mark.usefixtures("few")
 def test_a_training_solves_it_from_the_windows_that_may_be_learned() -> None:
     (x, y), (x_val, y_val) = paces(16), paces(8, seed=3)
     data = DualGAFDataModule.from_arrays(
@@ -178,6 +194,7 @@ def test_a_training_solves_it_from_the_windows_that_may_be_learned() -> None:
     other.close()
 
 
+@pytest.mark.usefixtures("few")
 def test_a_training_that_goes_on_keeps_it(tmp_path: object) -> None:
     x, y = paces(16)
     data = DualGAFDataModule.from_arrays(train=(x.numpy(), y.numpy()), batch_size=8)
@@ -190,6 +207,7 @@ def test_a_training_that_goes_on_keeps_it(tmp_path: object) -> None:
     data.close()
 
 
+@pytest.mark.usefixtures("few")
 def test_loaders_alone_do_not_solve_it_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
     x, y = paces(16)
     data = DualGAFDataModule.from_arrays(train=(x.numpy(), y.numpy()), batch_size=8)
@@ -209,37 +227,39 @@ def levels(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(n, 1, 100, generator=generator) + 0.3 * label[:, None, None], label
 
 
+def told_by_level(use_statistics: bool) -> float:
+    """Fraction of new windows that a branch of two widths in time gets right."""
+    torch.manual_seed(0)
+    branch = MiniRocketBranch(1, 2, use_statistics)
+    branch.fit(*levels(60))
+    series, label = levels(200, seed=1)
+    return float((branch(series).argmax(dim=1) == label).float().mean())
+
+
 @pytest.mark.parametrize("shares", [(0.1,), (0.5,)])
 def test_statistics_tell_a_level_that_kernels_hardly_see(
     monkeypatch: pytest.MonkeyPatch, shares: tuple[float, ...]
 ) -> None:
-    def right(shares: tuple[float, ...]) -> float:
-        torch.manual_seed(0)
-        monkeypatch.setattr(module, "STATISTICS_FRACTIONS", shares)
-        branch = MiniRocketBranch(1, 2)
-        branch.fit(*levels(60))
-        series, label = levels(200, seed=1)
-        return float((branch(series).argmax(dim=1) == label).float().mean())
+    few_kernels(monkeypatch, dilations=2)  # the wider ones see it by the zeros beyond the window
 
-    assert right(shares) > right((0.0,)) + 0.1
+    def right(shares: tuple[float, ...]) -> float:
+        monkeypatch.setattr(module, "STATISTICS_FRACTIONS", shares)
+        return told_by_level(use_statistics=True)
+
+    # Three seeds gave 0.48 to 0.54 without and 0.83 to 0.95 with statistics.
+    assert right(shares) > right((0.0,)) + 0.2
     assert right((*shares, 0.0)) == right(shares)  # no statistics are not chosen
 
 
-def test_without_statistics_it_has_kernels_alone() -> None:
-    torch.manual_seed(0)
+def test_without_statistics_it_has_kernels_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     net = DualGAFNet(1, 2, use_statistics=False)
-    assert len(net.minirocket.weight) == module.N_FEATURES
+    assert len(net.minirocket.weight) == module.N_FEATURES == 12 * 84 * 4
     assert len(DualGAFNet(1, 2).minirocket.weight) == module.N_FEATURES + 5
-    (series, label), (new, truth) = levels(60), levels(200, seed=1)
-    right = []
-    for use_statistics in (False, True):
-        torch.manual_seed(0)
-        branch = MiniRocketBranch(1, 2, use_statistics)
-        branch.fit(series, label)
-        right.append(float((branch(new).argmax(dim=1) == truth).float().mean()))
-    assert right[0] + 0.1 < right[1]
+    few_kernels(monkeypatch, dilations=2)
+    assert told_by_level(False) + 0.2 < told_by_level(True)
 
 
+@pytest.mark.usefixtures("few")
 def test_a_share_of_statistics_is_that_of_the_variance() -> None:
     torch.manual_seed(0)
     numbers = torch.randn(3, 400, module.N_FEATURES + 10) * 5 + 2
@@ -251,6 +271,7 @@ def test_a_share_of_statistics_is_that_of_the_variance() -> None:
         assert float(of_each[module.N_FEATURES :].sum()) == pytest.approx(share, rel=0.02)
 
 
+@pytest.mark.usefixtures("few")
 def test_each_share_is_solved_as_if_it_were_the_first() -> None:
     torch.manual_seed(0)
     numbers = torch.randn(2, 30, module.N_FEATURES + 5)
