@@ -231,7 +231,7 @@ def in_another_process(modules, queue):
 
 
 @pytest.mark.fault(24)
-def test_data_modules_go_to_a_spawned_process():
+def test_a_data_module_goes_to_a_spawned_process():
     modules = [set_up("on_device"), set_up("precompute")]
     wanted = [all_batches(dm.test_dataloader()) for dm in modules]
     spawn = multiprocessing.get_context("spawn")
