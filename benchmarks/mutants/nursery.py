@@ -8,6 +8,7 @@ process, and with its status once it has ended (of a signal, its negative number
 it has one thread, and the tests find neither this file nor its streams.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -22,7 +23,8 @@ def main(modules: list[str]) -> None:
     """Fork a session an order, until the orders end."""
     sys.path.pop(0)  # the folder of this file
     for name in modules:
-        import_module(name)
+        with contextlib.suppress(ImportError):  # the tests say what is missing, or do without
+            import_module(name)
     gc.freeze()  # pages of what is there stay shared
     for line in sys.stdin:
         order = json.loads(line)
@@ -50,6 +52,8 @@ def _become_pytest(order: dict[str, Any]) -> None:
     sys.path[:0] = [order["tree"], *order["environment"]["PYTHONPATH"].split(os.pathsep)]
     sys.argv = ["pytest", *order["arguments"]]
     tempfile.tempdir = None  # another folder by now
+    if "numba" in sys.modules:  # it has read its variables
+        sys.modules["numba"].core.config.reload_config()
     runpy.run_module("pytest", run_name="__main__", alter_sys=True)
 
 

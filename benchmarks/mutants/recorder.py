@@ -10,6 +10,7 @@ module of this package. The variable ``MUTANTS`` names the files it reads and wr
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,33 @@ from typing import Any
 import pytest
 
 _options: dict[str, str] = json.loads(os.environ["MUTANTS"])
-_log = Path(_options["log"]).open("a", buffering=1)  # noqa: SIM115, open until the process ends
+_log = Path(_options["log"]).open("a", buffering=1)  # noqa: SIM115, closed at the end
 _coverage = None
+
+
+def _untrace_numba() -> None:
+    """numba compiles five times as slowly while lines are traced, and runs none of them."""
+    try:
+        from numba.core.dispatcher import Dispatcher
+    except ImportError:
+        return
+    compile_traced = Dispatcher.compile
+
+    def compile_untraced(dispatcher: Any, signature: Any) -> Any:
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return compile_traced(dispatcher, signature)
+        finally:
+            sys.settrace(tracer)
+            _called()
+
+    Dispatcher.compile = compile_untraced
+
+
+def _called() -> None:
+    """A tracer that was set anew takes over at the next call."""
+
 
 if "coverage" in _options:  # before conftest.py imports what is measured
     import coverage
@@ -30,6 +56,7 @@ if "coverage" in _options:  # before conftest.py imports what is measured
     _unheard = ["no-data-collected", "module-not-imported", "module-not-measured", "no-ctracer"]
     _coverage.set_option("run:disable_warnings", _unheard)
     _coverage.start()
+    _untrace_numba()
 
 
 def _write(**line: Any) -> None:
@@ -67,6 +94,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_collectreport(report: pytest.CollectReport) -> None:
     if report.failed:
         _write(test=report.nodeid, step="collect", outcome="failed", seconds=0.0)
+
+
+def pytest_unconfigure() -> None:
+    _log.close()
 
 
 def pytest_sessionfinish() -> None:

@@ -25,8 +25,9 @@ TEST_LIMIT_S = 60
 """A test that takes longer fails."""
 PRELOADED = (
     "torch", "torchmetrics", "lightning.pytorch.callbacks", "hydra.compose", "hypothesis", "pytest",
+    "pyts.image",
 )  # fmt: skip
-"""Imported once for all sessions: they take longer than most tests do."""
+"""Imported once for all sessions: they take longer than most tests do, pyts nearly a minute."""
 NO_REWRITE = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 """pytest would rewrite hydra and hypothesis, which are plugins of it, too."""
 PLUGIN = "mutants_recorder"

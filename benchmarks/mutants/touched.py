@@ -14,6 +14,8 @@ NOT_MEASURED = ("tests/faults/", "tests/fuzz/", "tests/benchmarks/", "tests/test
 """They start programs, whose lines are not seen, or take minutes each."""
 BATCH_FILES = 5
 BATCH_LIMIT_S = 1800.0
+TEST_LIMIT_S = 300
+"""More than for a trial: lines that are traced are slower."""
 SLOWEST_S = 30.0
 """Tests that took longer do not count: they would leave no time for others."""
 
@@ -123,14 +125,15 @@ def measure(batch: Batch, tree: Tree, runner: Runner, say: Callable[[str], None]
     target = batch.path(runner.work, "coverage")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    options = ("--continue-on-collection-errors",)
+    options = ("--continue-on-collection-errors", f"--timeout={TEST_LIMIT_S}")
     ended = runner.run(tree.folder, batch.files, BATCH_LIMIT_S, coverage=target, options=options)
-    if ended.status not in (0, 1, 5):
+    if ended.status not in (0, 1, 3, 5):
         raise RuntimeError(f"{tree.name} {' '.join(batch.files)}: {ended.status}\n{ended.tail}")
     passed, failed = _outcomes(ended)
     told = {"files": batch.files, "seconds": ended.seconds, "passed": passed, "failed": failed}
     batch.path(runner.work, "json").write_text(json.dumps(told, indent=1))
     more = f", {len(failed)} failed and do not count" if failed else ""
+    more += ", pytest ended early" if ended.status == 3 else ""
     name = batch.files[0] if len(batch.files) == 1 else f"{batch.files[0]} ..."
     say(f"{tree.name} coverage: {name}: {len(passed)} tests, {ended.seconds:.0f} s{more}")
 
