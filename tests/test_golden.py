@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import lightning as L
@@ -14,7 +15,10 @@ import torch
 
 from dualgaf import DualGAFClassifier, DualGAFDataModule
 from dualgaf.cli import main
+from dualgaf.imaging.gaf import Renderer
+from dualgaf.imaging.windows import Windows
 from dualgaf.inference.checkpoint import Checkpoint
+from dualgaf.inference.export import RawWindowClassifier
 from dualgaf.training.config import load_config
 from dualgaf.training.run import train
 from golden.make_checkpoints import OPTIONS, arrays
@@ -67,17 +71,47 @@ def test_a_run_folder_is_tested_with_the_options_of_its_run(tmp_path, monkeypatc
     assert opened == [checkpoint]  # once, for what is checked and what is tested
 
 
-def test_a_run_folder_can_be_previewed_and_exported(tmp_path, capsys):
+def test_a_run_folder_can_be_previewed(tmp_path, capsys):
     shutil.copytree(GOLDEN / "run", tmp_path / "run")
     checkpoint = str(tmp_path / "run/checkpoints/best.ckpt")
-    picture, program = tmp_path / "why.png", tmp_path / "model.pt2"
+    picture = tmp_path / "why.png"
     assert main(["preview", "--checkpoint", checkpoint, "--output", str(picture)]) == 0
     assert "most relevant: " in capsys.readouterr().out
     assert matplotlib.image.imread(picture).shape[0] > 300
-    assert main(["export", checkpoint, "--output", str(program)]) == 0
+
+
+@pytest.mark.slow
+def test_a_run_folder_can_be_exported(tmp_path):
+    checkpoint, program = GOLDEN / "run/checkpoints/best.ckpt", tmp_path / "model.pt2"
+    assert main(["export", str(checkpoint), "--output", str(program)]) == 0
     classify = torch.export.load(program).module()
     windows = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 12, 24)))
-    assert torch.allclose(classify(windows).sum(dim=1), torch.ones(3), atol=1e-5)
+    assert torch.allclose(classify(windows), _probabilities(checkpoint, windows), atol=1e-5)
+
+
+def test_raw_windows_have_the_probabilities_of_the_network():
+    # What is exported, before torch makes a program of it.
+    checkpoint = GOLDEN / "run/checkpoints/best.ckpt"
+    windows = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 12, 24)))
+    kept = Checkpoint(checkpoint)
+    with torch.no_grad():
+        got = RawWindowClassifier(kept.classifier().net, kept.needed_imaging).eval()(windows)
+    torch.testing.assert_close(got, _probabilities(checkpoint, windows), atol=1e-5, rtol=0)
+
+
+def _probabilities(checkpoint, windows):
+    """With images from the kernels of the package, as in training."""
+    kept = Checkpoint(checkpoint)
+    imaging, recipe = kept.needed_imaging, kept.needed_imaging.recipe
+    flat = np.concatenate(windows.numpy(), axis=1)
+    n, steps = len(windows), windows.shape[-1]
+    renderer = Renderer(replace(recipe, storage="float32"), steps, bounds=imaging.bounds)
+    fields = np.empty((n, 2, windows.shape[1], recipe.image_size, recipe.image_size), np.float32)
+    renderer.render(Windows(flat, np.arange(n) * steps, steps), 0, n, fields)
+    series = imaging.scaler.transform(windows.numpy()).astype(np.float32)
+    given = (*torch.from_numpy(fields).unbind(1), torch.from_numpy(series))
+    with torch.no_grad():
+        return torch.softmax(kept.classifier().net.eval()(*given), dim=1)
 
 
 def test_its_stored_configuration_is_run_as_it_is(tmp_path):
