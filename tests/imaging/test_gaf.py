@@ -60,9 +60,9 @@ def test_paa_comes_before_scaling():
     ],
     ids=["random", "constant", "extreme", "offset", "offset-small", "offset-float32"],
 )
-def test_agrees_with_pyts_for_every_image_size(make, feature_range):
+def test_agrees_with_pyts(make, feature_range):
     x = make(noisy((3, 2, 23)))
-    for image_size in range(2, 24):
+    for image_size in (2, 5, 12, 23):  # the least, two that do not divide 23 steps, no PAA
         ours = dual_gaf(x, image_size=image_size, feature_range=feature_range)
         theirs = gaf_by_pyts(x.astype(np.float64), image_size, feature_range)
         np.testing.assert_allclose(ours, theirs, atol=1e-6, rtol=0)

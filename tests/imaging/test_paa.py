@@ -1,9 +1,11 @@
+from itertools import accumulate, pairwise
+
 import numpy as np
 import pytest
-from pyts.approximation import PiecewiseAggregateApproximation
 
 from dualgaf.errors import ConfigError
 from dualgaf.imaging.paa import paa_edges, segment_means
+from oracles import paa_by_pyts
 
 
 def test_hand_computed_uneven_segments():
@@ -12,13 +14,22 @@ def test_hand_computed_uneven_segments():
     assert segment_means(np.array([1.0, 3.0, 4.0, 5.0, 9.0]), paa_edges(5, 2)).tolist() == [2, 6]
 
 
-def test_agrees_with_pyts_to_the_last_bit():
+def test_a_mean_adds_step_by_step_to_the_last_bit():
     x = np.random.default_rng(0).normal(1e5, 1.0, (3, 31))
     for size in range(2, 32):
-        theirs = PiecewiseAggregateApproximation(
-            window_size=None, output_size=size, overlapping=False
-        ).transform(x)
-        assert np.array_equal(segment_means(x, paa_edges(31, size)), theirs)
+        edges = paa_edges(31, size)
+        wanted = [
+            [[*accumulate(row[a:b].tolist())][-1] / (b - a) for a, b in pairwise(edges.tolist())]
+            for row in x
+        ]
+        assert segment_means(x, edges).tolist() == wanted
+
+
+def test_agrees_with_pyts_to_the_last_bit_where_a_sum_is_exact():
+    # quarters of up to 2^18: whatever the order of adding, nothing is rounded before the division
+    x = np.random.default_rng(0).integers(-(1 << 20), 1 << 20, (3, 31)) / 4
+    for size in range(2, 32):
+        assert np.array_equal(segment_means(x, paa_edges(31, size)), paa_by_pyts(x, size))
 
 
 @pytest.mark.parametrize("size", [1, 6])

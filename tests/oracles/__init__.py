@@ -4,10 +4,34 @@ import math
 from itertools import pairwise
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+
+def load_pyts() -> None:
+    """Import what is compared with pyts, its functions as plain NumPy.
+
+    At its import pyts compiles every function that it has, for half a minute; here it is the same
+    arithmetic, but that a mean of eight numbers and more is summed in NumPy's order.
+    """
+    before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
+    try:
+        import pyts.approximation
+        import pyts.image  # noqa: F401
+    finally:
+        numba.config.DISABLE_JIT = before
+
+
+def paa_by_pyts(x: Array, size: int) -> Array:
+    """(N, T) to (N, S) float64 with pyts."""
+    load_pyts()
+    from pyts.approximation import PiecewiseAggregateApproximation
+
+    paa = PiecewiseAggregateApproximation(window_size=None, output_size=size, overlapping=False)
+    return np.asarray(paa.transform(x))
 
 
 def gaf_by_angles(x: Array, image_size: int, feature_range: tuple[float, float]) -> Array:
@@ -34,6 +58,7 @@ def gaf_by_angles(x: Array, image_size: int, feature_range: tuple[float, float])
 
 def gaf_by_pyts(x: Array, image_size: int, feature_range: tuple[float, float] | None) -> Array:
     """(N, C, T) to (N, 2, C, S, S) float64 with pyts, channel by channel."""
+    load_pyts()
     from pyts.image import GramianAngularField
 
     fields = [

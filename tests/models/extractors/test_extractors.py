@@ -87,6 +87,8 @@ def test_a_batch_of_one_pixel_is_normalised_by_what_was_seen_before() -> None:
     torch.testing.assert_close(
         norm(two), torch.nn.functional.batch_norm(two, None, None, training=True)
     )
+    # the latest batch, of mean 0, counts a fifth: half after three steps
+    torch.testing.assert_close(norm.running_mean, torch.tensor([0.8, 1.6]))
 
 
 def test_the_members_for_gaf_keep_the_resolution_in_the_stem() -> None:

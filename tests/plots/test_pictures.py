@@ -1,0 +1,104 @@
+"""Pictures of a window and of its explanation: each panel shows the array of its title."""
+
+import numpy as np
+import pytest
+
+from dualgaf.plots.explanation import BLOCKS, Row, blocks_of, draw_explanation
+from dualgaf.plots.window import draw_window
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_a_window_has_a_row_a_channel_with_series_gasf_and_gadf():
+    series, fields = RANDOM.normal(size=(2, 9)), RANDOM.uniform(-1, 1, size=(2, 2, 6, 6))
+    figure = draw_window(series, fields, ["in", "out"], "one window")
+    *panels, bar = figure.axes
+    assert len(panels) == 6
+    for channel, name in enumerate(("in", "out")):
+        line, *images = panels[3 * channel : 3 * channel + 3]
+        np.testing.assert_array_equal(line.get_lines()[0].get_ydata(), series[channel])
+        assert line.get_ylabel() == name
+        for field, axes in enumerate(images):
+            (image,) = axes.images
+            np.testing.assert_array_equal(image.get_array(), fields[field, channel])
+            assert image.get_clim() == (-1, 1)
+            assert image.origin == "upper"  # time runs down, as the rows of the array do
+    titles = [axes.get_title() for axes in panels]
+    assert titles == ["series", "GASF  cos(a + b)", "GADF  sin(a - b)", "", "", ""]
+    assert figure.get_suptitle() == "one window"
+    assert bar.get_ylim() == (-1, 1)
+
+
+def row(name, fraction, steps, maps):
+    series = RANDOM.normal(size=len(steps))
+    fields = RANDOM.uniform(-1, 1, size=np.shape(maps))
+    return Row(name, series, fields, np.array(steps), np.array(maps), fraction)
+
+
+def explained():
+    """Two signals; the second spoke half as much, by one pixel of its GADF."""
+    first = row("flow", 0.6, [0.0, 4.0, 1.0, 0.0], [np.diag([8.0, 0.0]), np.diag([0.0, -9.0])])
+    second = row("temp", 0.4, [0.0, 0.0, 2.0, 0.0], [np.zeros((2, 2)), np.diag([2.0, 4.0])])
+    return [first, second]
+
+
+def test_an_explanation_has_the_series_on_its_steps_and_the_fields_below_their_pixels():
+    rows = explained()
+    figure = draw_explanation(rows, "why")
+    panels = np.reshape(figure.axes, (2, 3))
+    for (line, *images), told in zip(panels, rows, strict=True):
+        (curve,) = line.get_lines()
+        np.testing.assert_array_equal(curve.get_xdata(), [0, 1, 2, 3])
+        np.testing.assert_array_equal(curve.get_ydata(), told.series)
+        (steps,) = line.images
+        np.testing.assert_array_equal(steps.get_array(), told.steps[None])
+        assert steps.get_extent()[:2] == [-0.5, 3.5]  # a step is a column about its number
+        low, high = told.series.min(), told.series.max()
+        assert line.get_xlim() == (-0.5, 3.5)
+        assert line.get_ylim() == pytest.approx(
+            (low - 0.08 * (high - low), high + 0.08 * (high - low))
+        )
+        for axes, field in zip(images, told.fields, strict=True):
+            np.testing.assert_array_equal(axes.images[0].get_array(), field)
+            assert axes.images[0].get_clim() == (-1, 1)
+            assert axes.images[0].get_extent() == axes.images[1].get_extent()
+    assert [line.get_ylabel() for line in panels[:, 0]] == ["flow\n60%", "temp\n40%"]
+    assert [axes.get_title() for axes in panels[0]] == [
+        "series",
+        "GASF  cos(a + b)",
+        "GADF  sin(a - b)",
+    ]
+    assert [axes.get_xlabel() for axes in panels[:, 0]] == ["", "step"]
+    assert figure.get_suptitle() == "why"
+
+
+def test_shades_of_all_signals_are_on_one_scale():
+    panels = np.reshape(draw_explanation(explained(), "why").axes, (2, 3))
+    assert [axes.images[0].get_clim() for axes in panels[:, 0]] == [(0, 4), (0, 4)]
+    heat = [[axes.images[1] for axes in line[1:]] for line in panels]
+    # The largest pixel of all is 8; what spoke against the class is not shown.
+    wanted = [[np.diag([1.0, 0.0]), np.zeros((2, 2))], [np.zeros((2, 2)), np.diag([0.25, 0.5])]]
+    for shown, right in zip(heat, wanted, strict=True):
+        for image, values in zip(shown, right, strict=True):
+            np.testing.assert_array_equal(image.get_array(), values)
+            np.testing.assert_array_equal(image.get_alpha(), 0.85 * values)
+            assert image.get_clim() == (0, 1)
+
+
+def test_a_window_in_which_nothing_spoke_is_drawn_without_shades():
+    told = Row("flat", np.full(4, 3.0), np.zeros((2, 2, 2)), np.zeros(4), np.zeros((2, 2, 2)), 0.0)
+    line, gasf, _ = draw_explanation([told], "nothing").axes
+    assert not line.images[0].get_array().any()
+    assert not gasf.images[1].get_array().any()
+    assert line.get_ylim() == (2.5, 3.5)  # a constant series has room, too
+
+
+def test_blocks_are_means_and_as_many_as_fit():
+    rising = np.arange(4.0 * BLOCKS * BLOCKS).reshape(2 * BLOCKS, 2 * BLOCKS)
+    blocks = blocks_of(rising)
+    wanted = rising.reshape(BLOCKS, 2, BLOCKS, 2).mean(axis=(1, 3))
+    np.testing.assert_allclose(blocks, wanted)
+    # uneven: edges of 17 pixels are 0, 1, ..., 15, 17, so the last block has two
+    uneven = blocks_of(np.ones((BLOCKS + 1, BLOCKS + 1)))
+    np.testing.assert_allclose(uneven, np.ones((BLOCKS, BLOCKS)))
+    assert blocks_of(np.array([[-2.0, 3.0], [0.0, 1.0]])).tolist() == [[0.0, 3.0], [0.0, 1.0]]
