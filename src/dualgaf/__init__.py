@@ -26,7 +26,7 @@ _HOMES = {
     "SimulatedSource": "dualgaf.series.simulate",
     "SplitSettings": "dualgaf.series.splits",
     "SweepTable": "dualgaf.training.sweep",
-    "TableSource": "dualgaf.series.table",
+    "TableSource": "dualgaf.series.tables.source",
     "TimmBackbone": "dualgaf.models.backbone",
     "dual_gaf": "dualgaf.imaging.gaf",
 }

@@ -23,7 +23,7 @@ def test_imports_point_downwards():
         "import dualgaf",
         "import dualgaf.build",
         "import dualgaf.pool.worker",
-        "import dualgaf.series.table, dualgaf.series.simulate",
+        "import dualgaf.series.tables.source, dualgaf.series.simulate",
         "import dualgaf; dualgaf.dual_gaf",
     ],
 )

@@ -19,7 +19,6 @@ def _set(*rows, groups=None):
         groups=tuple(groups or [f"{source}/{first}" for source, first, _ in rows]),
         origins=tuple(Origin(source, first) for source, first, _ in rows),
         official=(None,) * len(rows),
-        start_times=(None,) * len(rows),
         name="plant",
     )
 

@@ -10,7 +10,7 @@ from dualgaf.series.archive import ArchiveSource
 from dualgaf.series.simulate import SimulatedSource
 from dualgaf.series.source import ArraySource
 from dualgaf.series.splits import SplitSettings
-from dualgaf.series.table import TableSource
+from dualgaf.series.tables.source import TableSource
 
 X = np.arange(24.0).reshape(4, 2, 3)
 Y = [0, 1, 0, 1]

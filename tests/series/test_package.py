@@ -27,7 +27,7 @@ def test_the_import_loads_no_heavy_package():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["table", "simulate", "archive"])
+@pytest.mark.parametrize("name", ["tables.source", "simulate", "archive"])
 def test_sources_load_no_framework_and_no_aeon(name):
     code = (
         f"import sys, dualgaf.series.{name}; "

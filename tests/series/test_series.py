@@ -80,7 +80,7 @@ def test_take_of_nothing_is_an_error():
         SeriesSet.from_arrays(np.zeros((1, 1, 2))).take([])
 
 
-def test_cut_moves_origins_and_drops_unknown_start_times():
+def test_cut_moves_origins_times_and_gaps():
     whole = SeriesSet(
         values=(np.arange(10.0)[None],),
         labels=("a",),
@@ -88,12 +88,14 @@ def test_cut_moves_origins_and_drops_unknown_start_times():
         groups=("day",),
         origins=(Origin("f.csv", 100),),
         official=("train",),
-        start_times=("2020-01-01T00:00:00",),
         name="f",
+        times=(np.datetime64("2020-01-01", "us") + np.timedelta64(5, "m") * np.arange(10),),
+        gaps=(np.arange(10)[None] == 5,),
     )
     pieces = whole.cut([(0, 0, 4), (0, 4, 10)])
     assert pieces.origins == (Origin("f.csv", 100), Origin("f.csv", 104))
-    assert pieces.start_times == ("2020-01-01T00:00:00", None)
+    assert pieces.start_times == ("2020-01-01T00:00:00", "2020-01-01T00:20:00")
+    assert [gap.nonzero()[1].tolist() for gap in pieces.gaps] == [[], [1]]
     assert pieces.groups == ("day", "day")
     assert [series.tolist() for series in pieces.values] == [
         [[0.0, 1.0, 2.0, 3.0]],

@@ -4,6 +4,8 @@ Splits come before windows, so no row of a series is in two splits. Classes, the
 series, the series scaler and the bounds of ``scaling=train`` come from the training split alone.
 """
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +24,8 @@ from dualgaf.series.source import Source
 from dualgaf.series.splits import split_series
 
 Array = npt.NDArray[Any]
+
+log = logging.getLogger(__name__)
 
 AT_A_TIME = 256
 """Windows that are hashed at a time."""
@@ -50,10 +54,12 @@ class WindowedSplits:
     """C names."""
     groups: tuple[str, ...]
     """Group of each window: its day, run or subject."""
-    start_times: tuple[str | None, ...]
-    """Start time of the series of each window, where known."""
     scaler: SeriesScaler
     """Fitted on the training split."""
+    start_times: Array | None = None
+    """(N,) datetime64[us], int64 or float64: time of the first step of each window, if known."""
+    end_times: Array | None = None
+    """Time of the last step of each window."""
     file: Path | None = None
     """Where they are kept in the cache, if they are."""
 
@@ -98,10 +104,16 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
     Raises:
         SourceError, SeriesError, SplitError: the source, a series or a split is not usable.
     """
-    splits = split_series(source.load(), source.split, seed)
-    steps = source.window_size
+    steps, stride = source.window_size, source.stride
+    series_set = source.load()
+    if steps is not None:
+        series_set = _long_enough(series_set, steps)
+    splits = split_series(series_set, source.split, seed)
+    times = {(name, k): time for name, part in splits.items() for k, time in enumerate(part.times)}
+    stretched = None
     if steps is None:
-        steps = max(splits["train"].lengths)
+        stretched = max(series_set.lengths) if source.ragged == "resample" else None
+        steps = stride = max(splits["train"].lengths)
         splits = {name: equalise(part, source.ragged, steps) for name, part in splits.items()}
     # In the order of the source, whatever the split: a sweep over seeds finds equal images, unless
     # they are scaled by the training split.
@@ -111,32 +123,102 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
         for k in range(len(part))
     )
     parts = [(splits[name], k) for *_, name, k in series]
-    starts, of_series = _starts(parts, steps, source.stride or steps)
+    lengths = [part.values[k].shape[1] for part, k in parts]
+    starts, of_series = window_starts(lengths, steps, stride or steps)
     split_of_window = np.array([name for *_, name, _ in series])[of_series]
+    indices = {name: _indices(name, split_of_window, part) for name, part in splits.items()}
     names = splits["train"].class_names
     index = {name: number for number, name in enumerate(names)}
+    offsets = starts - np.concatenate([[0], np.cumsum(lengths)])[of_series]
+    known = [times[name, k] for *_, name, k in series]
     codes = [-1 if (label := part.labels[k]) is None else index[label] for part, k in parts]
+    labels = np.array(codes, dtype=np.int64)[of_series]
+    _check_classes(names, labels[indices["train"]], splits["train"], steps)
     return WindowedSplits(
         windows=Windows(np.concatenate([p.values[k] for p, k in parts], axis=1), starts, steps),
-        indices={name: _indices(name, split_of_window, part) for name, part in splits.items()},
-        labels=np.array(codes, dtype=np.int64)[of_series],
+        indices={name: rows for name, rows in indices.items() if len(rows)},
+        labels=labels,
         class_names=names,
         channel_names=splits["train"].channel_names,
         groups=tuple(parts[k][0].groups[parts[k][1]] for k in of_series),
-        start_times=tuple(parts[k][0].start_times[parts[k][1]] for k in of_series),
         scaler=SeriesScaler.fit(splits["train"].values),
+        start_times=_times(known, of_series, offsets),
+        # A series that was stretched to the window ends where it ended.
+        end_times=_times(known, of_series, offsets + (stretched or steps) - 1),
     )
 
 
-def _starts(parts: list[tuple[SeriesSet, int]], steps: int, stride: int) -> tuple[Array, Array]:
-    return window_starts([part.values[k].shape[1] for part, k in parts], steps, stride)
+def _long_enough(series_set: SeriesSet, steps: int) -> SeriesSet:
+    """Without series that are shorter than a window: splits are dealt of what gives windows.
+
+    Where all are shorter the set stays, and cutting it says so.
+    """
+    kept = [k for k, length in enumerate(series_set.lengths) if length >= steps]
+    short = len(series_set) - len(kept)
+    if not short or not kept:
+        return series_set
+    found = series_set.take(kept)
+    for name in ("train", "val", "test"):
+        if name in series_set.official and name not in found.official:
+            own = [k for k, mark in enumerate(series_set.official) if mark == name]
+            raise SplitError(_no_window(name, [series_set.lengths[k] for k in own]))
+    _say_short(series_set, sorted(set(range(len(series_set))) - set(kept)), steps)
+    gone = set(series_set.class_names) - set(found.class_names)
+    if gone:
+        log.warning(
+            "%s: no window is of class %s, whose series are all too short",
+            series_set.name,
+            ", ".join(map(repr, sorted(gone))),
+        )
+    return found
+
+
+def _no_window(split: str, lengths: Sequence[int]) -> str:
+    return (
+        f"the {split} split has no window: its {len(lengths)} series have at most "
+        f"{max(lengths)} steps; type data.window_size={max(2, max(lengths))} or less"
+    )
+
+
+def _say_short(series_set: SeriesSet, short: list[int], steps: int) -> None:
+    rows = sum(series_set.lengths[k] for k in short)
+    log.warning(
+        "%s: %d of %d series (%d rows) are shorter than a window of %d steps and are left out",
+        series_set.name,
+        len(short),
+        len(series_set),
+        rows,
+        steps,
+    )
+
+
+def _check_classes(names: tuple[str, ...], labels: Array, train: SeriesSet, steps: int) -> None:
+    """Raise where a class has no training window, though it has training series."""
+    without = sorted(set(range(len(names))) - set(labels.tolist()))
+    if without:
+        name = names[without[0]]
+        own = [n for n, label in zip(train.lengths, train.labels, strict=True) if label == name]
+        raise SplitError(
+            f"class {name!r} has no training window: its {len(own)} training series have at most "
+            f"{max(own)} steps, a window has {steps}; type data.window_size={max(2, max(own))}, or "
+            "leave the class out"
+        )
+
+
+def _times(series: list[Array | None], of_series: Array, step: Array) -> Array | None:
+    """Time of a step of each window; None where a series has none, or they are of two kinds."""
+    known = [time for time in series if time is not None]
+    if len(known) < len(series) or len({time.dtype for time in known}) != 1:
+        return None
+    lengths = np.array([len(time) for time in known])
+    first = np.cumsum(lengths) - lengths
+    # What was padded ends with its last row.
+    rows = first[of_series] + np.minimum(step, lengths[of_series] - 1)
+    return np.asarray(np.concatenate(known)[rows])
 
 
 def _indices(name: str, split_of_window: Array, part: SeriesSet) -> Array:
     rows = np.flatnonzero(split_of_window == name)
-    if not len(rows):
-        raise SplitError(
-            f"the {name} split has no window: its {len(part)} series have at most "
-            f"{max(part.lengths)} steps; type data.window_size={max(2, max(part.lengths))} or less"
-        )
+    if not len(rows) and name != "predict":
+        raise SplitError(_no_window(name, part.lengths))
     return rows

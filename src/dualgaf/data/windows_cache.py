@@ -49,7 +49,8 @@ from dualgaf.store.lock import locked
 Array = npt.NDArray[Any]
 
 _PREFIX = struct.Struct("<8s16sQ")
-_MAGIC = b"dgwindw1"
+_MAGIC = b"dgwindw2"
+_TIMES = ("start_times", "end_times")
 _DAMAGE = (*DAMAGE, struct.error)
 
 
@@ -169,12 +170,16 @@ def _save(path: Path, windowed: WindowedSplits) -> None:
         "std": windowed.scaler.std,
         **{f"rows/{name}": rows for name, rows in windowed.indices.items()},
     }
+    clock = None if windowed.start_times is None else windowed.start_times.dtype.str
+    if windowed.start_times is not None and windowed.end_times is not None:
+        arrays["start_times"] = windowed.start_times.view(np.int64)
+        arrays["end_times"] = windowed.end_times.view(np.int64)
     head = {
         "window_size": windowed.windows.window_size,
         "class_names": windowed.class_names,
         "channel_names": windowed.channel_names,
         "groups": windowed.groups,
-        "start_times": windowed.start_times,
+        "clock": clock,
         "arrays": kinds_of(arrays),
     }
     text = json.dumps(head).encode()
@@ -212,7 +217,7 @@ def _load(path: Path) -> WindowedSplits:
         class_names=tuple(head["class_names"]),
         channel_names=tuple(head["channel_names"]),
         groups=tuple(head["groups"]),
-        start_times=tuple(head["start_times"]),
         scaler=SeriesScaler(arrays["mean"], arrays["std"]),
+        **{name: arrays[name].view(head["clock"]) for name in _TIMES if head["clock"]},
         file=path,
     )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy.typing as npt
 
 from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.series.series import clock_text
 
 
 def write_predictions(
@@ -29,7 +30,8 @@ def write_predictions(
         scores_of = (f"p({name})" for name in names)
         table.writerow(["window", "group", "start_time", "label", "class", *scores_of])
         for number, (row, scores) in enumerate(zip(rows, probabilities, strict=True)):
-            time = windowed.start_times[row] or ""
+            times = windowed.start_times
+            time = "" if times is None else clock_text(times[row])
             known = int(windowed.labels[row])
             label = names[known] if known >= 0 else ""
             best = names[int(scores.argmax())]

@@ -14,7 +14,7 @@ from dualgaf.series.splits import SplitSettings, split_series
 if TYPE_CHECKING:
     from dualgaf.series.archive import ArchiveSource
     from dualgaf.series.simulate import SimulatedSource
-    from dualgaf.series.table import TableSource
+    from dualgaf.series.tables.source import TableSource
 
 __all__ = [
     "ArchiveSource",
@@ -31,7 +31,7 @@ __all__ = [
 _LATER = {
     "ArchiveSource": "dualgaf.series.archive",
     "SimulatedSource": "dualgaf.series.simulate",
-    "TableSource": "dualgaf.series.table",
+    "TableSource": "dualgaf.series.tables.source",
 }
 
 

@@ -2,9 +2,11 @@
 
 ``error`` stops at the first one and says where it is. ``interpolate`` draws a straight line between
 the finite neighbours in the same channel of the same series; before the first and after the last
-finite value, that value is repeated.
+finite value, that value is repeated. Where a series is cut afterwards, `fill_again` fills the gaps
+of each piece from that piece alone: what is learned must not follow from values of another split.
 """
 
+import logging
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,13 +17,17 @@ from dualgaf.series.series import SeriesSet
 
 NanPolicy = Literal["error", "interpolate"]
 
+log = logging.getLogger(__name__)
 
-def repair_nan(series_set: SeriesSet, policy: str) -> SeriesSet:
+
+def repair_nan(series_set: SeriesSet, policy: str, *, drop_dead: bool = False) -> SeriesSet:
     """The set without NaN and infinite values.
 
     Args:
         series_set: any set.
         policy: ``error`` or ``interpolate``.
+        drop_dead: leave out a series with a channel that has no finite value, and log how many;
+            for sources whose series are pieces of a longer record.
 
     Returns:
         The same object where all values are finite, else a set with the gaps filled. Series
@@ -29,7 +35,7 @@ def repair_nan(series_set: SeriesSet, policy: str) -> SeriesSet:
 
     Raises:
         SeriesError: ``error`` and there is such a value; ``interpolate`` and a channel of a series
-            has no finite value at all.
+            has no finite value at all, with ``drop_dead`` of every series.
         ConfigError: another policy.
 
     Example:
@@ -43,10 +49,57 @@ def repair_nan(series_set: SeriesSet, policy: str) -> SeriesSet:
         return series_set
     if policy == "error":
         raise SeriesError(_first_gap(series_set, broken[0]))
-    values = list(series_set.values)
-    for index in broken:
-        values[index] = _filled(series_set, index)
-    return series_set.replace_values(values)
+    return _filled_set(series_set, broken, drop_dead)
+
+
+def fill_again(series_set: SeriesSet) -> SeriesSet:
+    """Gaps that were filled before, filled from the values of each series alone.
+
+    Args:
+        series_set: pieces of series, see `SeriesSet.cut`.
+
+    Returns:
+        The same object where there are no gaps. A piece with a channel that has nothing but gaps is
+        left out.
+
+    Raises:
+        SeriesError: every piece has such a channel.
+
+    Example:
+        >>> gaps = SeriesSet.from_arrays(np.array([[[0.0, 1.0, np.nan, 9.0]]]))
+        >>> fill_again(repair_nan(gaps, "interpolate").cut([(0, 0, 3)])).values[0].tolist()
+        [[0.0, 1.0, 1.0]]
+    """
+    values, broken = list(series_set.values), []
+    for index, gap in enumerate(series_set.gaps):
+        if gap is not None and gap.any():
+            values[index] = np.where(gap, np.nan, values[index]).astype(values[index].dtype)
+            broken.append(index)
+    if not broken:
+        return series_set
+    return _filled_set(series_set.replace_values(values), broken, drop_dead=True)
+
+
+def _filled_set(series_set: SeriesSet, broken: list[int], drop_dead: bool) -> SeriesSet:
+    dead = [i for i in broken if not np.isfinite(series_set.values[i]).any(axis=1).all()]
+    if dead and (not drop_dead or len(dead) == len(series_set)):
+        raise SeriesError(_dead(series_set, dead[0], drop_dead))
+    values, gaps = list(series_set.values), list(series_set.gaps)
+    for index in set(broken) - set(dead):
+        gaps[index] = ~np.isfinite(values[index])
+        values[index] = _filled(values[index])
+    if not dead:
+        return series_set.replace_values(values, gaps)
+    log.warning(
+        "%s: %d of %d series are left out, as a sensor has no value in them: %s",
+        series_set.name,
+        len(dead),
+        len(series_set),
+        "; ".join(_dead_channels(series_set, index) for index in dead[:3])
+        + ("; ..." if len(dead) > 3 else ""),
+    )
+    kept = [index for index in range(len(series_set)) if index not in set(dead)]
+    return series_set.replace_values(values, gaps).take(kept)
 
 
 def check_nan_policy(policy: object) -> None:
@@ -66,16 +119,26 @@ def _first_gap(series_set: SeriesSet, index: int) -> str:
     )
 
 
-def _filled(series_set: SeriesSet, index: int) -> Array:
-    series = series_set.values[index].copy()
+def _dead_channels(series_set: SeriesSet, index: int) -> str:
+    finite = np.isfinite(series_set.values[index]).any(axis=1)
+    names = [series_set.channel_names[channel] for channel in np.flatnonzero(~finite)[:5]]
+    return f"{', '.join(names)} of {series_set.origins[index].source}, {series_set.groups[index]}"
+
+
+def _dead(series_set: SeriesSet, index: int, every: bool) -> str:
+    channel = int(np.flatnonzero(~np.isfinite(series_set.values[index]).any(axis=1))[0])
+    name = series_set.channel_names[channel]
+    out = f"leave the channel out: type data.exclude=[{name}]"
+    told = f"{series_set.describe(index)}, channel {name!r} has no finite value"
+    if every:
+        return f"{told}, and so it is in every series; {out}"
+    return f"{told}, so there is nothing to interpolate; leave the channel or the series out"
+
+
+def _filled(series: Array) -> Array:
+    series = series.copy()
     steps = np.arange(series.shape[1])
-    for channel, row in enumerate(series):
+    for row in series:
         finite = np.isfinite(row)
-        if not finite.any():
-            raise SeriesError(
-                f"{series_set.describe(index)}, channel {series_set.channel_names[channel]!r} has "
-                "no finite value, so there is nothing to interpolate; leave the channel or the "
-                "series out"
-            )
         row[~finite] = np.interp(steps[~finite], steps[finite], row[finite])
     return series

@@ -2,12 +2,12 @@
 
 1. `SeriesSet.from_arrays` turns arrays, tensors or lists into channels-first series.
 2. Each series carries its group (the day, run or subject that must not be split), the rows it came
-   from, the split its source prescribes, and its start time, so that splits can be checked later.
+   from, the split its source prescribes, and its times, so that splits can be checked later.
 3. `take` and `cut` give smaller sets; nothing is copied, the series are views.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
@@ -57,10 +57,14 @@ class SeriesSet:
     """The rows each series came from."""
     official: tuple[str | None, ...]
     """Split that the source prescribes: train, val, test, predict; None where it has none."""
-    start_times: tuple[str | None, ...]
-    """ISO time, or step number as text, of the first row of a series; None where not known."""
     name: str
     """Name of the whole set, for messages."""
+    times: tuple[Array | None, ...] = ()
+    """Time of each step of a series, (L_i,) datetime64[us], int64 or float64; None where not known;
+    () = none is known."""
+    gaps: tuple[Array | None, ...] = ()
+    """Where values of a series were missing and are filled, (C, L_i) bool; None where none were;
+    () = nowhere."""
 
     def __post_init__(self) -> None:
         n_series = len(self.values)
@@ -68,7 +72,9 @@ class SeriesSet:
             raise SeriesError(
                 f"{self.name} has no series at all; needed: at least one (C, L) array"
             )
-        for field in ("labels", "groups", "origins", "official", "start_times"):
+        for field in ("times", "gaps"):
+            object.__setattr__(self, field, getattr(self, field) or (None,) * n_series)
+        for field in ("labels", "groups", "origins", "official", "times", "gaps"):
             if len(getattr(self, field)) != n_series:
                 raise SeriesError(
                     f"{field} has {len(getattr(self, field))} entries for {n_series} series; "
@@ -93,6 +99,11 @@ class SeriesSet:
         return tuple(series.shape[1] for series in self.values)
 
     @property
+    def start_times(self) -> tuple[str | None, ...]:
+        """Time of the first step of each series, as text; None where not known."""
+        return tuple(None if time is None else clock_text(time[0]) for time in self.times)
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Sorted labels, each once; in order of size where all of them are numbers."""
         return sorted_classes(self.labels)
@@ -111,8 +122,9 @@ class SeriesSet:
             groups=pick(self.groups),
             origins=pick(self.origins),
             official=pick(self.official),
-            start_times=pick(self.start_times),
             name=self.name,
+            times=pick(self.times),
+            gaps=pick(self.gaps),
         )
 
     def cut(self, pieces: Sequence[tuple[int, int, int]]) -> Self:
@@ -122,8 +134,7 @@ class SeriesSet:
             pieces: (index, first, last): steps first..last-1 of series ``index``.
 
         Returns:
-            One series a piece. Origins move along; the start time of a piece that does not begin
-            with its series is not known.
+            One series a piece. Origins, times and gaps move along.
 
         Raises:
             SeriesError: a piece is empty or reaches outside its series.
@@ -141,33 +152,24 @@ class SeriesSet:
                 )
         whole = self.take([index for index, _, _ in pieces])
         origins = zip(whole.origins, pieces, strict=True)
-        times = zip(whole.start_times, pieces, strict=True)
-        return type(self)(
+        times = zip(whole.times, pieces, strict=True)
+        gaps = zip(whole.gaps, pieces, strict=True)
+        return replace(
+            whole,
             values=tuple(
                 np.ascontiguousarray(self.values[index][:, first:last])
                 for index, first, last in pieces
             ),
-            labels=whole.labels,
-            channel_names=self.channel_names,
-            groups=whole.groups,
             origins=tuple(Origin(o.source, o.first_row + first) for o, (_, first, _) in origins),
-            official=whole.official,
-            start_times=tuple(time if first == 0 else None for time, (_, first, _) in times),
-            name=self.name,
+            times=tuple(t if t is None else t[first:last] for t, (_, first, last) in times),
+            gaps=tuple(g if g is None else g[:, first:last] for g, (_, first, last) in gaps),
         )
 
-    def replace_values(self, values: Sequence[Array]) -> Self:
-        """The same set with other values, one (C, L) array a series."""
-        return type(self)(
-            values=tuple(values),
-            labels=self.labels,
-            channel_names=self.channel_names,
-            groups=self.groups,
-            origins=self.origins,
-            official=self.official,
-            start_times=self.start_times,
-            name=self.name,
-        )
+    def replace_values(
+        self, values: Sequence[Array], gaps: Sequence[Array | None] | None = None
+    ) -> Self:
+        """The same set with other values, one (C, L) array a series, and other gaps if given."""
+        return replace(self, values=tuple(values), gaps=self.gaps if gaps is None else tuple(gaps))
 
     def describe(self, index: int) -> str:
         """Words for one series in a message: its index, file or array, and first row."""
@@ -230,7 +232,6 @@ class SeriesSet:
                 for end, series in zip(ends, values, strict=True)
             ),
             official=(official,) * n_series,
-            start_times=(None,) * n_series,
             name=name,
         )
 
@@ -269,9 +270,22 @@ def join_sets(parts: Sequence[SeriesSet], name: str) -> SeriesSet:
         groups=tuple(group for part in parts for group in part.groups),
         origins=tuple(origin for part in parts for origin in part.origins),
         official=tuple(mark for part in parts for mark in part.official),
-        start_times=tuple(time for part in parts for time in part.start_times),
         name=name,
+        times=tuple(time for part in parts for time in part.times),
+        gaps=tuple(gap for part in parts for gap in part.gaps),
     )
+
+
+def clock_text(time: Any) -> str:
+    """A time as text: ISO to the microsecond where there are any, or the number of a step.
+
+    Example:
+        >>> clock_text(np.datetime64("2020-01-01T00:05:00.250000")), clock_text(np.float64(3))
+        ('2020-01-01T00:05:00.250000', '3')
+    """
+    if isinstance(time, np.datetime64):
+        return str(time.astype("datetime64[us]")).removesuffix(".000000")
+    return str(int(time)) if float(time).is_integer() else repr(float(time))
 
 
 def _check_values(values: Sequence[Array], n_channels: int) -> None:

@@ -29,7 +29,6 @@ Sensors have noise of 0.2 deg F, and of 0.01 for flow and static pressure.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from math import ceil
 
 import numpy as np
@@ -64,7 +63,8 @@ _STEP_HOURS = 24 / STEPS_A_DAY
 _WARM_UP = 36
 # Days simulated at once: bounds the memory for noise, and large enough for NumPy.
 _BLOCK_DAYS = 1024
-_FIRST_DAY = datetime(2001, 1, 1)
+_FIRST_DAY = np.datetime64("2001-01-01", "us")
+_STEP = np.timedelta64(5, "m")
 
 
 @dataclass(frozen=True)
@@ -161,10 +161,11 @@ class SimulatedSource:
                 Origin(name, int(begin)) for name, begin in zip(names, begins, strict=True)
             ),
             official=(None,) * n_days,
-            start_times=tuple(
-                (_FIRST_DAY + timedelta(minutes=5 * int(begin))).isoformat() for begin in begins
-            ),
             name="simulated",
+            times=tuple(
+                _FIRST_DAY + _STEP * np.arange(begin, begin + length)
+                for begin, length in zip(begins, lengths, strict=True)
+            ),
         )
 
 

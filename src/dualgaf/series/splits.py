@@ -3,7 +3,8 @@
 1. Series that are marked predict, or have no label, go to predict.
 2. Those of the groups that `test_groups` names are the test split, if it names any.
 3. The others are dealt out by one of four methods: as the source prescribes (`official`), by whole
-   groups (`group`), along the time axis of each series (`time`), or by label (`stratified`).
+   groups (`group`), along the time axis of each class of a group (`time`), or by label
+   (`stratified`).
 4. The result is checked: no row is in two splits, no group is in two splits where the method
    promises that, train knows every class.
 
@@ -23,6 +24,7 @@ import numpy as np
 from dualgaf.errors import ConfigError, SplitError, not_allowed, unknown_choice
 from dualgaf.series.checks import check_disjoint, check_labels
 from dualgaf.series.holdout import group_names, series_of_groups
+from dualgaf.series.missing import fill_again
 from dualgaf.series.series import SeriesSet
 
 SplitMethod = Literal["official", "group", "time", "stratified"]
@@ -48,7 +50,8 @@ class SplitSettings:
 
     method: SplitMethod = "official"
     """``official``: as the source prescribes; ``group``: whole days, runs or subjects; ``time``:
-    the first part of each series is train, then val, then test; ``stratified``: by label."""
+    the first part of each class of a group is train, then val, then test; ``stratified``: by
+    label."""
     val_fraction: float = 0.2
     """Fraction of the series (of the official training series with ``official``); 0 = no val."""
     test_fraction: float = 0.2
@@ -224,15 +227,30 @@ def _by_time(
     series_set: SeriesSet, labelled: list[int], settings: SplitSettings
 ) -> dict[str, SeriesSet]:
     pieces: dict[str, list[tuple[int, int, int]]] = {"train": [], "val": [], "test": []}
-    for index in labelled:
-        length = series_set.values[index].shape[1]
+    for record in _records(series_set, labelled):
+        length = sum(series_set.values[index].shape[1] for index in record)
         test_first = length - round(length * settings.test_fraction)
         val_first = test_first - round(length * settings.val_fraction)
         cuts = (0, val_first, test_first, length)
-        for name, first, last in zip(pieces, cuts, cuts[1:], strict=False):
-            if first < last:
-                pieces[name].append((index, first, last))
-    return {name: series_set.cut(chosen) for name, chosen in pieces.items() if chosen}
+        offset = 0
+        for index in record:
+            own = series_set.values[index].shape[1]
+            for name, first, last in zip(pieces, cuts, cuts[1:], strict=False):
+                low, high = max(first - offset, 0), min(last - offset, own)
+                if low < high:
+                    pieces[name].append((index, low, high))
+            offset += own
+    return {name: fill_again(series_set.cut(chosen)) for name, chosen in pieces.items() if chosen}
+
+
+def _records(series_set: SeriesSet, labelled: list[int]) -> list[list[int]]:
+    """Series of one class and group, in order: a gap does not make two records of one."""
+    records: dict[tuple[str, str, str | None], list[int]] = defaultdict(list)
+    for index in labelled:
+        source = series_set.origins[index].source
+        records[source, series_set.groups[index], series_set.labels[index]].append(index)
+    first = [origin.first_row for origin in series_set.origins]
+    return [sorted(own, key=lambda index: first[index]) for own in records.values()]
 
 
 def _by_group(

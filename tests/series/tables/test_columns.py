@@ -3,7 +3,7 @@
 import pytest
 
 from dualgaf.errors import ConfigError, SourceError
-from dualgaf.series.columns import (
+from dualgaf.series.tables.columns import (
     LABEL_NAMES,
     TIME_NAMES,
     ColumnRoles,

@@ -6,7 +6,7 @@ import pytest
 from dualgaf.errors import ConfigError, SeriesError, SourceError, SplitError
 from dualgaf.imaging.windows import window_starts
 from dualgaf.series.splits import SplitSettings, split_series
-from dualgaf.series.table import TableSource
+from dualgaf.series.tables.source import TableSource
 
 
 def _csv(tmp_path, text, name="plant.csv"):
@@ -25,13 +25,13 @@ def _flows(series_set):
 
 
 def test_one_file_is_read_with_its_roles(tmp_path):
-    text = "Datetime,sat ,name,oat,Fault\n1/2/2020 0:00,1,x,4,leak\n1/2/2020 0:05,2,y,5,leak\n"
+    text = "Datetime,sat ,name,oat,Fault\n1/13/2020 0:00,1,x,4,leak\n1/13/2020 0:05,2,y,5,leak\n"
     series_set = TableSource(_csv(tmp_path, text)).load()
     assert series_set.channel_names == ("sat", "oat")
     assert series_set.values[0].tolist() == [[1, 2], [4, 5]]
     assert series_set.labels == ("leak",)
-    assert series_set.groups == ("plant.csv/2020-01-02",)
-    assert series_set.start_times == ("2020-01-02T00:00:00",)
+    assert series_set.groups == ("plant.csv/2020-01-13",)
+    assert series_set.start_times == ("2020-01-13T00:00:00",)
     assert (series_set.origins[0].source, series_set.origins[0].first_row) == ("plant.csv", 0)
 
 
@@ -108,9 +108,9 @@ def test_a_time_that_comes_twice(tmp_path):
 
 
 def test_rows_without_a_time_column(tmp_path):
-    source = TableSource(_csv(tmp_path, "step,flow\n1,0\n1,1\n"), time_column=None)
+    source = TableSource(_csv(tmp_path, "speed,flow\n1,0\n1,1\n"), time_column=None)
     series_set = source.load()
-    assert series_set.channel_names == ("step", "flow")
+    assert series_set.channel_names == ("speed", "flow")
     assert series_set.start_times == (None,)
 
 
@@ -133,8 +133,8 @@ def test_a_column_of_classes_is_no_channel_where_files_are_the_label(tmp_path):
 
 
 def test_rows_without_a_label_go_to_predict(tmp_path):
-    text = "flow,fault\n" + "1,a\n2,b\n" * 3 + "3,\n"
-    source = TableSource(_csv(tmp_path, text), split={"method": "stratified"})
+    text = "flow,fault\n" + "1,a\n2,b\n5,a\n7,b\n" * 2 + "3,\n"
+    source = TableSource(_csv(tmp_path, text), unlabelled="predict", split={"method": "stratified"})
     assert len(split_series(source.load(), source.split, 0)["predict"]) == 1
 
 
@@ -193,8 +193,8 @@ def test_missing_values_follow_the_policy(tmp_path):
         ({"channels": ["fault"]}, "plant.csv, column 'fault', data row 1: 'a' is not a number ("),
         (
             {"exclude": ["flow"]},
-            "plant.csv has no numeric column that could be a channel; it has: datetime, flow, "
-            "fault (are the cells separated by commas?)",
+            "plant.csv has no numeric column that could be a channel; it has: none without "
+            "another role (are the cells separated by commas?)",
         ),
         (
             {"max_gap": 3},
@@ -256,10 +256,14 @@ def test_label_from_a_column_that_is_not_there(tmp_path):
     ("fields", "text"),
     [
         ({"root": None}, "data.root=None is not allowed; allowed: a folder or a file; type data.r"),
-        ({"label": "name"}, "data.label='name' is not known; allowed: auto, column, file; type"),
+        ({"label": "day"}, "data.label='day' is not known; allowed: auto, column, file, name, pa"),
         ({"channels": "sat"}, "data.channels='sat' is not allowed; allowed: a list of names; type"),
         ({"group_columns": [1]}, "data.group_columns=[1] is not allowed; allowed: a list of names"),
         ({"max_gap": "soon"}, "data.max_gap='soon' is not allowed; allowed: auto, a duration"),
+        ({"unlabelled": "skip"}, "data.unlabelled='skip' is not known; allowed: predict, drop, cl"),
+        ({"separator": ";"}, "data.separator=';' is not known; allowed: comma, semicolon, tab, pi"),
+        ({"decimal": ","}, "data.decimal=',' is not known; allowed: auto, point, comma; type dat"),
+        ({"header_line": 0}, "data.header_line=0 is not allowed; allowed: whole numbers from 1 o"),
         ({"nan": "zero"}, "data.nan='zero' is not known; allowed: error, interpolate; type"),
         ({"ragged": "cut"}, "data.ragged='cut' is not known; allowed: resample, pad, truncate, e"),
         ({"window_size": 1}, "data.window_size=1 is not allowed; allowed: whole numbers from 2"),
@@ -277,8 +281,9 @@ def test_settings_fail_at_construction(fields, text):
 
 
 def test_lists_from_a_configuration_become_tuples():
-    source = TableSource("plant", channels=["a"], exclude=["b"], null_values=["-"])
-    assert (source.channels, source.exclude, source.null_values) == (("a",), ("b",), ("-",))
+    source = TableSource("plant", channels=["a"], exclude=["b"], null_values=["-", -999, -1.5])
+    assert (source.channels, source.exclude) == (("a",), ("b",))
+    assert source.null_values == ("-", "-999", "-1.5")
 
 
 @pytest.mark.parametrize(

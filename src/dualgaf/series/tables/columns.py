@@ -45,7 +45,9 @@ class ColumnRoles:
 
 
 def name_list(option: str, value: object) -> tuple[str, ...] | None:
-    """A list of names as a tuple; ``data.channels`` may be None instead, and not empty.
+    """A list of names as a tuple.
+
+    ``data.channels`` may be None instead, and not empty; ``data.null_values`` may have numbers.
 
     Raises:
         ConfigError: it is anything else.
@@ -57,6 +59,10 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
     channels = option == "data.channels"
     if value is None and channels:
         return None
+    if option == "data.null_values" and isinstance(value, list | tuple):
+        # [-999] is a list of numbers, in YAML as in Python
+        numbers = (int, float)
+        value = [str(v) if isinstance(v, numbers) and not isinstance(v, bool) else v for v in value]
     texts = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     if not texts or (channels and not value):
         raise ConfigError(
@@ -68,6 +74,19 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
             )
         )
     return tuple(value)  # type: ignore[arg-type]
+
+
+def typed_list(option: str, names: Sequence[str]) -> str:
+    r"""An option with a list of names as it must be typed in a shell.
+
+    Example:
+        >>> typed_list("data.exclude", ["sat", "oat"]), typed_list("data.exclude", ["supply air"])
+        ('data.exclude=[sat,oat]', '\'data.exclude=["supply air"]\'')
+    """
+    if all(re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) for name in names):
+        return f"{option}=[{','.join(names)}]"
+    quoted = ",".join('"' + name.replace('"', '\\"') + '"' for name in names)
+    return f"'{option}=[{quoted}]'"
 
 
 def check_name(option: str, value: object) -> None:

@@ -1,0 +1,146 @@
+"""Rows that two files of a folder both have: copied files, and exports that overlap.
+
+Left in, the same day would be in train and in test. What is compared is the content:
+
+* Where times are dates, a run of rows is a copy that an earlier file has at the same times with the
+  same values, as soon as it is as long as a window. Files whose dates do not meet are not compared.
+* Where they are numbers or there are none, equal rows of two runs prove nothing (a simulation
+  begins alike each time); a file is a copy if all of its rows equal those of another.
+
+Copied rows are read once. A whole file that is there under two classes is an error.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import xxhash
+
+from dualgaf.errors import SourceError
+from dualgaf.series.arrays import Array
+from dualgaf.series.tables.rows import FileRows
+
+
+def drop_copies(
+    tables: Sequence[FileRows], channels: Sequence[str], least: int | None
+) -> list[str]:
+    """Mark rows that an earlier file has as not kept.
+
+    Args:
+        tables: every file; ``rows["keep"]`` changes.
+        channels: names.
+        least: rows in a run that is a copy; None = whole files only.
+
+    Returns:
+        What was found, a sentence a pair of files.
+
+    Raises:
+        SourceError: a file is a copy of another and has other classes.
+    """
+    said = []
+    first: dict[str, FileRows] = {}
+    for table in tables:
+        key = _content(table, channels)
+        twin = first.setdefault(key, table)
+        if twin is not table and _varies(table, channels):
+            said.append(_same_file(twin, table))
+    if least is not None:
+        said += _overlaps([t for t in tables if t.dated and t.rows["keep"].any()], channels, least)
+    return said
+
+
+def _content(table: FileRows, channels: Sequence[str]) -> str:
+    found = xxhash.xxh3_128(f"{table.rows.height} {table.rows['time'].dtype}".encode())
+    found.update(np.ascontiguousarray(table.rows["time"].cast(pl.Float64).to_numpy()).data)
+    for name in channels:
+        values = table.columns[name].values
+        found.update(name.encode() + b"\0")
+        if values is not None:
+            found.update(np.ascontiguousarray(values, dtype=np.float64).data)
+    return found.hexdigest()
+
+
+def _varies(table: FileRows, channels: Sequence[str]) -> bool:
+    """A file of constants, or of one row, may equal another by accident."""
+    columns = (table.columns[name].values for name in channels)
+    return any(values is not None and bool((values != values[0]).any()) for values in columns)
+
+
+def _same_file(twin: FileRows, table: FileRows) -> str:
+    ours, theirs = (t.rows.select("label", "split") for t in (table, twin))
+    if not ours.equals(theirs):
+        if table.time_column is not None and not table.dated:
+            return f"{table.file} has the rows of {twin.file}, with other labels; both are read"
+        raise SourceError(
+            f"{table.file} has the same rows as {twin.file}, with other classes "
+            f"({_classes(table)} and {_classes(twin)}); remove one of them, or choose files with "
+            'data.pattern="..."'
+        )
+    if not _same_runs(twin, table):
+        return f"{table.file} has the rows of {twin.file}, in other groups; both are read"
+    table.rows = table.rows.with_columns(pl.lit(False).alias("keep"))
+    return f"{table.file} has the same rows as {twin.file}; it is left out"
+
+
+def _same_runs(twin: FileRows, table: FileRows) -> bool:
+    """Whether groups begin and end at the same rows."""
+    changes = [t.rows["group"].ne_missing(t.rows["group"].shift(1)) for t in (twin, table)]
+    return bool((changes[0] == changes[1]).all())
+
+
+def _classes(table: FileRows) -> str:
+    return ", ".join(repr(label) for label in table.rows["label"].unique().sort().to_list()[:3])
+
+
+def _overlaps(tables: Sequence[FileRows], channels: Sequence[str], least: int) -> list[str]:
+    tables = _that_meet(tables)
+    if not tables:
+        return []
+    hashes = [_row_hashes(table, channels) for table in tables]
+    _, first, inverse = np.unique(np.concatenate(hashes), return_index=True, return_inverse=True)
+    ends = np.cumsum([len(own) for own in hashes])
+    owners = np.searchsorted(ends, first, side="right")[inverse]
+    said = []
+    for index, (table, owner) in enumerate(zip(tables, np.split(owners, ends[:-1]), strict=True)):
+        copied = _runs(owner < index, least) & table.rows["keep"].to_numpy()
+        if copied.any():
+            table.rows = table.rows.with_columns(pl.Series("keep", ~copied) & pl.col("keep"))
+            names = ", ".join(tables[other].file for other in np.unique(owner[copied]))
+            said.append(
+                f"{int(copied.sum())} rows of {table.file} are in {names}, too; they are read once"
+            )
+    return said
+
+
+def _that_meet(tables: Sequence[FileRows]) -> list[FileRows]:
+    """Those whose dates overlap with those of another."""
+    spans = [(table.rows["time"].min(), table.rows["time"].max()) for table in tables]
+    return [
+        table
+        for index, table in enumerate(tables)
+        if any(
+            spans[index][0] <= high and low <= spans[index][1]  # type: ignore[operator]
+            for other, (low, high) in enumerate(spans)
+            if other != index
+        )
+    ]
+
+
+def _row_hashes(table: FileRows, channels: Sequence[str]) -> Array:
+    """(rows,) of time, class and values; by name, so that the order of columns does not matter."""
+    columns = [table.rows["time"].alias("time"), table.rows["label"].alias("label")]
+    for number, name in enumerate(channels):
+        values = table.columns[name].values
+        if values is not None:
+            columns.append(pl.Series(f"{number}", values, dtype=pl.Float64))
+    return pl.DataFrame(columns).hash_rows(seed=len(columns)).to_numpy()
+
+
+def _runs(found: Array, least: int) -> Array:
+    """Those that stand in runs of at least ``least``."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], found, [False]]).astype(np.int8)))
+    kept = np.zeros(len(found), dtype=bool)
+    for a, b in edges.reshape(-1, 2):
+        if b - a >= least:
+            kept[a:b] = True
+    return kept

@@ -1,0 +1,145 @@
+"""The rows of one file: their times, groups, labels and splits, and its columns of numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from dualgaf.errors import SourceError
+from dualgaf.series.arrays import Array
+from dualgaf.series.series import Origin, SeriesSet
+from dualgaf.series.tables.cells import Column
+from dualgaf.series.tables.clocks import clock_array
+from dualgaf.series.tables.columns import parse_gap
+
+
+@dataclass
+class FileRows:
+    """One file, understood.
+
+    Attributes:
+        file: its name in the folder.
+        rows: a row a data row, in the order of the file, with the columns row, time, group, label,
+            split and keep.
+        time_column: where ``time`` comes from; None = it is the number of the row.
+        columns: those without a role, by name.
+    """
+
+    file: str
+    rows: pl.DataFrame
+    time_column: str | None
+    columns: dict[str, Column]
+
+    @property
+    def dated(self) -> bool:
+        """Whether times are dates."""
+        return self.rows["time"].dtype == pl.Datetime
+
+    def matrix(self, channels: Sequence[str]) -> Array:
+        """(rows, C); NaN in a channel that has no value in this file."""
+        values = [self.columns[name].values for name in channels]
+        single = all(column is None or column.dtype == np.float32 for column in values)
+        found = np.full(
+            (self.rows.height, len(values)), np.nan, dtype=np.float32 if single else np.float64
+        )
+        for index, column in enumerate(values):
+            if column is not None:
+                found[:, index] = column
+        return found
+
+
+def sorted_by_time(rows: pl.DataFrame, file: str) -> pl.DataFrame:
+    """Groups together and in order of time, with ``position``, the row's number after sorting.
+
+    Raises:
+        SourceError: a time comes twice in a group.
+    """
+    same = pl.col("group") == pl.col("group").shift(1)
+    together = rows.select((~same).fill_null(True).sum() == pl.col("group").n_unique()).item()
+    rising = rows.select((~same | (pl.col("time").diff().cast(pl.Float64) > 0)).all()).item()
+    if not (together and rising):
+        rows = rows.with_columns(pl.col("row").min().over("group").alias("first"))
+        rows = rows.sort("first", "time", maintain_order=True).drop("first")
+        double = rows.filter(same & (pl.col("time") == pl.col("time").shift(1)))
+        if double.height:
+            time = str(clock_array(double["time"])[0])
+            raise SourceError(
+                f"{file}: time {time.removesuffix('.000000')} comes twice in group "
+                f"{double['group'][0]!r} (again in data row {double['row'][0] + 1}); a group needs "
+                "one row a time; name the columns that tell runs apart: "
+                "data.group_columns=[run], or type data.time_column=null for rows that are in order"
+            )
+    return rows.with_row_index("position").cast({"position": pl.Int64})
+
+
+def largest_gap(rows: pl.DataFrame, table: FileRows, max_gap: str | int | float) -> float | None:
+    """Largest step of time inside a series, in units of the time column; None = any.
+
+    Args:
+        rows: sorted, of the whole file.
+        table: the file.
+        max_gap: ``data.max_gap``.
+
+    Raises:
+        SourceError: a duration for a column of numbers, or a number for one of dates.
+    """
+    given = parse_gap(max_gap)
+    if given is None:
+        step = pl.col("time").diff().over("group").cast(pl.Float64).alias("step")
+        steps = rows.select(step)["step"]
+        median = steps.filter(steps > 0).median()
+        # The factor keeps steps of 0.1 that are not exact from being cut at exactly twice.
+        timed = table.time_column is not None and isinstance(median, float)
+        return 2.0 * float(median) * (1 + 1e-9) if timed else None  # type: ignore[arg-type]
+    size, is_duration = given
+    if table.time_column is None:
+        told, typed = "rows have no time column", "auto"
+    elif table.dated:
+        told, typed = f"column {table.time_column!r} has dates", "2h"
+    else:
+        told, typed = f"column {table.time_column!r} has numbers", "5"
+    if is_duration != table.dated or table.time_column is None:
+        raise SourceError(
+            f"{table.file}: data.max_gap={max_gap!r} does not fit, {told}; "
+            f"type data.max_gap={typed}"
+        )
+    return size * 1e6 if table.dated else size
+
+
+def cut(
+    rows: pl.DataFrame, table: FileRows, channels: tuple[str, ...], gap: float | None, holes: bool
+) -> SeriesSet:
+    """The series of one file.
+
+    Args:
+        rows: those that are kept, sorted.
+        table: the file.
+        channels: names.
+        gap: see `largest_gap`.
+        holes: whether a row that was left out ends a series.
+    """
+    ends = pl.lit(False)
+    for name in ("group", "label", "split"):
+        ends = ends | pl.col(name).ne_missing(pl.col(name).shift(1))
+    if gap is not None:
+        ends = ends | (pl.col("time").diff().cast(pl.Float64) > gap)
+    if holes:
+        ends = ends | (pl.col("position").diff() != 1)
+    starts = rows.select(ends.fill_null(False).alias("cut"))["cut"].to_numpy().copy()
+    starts[0] = True
+    first = np.flatnonzero(starts)
+    pieces = list(zip(first, np.append(first[1:], rows.height), strict=True))
+    heads = rows[first]
+    steps = table.matrix(channels)[rows["row"].to_numpy()]
+    times = None if table.time_column is None else clock_array(rows["time"])
+    return SeriesSet(
+        values=tuple(np.ascontiguousarray(steps[a:b].T) for a, b in pieces),
+        labels=tuple(heads["label"].to_list()),
+        channel_names=channels,
+        groups=tuple(heads["group"].to_list()),
+        origins=tuple(Origin(table.file, position) for position in heads["position"].to_list()),
+        official=tuple(heads["split"].to_list()),
+        times=tuple(None if times is None else times[a:b] for a, b in pieces),
+        name=table.file,
+    )

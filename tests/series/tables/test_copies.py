@@ -1,0 +1,95 @@
+"""Files and rows that are there twice; files that only begin alike."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from dualgaf.errors import SourceError
+from dualgaf.series.tables.source import TableSource
+
+VALUES = np.random.default_rng(0).normal(size=(24 * 12, 2)).round(4)
+
+
+def _export(first, last, *, label="ab", dated=True, columns=(0, 1), values=VALUES):
+    """Hours ``first`` to ``last`` - 1 of one record, a class a day."""
+    lines = []
+    for hour in range(first, last):
+        time = f"2020-01-{hour // 24 + 1:02d} {hour % 24:02d}:00" if dated else str(hour)
+        cells = [f"{values[hour, column]}" for column in columns]
+        lines.append(f"{time},{','.join(cells)},{label[hour // 24 % len(label)]}")
+    names = ",".join(f"s{column}" for column in columns)
+    return f"time,{names},fault\n" + "\n".join(lines) + "\n"
+
+
+def _load(tmp_path, window_size=8, **files):
+    for name, text in files.items():
+        path = tmp_path / name.replace("__", ".")
+        path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    return TableSource(tmp_path, window_size=window_size).load()
+
+
+@pytest.mark.parametrize("twin", ["a__csv__gz", "b__csv"])
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_copied_file_is_read_once(tmp_path, caplog, twin, dated):
+    text = _export(0, 96, dated=dated)
+    series_set = _load(tmp_path, a__csv=text, **{twin: text})
+    assert sum(series_set.lengths) == 96
+    assert f"{twin.replace('__', '.')} has the same rows as a.csv; it is left out" in caplog.text
+
+
+def test_a_copy_with_its_columns_in_another_order(tmp_path):
+    series_set = _load(tmp_path, a__csv=_export(0, 96), b__csv=_export(0, 96, columns=(1, 0)))
+    assert sum(series_set.lengths) == 96
+
+
+def test_exports_that_overlap_are_read_once(tmp_path, caplog):
+    parts = {"a__csv": _export(0, 120), "b__csv": _export(60, 200), "c__csv": _export(190, 288)}
+    series_set = _load(tmp_path, **parts)
+    assert sum(series_set.lengths) == 288
+    order = np.argsort([time[0] for time in series_set.times], kind="stable")
+    joined = np.concatenate([series_set.values[k].T for k in order])
+    np.testing.assert_array_equal(joined, VALUES)
+    assert "60 rows of b.csv are in a.csv, too; they are read once" in caplog.text
+    assert "10 rows of c.csv are in b.csv, too; they are read once" in caplog.text
+
+
+def test_fewer_rows_than_a_window_are_no_copy(tmp_path):
+    parts = {"a__csv": _export(0, 54), "b__csv": _export(48, 96)}
+    assert sum(_load(tmp_path, window_size=7, **parts).lengths) == 54 + 48
+    assert sum(_load(tmp_path, window_size=6, **parts).lengths) == 96
+
+
+def test_the_same_rows_under_two_classes(tmp_path):
+    with pytest.raises(SourceError) as caught:
+        _load(tmp_path, a__csv=_export(0, 96), b__csv=_export(0, 96, label="cd"))
+    assert str(caught.value) == (
+        "b.csv has the same rows as a.csv, with other classes ('c', 'd' and 'a', 'b'); remove one "
+        'of them, or choose files with data.pattern="..."'
+    )
+
+
+def test_other_plants_at_the_same_times(tmp_path, caplog):
+    other = VALUES + 1
+    series_set = _load(tmp_path, a__csv=_export(0, 96), b__csv=_export(0, 96, values=other))
+    assert sum(series_set.lengths) == 192
+    assert "read once" not in caplog.text
+
+
+def test_runs_of_a_simulation_that_begin_alike(tmp_path):
+    other = VALUES.copy()
+    other[40:] += 1
+    files = {
+        "a__csv": _export(0, 96, dated=False),
+        "b__csv": _export(0, 96, dated=False, values=other),
+    }
+    assert sum(_load(tmp_path, **files).lengths) == 192
+
+
+def test_constants_are_no_copies(tmp_path):
+    same = np.full_like(VALUES, 20.5)
+    files = {
+        "a__csv": _export(0, 24, dated=False, values=same),
+        "b__csv": _export(0, 24, dated=False, values=same),
+    }
+    assert sum(_load(tmp_path, **files).lengths) == 48
