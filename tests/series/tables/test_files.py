@@ -87,6 +87,10 @@ def test_stem():
             "a.csv, line 1 is '# by X', which is no header of the 2 cells below",
         ),
         ("Plant 7\nx,y\n1,2\n", "a.csv, line 1 is 'Plant 7', which is no header of the 2 cells b"),
+        (
+            's,"a "*b""",f\n1,"1",a\n2,"x\ny",b\n',
+            "a.csv: its quotes do not pair up: the header has 3 na",
+        ),
         ("x,y\n1,2,3\n", "a.csv: the header has 2 names and data row 1 has 3 cells: the first ce"),
     ],
 )

@@ -7,6 +7,7 @@ Messages count lines from 1 with the header, and data rows from 1 without it.
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,14 @@ from dualgaf.errors import SourceError
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _SAMPLE_LINES = 20
+_BROKEN = (
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+    csv.Error,
+    zlib.error,
+    OSError,
+    EOFError,
+)
 
 
 def list_files(root: Path, pattern: str | None) -> list[Path]:
@@ -99,7 +108,7 @@ def read_table(
             names, table = _read_csv(raw, file, separator, header_line)
     except pl.exceptions.NoDataError:
         raise SourceError(f"{file} is empty; needed: a header and data rows") from None
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, EOFError) as error:
+    except _BROKEN as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{file} cannot be read: {reason}") from error
     names = [name.strip() for name in names]
@@ -142,6 +151,11 @@ def _read_csv(
         raise
     if table.width != len(names) or _count_is_odd(raw, table, mark, header_line):
         _check_rows(raw, names, mark, file, header_line)
+    if table.width != len(names):
+        raise SourceError(
+            f"{file}: its quotes do not pair up: the header has {len(names)} names or {table.width}, "
+            f"by where quotes end ({top[0][:60]!r}); mend the quotes"
+        )
     return names, table
 
 
