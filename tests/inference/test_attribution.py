@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import dualgaf
 from dualgaf.errors import ConfigError, SeriesError
-from dualgaf.inference import attribution
+from dualgaf.inference import attribution, grad_cam
 from dualgaf.inference.attribution import (
     METHODS,
     Explanation,
@@ -318,3 +318,23 @@ def test_a_class_that_was_not_predicted(monkeypatch: pytest.MonkeyPatch) -> None
     ]
     # Two classes: what speaks for one speaks against the other.
     torch.testing.assert_close(both[0].maps, -both[1].maps)
+
+
+class Shrinking(nn.Module):
+    """Maps of 9, 5 and 4 pixels a side, of images of 20."""
+
+    def __init__(self, n_channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(n_channels, 3, 3, stride=2), nn.Conv2d(3, 3, 5), nn.Conv2d(3, 3, 2)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images).flatten(1)
+
+
+def test_the_smallest_map_that_is_kept_has_a_quarter_of_the_pixels():
+    extractor = Shrinking(2)
+    with grad_cam._Tap(extractor, [0], [0, 1]) as tap:
+        extractor(torch.rand(1, 2, 20, 20, requires_grad=True))
+        assert tap.map.shape == (1, 3, 5, 5)

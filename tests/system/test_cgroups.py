@@ -73,3 +73,9 @@ def test_without_a_count_there_are_no_kills(tmp_path: Path) -> None:
     write(tmp_path, "proc/self/cgroup", "4:memory:/job\n0::/")
     write(tmp_path, "sys/fs/cgroup/memory/job/memory.oom_control", "under_oom 0")  # before 4.13
     assert cgroups.oom_kills(tmp_path) == 0
+
+
+def test_a_colon_is_part_of_the_path(tmp_path: Path) -> None:
+    write(tmp_path, "proc/self/cgroup", "0::/job:7")
+    write(tmp_path, "sys/fs/cgroup/job:7/cpu.max", "150000 100000")
+    assert list(cgroups.cpu_quotas(tmp_path)) == [1.5]

@@ -207,8 +207,8 @@ def test_cpu_quota_of_cgroup_v1(
 
 
 def test_cpu_affinity_counts(fake: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3})
-    assert cpu_count(fake.root) == 1
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5} if pid == 0 else {3})
+    assert cpu_count(fake.root) == 2
 
 
 def test_cpu_count_without_affinity(fake: FakeMachine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,8 +91,6 @@ def _draw_series(axes: Axes, row: Row, most: float) -> None:
         row.steps[None], aspect="auto", cmap=_HEAT, vmin=0, vmax=most, extent=extent, alpha=0.75
     )
     axes.plot(np.arange(n_steps), row.series, color="#1c2733", linewidth=1.2)
-    axes.set_xlim(extent[:2])
-    axes.set_ylim(extent[2:])
     axes.set_ylabel(f"{row.name}\n{row.fraction:.0%}", fontsize=8)
     axes.tick_params(labelsize=7)
 

@@ -153,8 +153,8 @@ def _read_csv(
         _check_rows(raw, names, mark, file, header_line)
     if table.width != len(names):
         raise SourceError(
-            f"{file}: its quotes do not pair up: the header has {len(names)} names or {table.width}, "
-            f"by where quotes end ({top[0][:60]!r}); mend the quotes"
+            f"{file}: its quotes do not pair up: the header has {len(names)} names or "
+            f"{table.width}, by where quotes end ({top[0][:60]!r}); mend the quotes"
         )
     return names, table
 
