@@ -181,11 +181,14 @@ def _become(request: dict[str, Any], output: int) -> list[str]:
 
 
 def _take_place(request: dict[str, Any]) -> None:
-    """The folder and the environment of a request."""
+    """The folder and the environment of a request; what Lightning has read of it at its import."""
+    from lightning.fabric.utilities.rank_zero import _get_rank, rank_zero_only
+
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
     _show_environment()
+    rank_zero_only.rank = _get_rank() or 0
 
 
 def _show_environment() -> None:
