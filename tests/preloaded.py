@@ -3,7 +3,8 @@
 ``python train.py`` takes seconds to import them, and the suite starts it a hundred times. A server
 imports them once, without using them, and forks for each program: `start` gives what
 `subprocess.Popen` would. The program runs as ``__main__`` of a session of its own, with its own
-arguments, folder, environment and output, and its exit is the interpreter's.
+arguments, folder, environment and output, and its exit is the interpreter's. The ranks that it
+starts need no import either where the test says how many those are, see `spares`.
 
 Not for tests of what is imported, of variables that are read while it is (``OMP_NUM_THREADS``), and
 of the memory of a process: it shares pages with the server.
@@ -25,7 +26,10 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import spares
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = str(ROOT / "train.py")
@@ -76,10 +80,20 @@ class Program:
         return b"".join(parts).decode(errors="replace"), None
 
 
-def start(*arguments: str, cwd: Path, program: Sequence[str] = (TRAIN,)) -> Program:
-    """``python PROGRAM ARGUMENTS`` in a folder, with this process's environment."""
+def start(
+    *arguments: str, cwd: Path, program: Sequence[str] = (TRAIN,), others: int = 0
+) -> Program:
+    """``python PROGRAM ARGUMENTS`` in a folder, with this process's environment.
+
+    It starts ``others`` processes with the same Python, such as its ranks.
+    """
     return Program(
-        {"argv": [*program, *arguments], "cwd": str(cwd), "environment": dict(os.environ)}
+        {
+            "argv": [*program, *arguments],
+            "cwd": str(cwd),
+            "environment": dict(os.environ),
+            "others": others,
+        }
     )
 
 
@@ -149,18 +163,32 @@ def _serve(path: str) -> list[str] | None:
 
 
 def _become(request: dict[str, Any], output: int) -> list[str]:
-    """Make this process one of its own, as a shell would; the program's arguments."""
+    """Make this process one of its own, as a shell would; the program's arguments.
+
+    Returns in the processes that wait beside it, too, when they are asked for.
+    """
     os.setsid()
     with open(os.devnull) as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)
+    _take_place(request)
+    if request["others"] and (asked := spares.keep(request["others"])):
+        _take_place(asked)
+        return list(asked["argv"])
+    return list(request["argv"])
+
+
+def _take_place(request: dict[str, Any]) -> None:
+    """The folder and the environment of a request; what Lightning has read of it at its import."""
+    from lightning.fabric.utilities.rank_zero import _get_rank, rank_zero_only
+
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
     _show_environment()
-    return list(request["argv"])
+    rank_zero_only.rank = _get_rank() or 0
 
 
 def _show_environment() -> None:
@@ -195,6 +223,10 @@ def _main() -> None:
     if argv[0] == "-m":
         sys.argv, sys.path = argv[1:], [str(Path.cwd()), *search, *sys.path[1:]]
         runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
+    elif argv[0] == "-c":
+        sys.argv, sys.path = [argv[0], *argv[2:]], ["", *search, *sys.path[1:]]
+        main = sys.modules["__main__"] = ModuleType("__main__")
+        exec(argv[1], main.__dict__)
     else:
         sys.argv, sys.path = argv, [str(Path(argv[0]).parent), *search, *sys.path[1:]]
         runpy.run_path(argv[0], run_name="__main__")

@@ -33,9 +33,9 @@ def _environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
-def run(*arguments, cwd, program=(TRAIN,)):
+def run(*arguments, cwd, program=(TRAIN,), jobs=1):
     """Output and status; all its processes are ended where it does not end by itself."""
-    return finished(start(*arguments, cwd=cwd, program=program), WITHIN_S)
+    return finished(start(*arguments, cwd=cwd, program=program, others=jobs), WITHIN_S)
 
 
 def check_job(folder, metrics):
@@ -78,7 +78,7 @@ def rows_of(folder):
 @pytest.mark.fault(22)
 def test_a_sweep_of_two_ranks_ends_with_a_row_a_job(tmp_path):
     program = ("-m", "dualgaf", "train")  # of an installed wheel
-    output, status = run("-m", "seed=0,1", *SMALL, cwd=tmp_path, program=program)
+    output, status = run("-m", "seed=0,1", *SMALL, cwd=tmp_path, program=program, jobs=2)
     assert status == 0, output
     folder, rows = rows_of(tmp_path)
     assert [row["seed"] for row in rows] == ["0", "1"]
@@ -96,7 +96,7 @@ def test_a_sweep_of_two_ranks_ends_with_a_row_a_job(tmp_path):
 def test_a_job_that_fails_in_a_rank_leaves_the_others_and_the_table(rank, tmp_path):
     # the rank that fails in the first job is none of the second one
     fails = ("+callbacks.fail._target_=ranks_program.Fail", f"+callbacks.fail.rank={rank},5")
-    output, status = run("-m", *SMALL, *fails, cwd=tmp_path)
+    output, status = run("-m", *SMALL, *fails, cwd=tmp_path, jobs=2)
     assert status == 1, output
     assert "on purpose" in output
     folder, rows = rows_of(tmp_path)

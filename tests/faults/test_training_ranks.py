@@ -45,18 +45,11 @@ def expected() -> dict[str, str]:
     return found
 
 
-def started(folder, *, launcher=(), **options):
+def started(folder, *, launcher=(), others=None, **options):
     told = json.dumps({"folder": str(folder), **options})
-    if not launcher:
-        return start(told, cwd=folder, program=(str(PROGRAM),))
-    return subprocess.Popen(
-        [sys.executable, *launcher, str(PROGRAM), told],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    if others is None:
+        others = options["ranks"] - 1
+    return start(told, cwd=folder, program=(*launcher, str(PROGRAM)), others=others)
 
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
@@ -64,14 +57,18 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 @pytest.mark.fault(18)
 @pytest.mark.parametrize(
-    ("ranks", "strategy", "launcher"),
-    [(2, "ddp", ()), (4, "ddp", ()), (2, "ddp", TORCHRUN), (2, "ddp_spawn", ())],
+    ("ranks", "strategy", "launcher", "others"),
+    [
+        (2, "ddp", (), 1),
+        (4, "ddp", (), 3),
+        (2, "ddp", TORCHRUN, 2),
+        (2, "ddp_spawn", (), 4),  # two ranks that fit, and two that test
+    ],
     ids=["2 of Lightning", "4 of Lightning", "2 of torchrun", "2 spawned"],
 )
-def test_ranks_build_once_and_keep_one_copy(ranks, strategy, launcher, expected, tmp_path):
-    output, status = finished(
-        started(tmp_path, launcher=launcher, ranks=ranks, strategy=strategy), RUNS_WITHIN_S
-    )
+def test_ranks_build_once_and_keep_one_copy(ranks, strategy, launcher, others, expected, tmp_path):
+    process = started(tmp_path, launcher=launcher, others=others, ranks=ranks, strategy=strategy)
+    output, status = finished(process, RUNS_WITHIN_S)
     assert status == 0, output
     stages = ["fit"]
     for stage, n_windows in (("fit", 840), ("test", 336)):
