@@ -3,6 +3,7 @@
 # make test    install into .venv and run what CI runs
 # make slow    the tests that make test leaves out: whole trainings, the earlier system
 # make minimum the tests with the lowest versions that pyproject.toml allows
+# make pythons the layers below torch on Python 3.11 to 3.13, with the newest numpy and numba
 # make fuzz    nonsense into everything that reads, for FUZZ_S seconds a target
 # make soak    200 builds with a random fault each
 # make wheel   the tests against the wheel, from the unpacked sdist
@@ -11,7 +12,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test quick slow minimum lint changes tests fuzz notebooks package wheel soak accuracy
+.PHONY: train test quick slow minimum pythons lint changes tests fuzz notebooks package wheel soak accuracy
 .PHONY: constraints clean
 
 train: .venv/.train
@@ -80,6 +81,19 @@ wheel: package
 	cd dist/dualgaf-*/ && ../../.venv-wheel/bin/python -m pytest -n 2 tests $(addprefix --ignore=,$(ALONE))
 	cd dist/dualgaf-*/ && ../../.venv-wheel/bin/python -m pytest $(ALONE)
 
+# What is below torch, on each of these Pythons that is here, with the newest of what it needs: no
+# aeon, whose bounds hold numpy and numba back.
+BELOW := tests/imaging tests/series tests/plan tests/pool tests/store tests/system
+NEWEST := numpy numba xxhash polars psutil pyyaml tqdm matplotlib pytest pytest-timeout hypothesis pyts
+PYTHONS ?= python3.11 python3.12 python3.13
+pythons:
+	for python in $(PYTHONS); do \
+	  command -v $$python > /dev/null || { echo "$$python is not here"; continue; }; \
+	  rm -rf .venv-pythons && $$python -m venv .venv-pythons && \
+	  .venv-pythons/bin/pip install -q $(NEWEST) && \
+	  PYTHONPATH=$(abspath src) .venv-pythons/bin/python -m pytest $(BELOW) || exit 1; \
+	done
+
 # Lightning, aeon and the rest keep to the bounds of pyproject.toml: are they true?
 minimum: .venv/.dev
 	rm -rf .venv-minimum
@@ -87,7 +101,8 @@ minimum: .venv/.dev
 	$(BIN)/python .ci/lower_bounds.py > .venv-minimum/bounds.txt
 	.venv-minimum/bin/pip install -q "torch==2.13.0" -e . -c .venv-minimum/bounds.txt
 	.venv-minimum/bin/pip install -q pytest pytest-timeout hypothesis pyts -c .venv-minimum/bounds.txt
-	.venv-minimum/bin/python -m pytest $(CORE)
+	# old packages use what newer ones that they need call deprecated
+	.venv-minimum/bin/python -m pytest -W ignore::DeprecationWarning $(CORE)
 
 soak: .venv/.dev
 	$(BIN)/python benchmarks/soak.py --output benchmarks/results/soak.json

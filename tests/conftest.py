@@ -2,8 +2,10 @@
 
 import gc
 import os
+import re
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,14 @@ from hypothesis import settings
 import leaks
 
 ROOT = Path(__file__).resolve().parents[1]
+
+NEEDS = {
+    "torch": r"^(import torch|from (torch|lightning|dualgaf\.(data|models|training|inference)))",
+    "aeon": r"^from dualgaf\.series(\.archive)? import .*[aA]rchive",
+}
+"""What a file of tests imports that cannot be collected without a package, see `make pythons`."""
+_MISSING = [package for package in NEEDS if find_spec(package) is None]
+_left_out: set[str] = set()
 
 # As train.py does, before a test loads torch; see dualgaf/training/config.py.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -29,6 +39,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("search", deadline=None, max_examples=500)
 settings.load_profile("suite")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out files that need a package which is not installed."""
+    if not _MISSING or collection_path.suffix != ".py" or not collection_path.is_file():
+        return None
+    text = collection_path.read_text()
+    if any(re.search(NEEDS[package], text, re.MULTILINE) for package in _MISSING):
+        _left_out.add(collection_path.name)
+        return True
+    return None
+
+
+def pytest_report_collectionfinish() -> list[str]:
+    """Which files that were."""
+    if not _left_out:
+        return []
+    return [f"{len(_left_out)} files need {' or '.join(_MISSING)}, which is not installed: "
+            f"{', '.join(sorted(_left_out))}"]  # fmt: skip
 
 
 @pytest.fixture(autouse=True, scope="module")
