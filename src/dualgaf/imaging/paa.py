@@ -47,25 +47,11 @@ def paa_edges(window_size: int, image_size: int) -> Array:
     return np.linspace(0, window_size, image_size + 1).astype(np.int64)
 
 
-def segment_means(x: Array, edges: Array) -> Array:
-    """Means of the S segments along the last axis, in float64.
-
-    The steps of a segment are added in their order, so that the sums are the kernel's to the bit.
-
-    Args:
-        x: (..., T) array.
-        edges: (S + 1,) from `paa_edges`.
-
-    Returns:
-        (..., S) float64.
+def longest_segment(edges: Array) -> int:
+    """The most steps of a segment.
 
     Example:
-        >>> segment_means(np.array([0.0, 4.0, 2.0, 1.0]), paa_edges(4, 2)).tolist()
-        [2.0, 1.5]
+        >>> longest_segment(paa_edges(10, 4))
+        3
     """
-    lengths = np.diff(edges)
-    sums = np.zeros((*x.shape[:-1], len(lengths)))
-    for step in range(int(lengths.max())):
-        inside = lengths > step
-        sums[..., inside] += x[..., edges[:-1][inside] + step]
-    return np.asarray(sums / lengths)
+    return int(np.diff(edges).max())
