@@ -51,6 +51,23 @@ def test_only_training_windows_change_and_each_time_anew():
     assert not torch.equal(one.sort(dim=0).values, other.sort(dim=0).values)
 
 
+@pytest.mark.parametrize("scaling", ["window", "train"])
+def test_a_channel_that_is_constant_in_training_stays_so(scaling):
+    x = np.random.default_rng(0).normal(size=(40, 3, 12))
+    x[:, 1] = 1.4
+    x[:, 2] = np.where(x[:, 2] > 0, 14.62, np.nextafter(14.62, 15))  # a dead sensor
+    how = {"images": "on_device", "scaling": scaling, "feature_range": (-1.0, 1.0)}
+    dm = DualGAFDataModule.from_arrays(
+        (x, np.arange(40) % 2), batch_size=40, augmentation={"jitter": 0.5, "scaling": 0.5}, **how
+    )
+    dm.setup("fit")
+    (one,), (other,) = dm.train_dataloader(), dm.train_dataloader()
+    assert (one.gasf[:, 1:] == 1).all()
+    assert not one.gadf[:, 1:].any()
+    assert one.series[:, 1:].abs().max() < 1e-14
+    assert not torch.equal(one.gasf[:, 0], other.gasf[:, 0])
+
+
 def test_values_stay_in_the_range_of_scaling_none():
     x = np.clip(np.random.default_rng(0).normal(size=(20, 1, 8)), -1, 1)
     dm = DualGAFDataModule.from_arrays(

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 
 from dualgaf.errors import SeriesError
 from dualgaf.imaging import kernel
-from dualgaf.imaging.bounds import fit_bounds
+from dualgaf.imaging.bounds import count_outside, fit_bounds
+from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from oracles import kernel as reference
 from oracles import paa_by_pyts
@@ -46,3 +47,38 @@ def test_no_training_window_and_not_finite(monkeypatch):
         monkeypatch.setattr("dualgaf.imaging.bounds.kernel", lambda module=module: module)
         with pytest.raises(SeriesError, match="channel 0 of the training split holds a NaN"):
             fit_bounds(windows, np.array([0]), image_size=2)
+
+
+def test_what_is_outside_is_counted_by_channel_window_and_value():
+    low, dead, fine = [0.0, 1.0, 2.0, 4.0], [1.4] * 4, [0.0, 0.5, 1.0, 2.0]
+    training = np.array([[low, dead, fine]])
+    test = np.array(
+        [
+            [[-1.0, 5.0, 9.0, 0.0], dead, fine],  # one is below, two are above
+            [[0.0, 1.0, 1.0, -9.0], [1.4, 1.4 + 4e-16, 1.4, 1.5], fine],
+            [low, dead, fine],
+        ]
+    )
+    windows = Windows.stacked(np.concatenate([training, test]))
+    bounds = fit_bounds(windows, np.array([0]), 4)
+    for feature_range, clipped in (((-1.0, 1.0), [4, 0, 0]), ((0.0, 1.0), [3, 0, 0])):
+        recipe = ImagingRecipe(4, "train", feature_range)
+        found = count_outside(windows, np.arange(1, 4), recipe, bounds)
+        assert found.windows.tolist() == [2, 1, 0]
+        assert found.values.tolist() == [4, 1, 0]
+        assert found.clipped.tolist() == clipped  # [0, 1] has room for -1, a dead one for 0.1
+        assert found.total == 3
+    nothing = count_outside(windows, np.array([0, 3]), recipe, bounds)
+    assert not nothing.values.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_training_windows_are_never_outside_of_their_range(dtype):
+    x = (1e5 + np.random.default_rng(0).normal(size=(300, 2, 29))).astype(dtype)
+    windows, rows = Windows.stacked(x), np.arange(300)
+    recipe = ImagingRecipe(11, scaling="train")
+    bounds = fit_bounds(windows, rows, 11)
+    assert not count_outside(windows, rows, recipe, bounds).values.any()
+    bounds[1, 1] -= 0.05
+    still, outside = count_outside(windows, rows, recipe, bounds).values
+    assert still == 0 < outside

@@ -128,6 +128,41 @@ def test_what_training_refuses_becomes_nan_alone(scaling: str) -> None:
     assert torch.equal(got[[0, 5]], wanted[[0, 5]])
 
 
+@pytest.mark.parametrize("scaling", ["window", "train"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_program_draws_a_constant_as_training_did(dtype: Any, scaling: str) -> None:
+    x = np.random.default_rng(0).uniform(-0.9, 0.9, size=(24, 3, STEPS)).astype(dtype)
+    x[:, 1] = dtype(1e9 / 7)  # a set point, and a sensor that is dead but for its last digit
+    x[:, 2] = np.where(x[:, 2] > 0, dtype(1.4), np.nextafter(dtype(1.4), dtype(2)))
+    y = np.arange(24) % 2
+    dm = DualGAFDataModule.from_arrays(
+        (x[:12], y[:12]), test=(x[12:], y[12:]), image_size=7, scaling=scaling, storage="float32"
+    )
+    state = state_of(dm)
+    assert state.dtype == np.dtype(dtype).name
+    raw = raw_windows(dm).double()
+    gasf, gadf, series = WindowImaging(state)(raw)
+    wanted = batch(dm, len(raw))
+    for got, own in zip((gasf, gadf, series), wanted, strict=True):
+        torch.testing.assert_close(got, own, rtol=0, atol=1e-6)
+    edge = 1.0 if state.recipe.feature_range[0] == -1 else -1.0
+    assert (gasf[:, 1:] == edge).all()
+    assert not gadf[:, 1:].any()
+    assert not series[:, 1].any()
+    assert series[:, 2].abs().max() < 1e-6
+    assert all(images[:, 0].std() > 0.1 for images in (gasf, gadf))
+
+
+def test_what_training_cannot_draw_or_standardise_becomes_nan_in_a_program() -> None:
+    dm = data(scaling="window")
+    classify = RawWindowClassifier(DualGAFNet(3, 2, width=8), state_of(dm)).eval()
+    windows = raw_windows(dm)[:4].clone()
+    windows[1, 0] *= 1e-310
+    windows[2, 1, 3] = 1e300
+    with torch.no_grad():
+        assert classify(windows).isnan().all(dim=1).tolist() == [False, True, True, False]
+
+
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DualGAFDataModule]:
     folder = tmp_path_factory.mktemp("run")

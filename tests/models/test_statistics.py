@@ -145,6 +145,15 @@ def test_a_constant_signal_has_no_shape(value: float) -> None:
     assert pair_correlations(series).tolist() == [[0.0]]
 
 
+def test_a_signal_that_changes_by_its_last_digit_has_no_shape_and_one_that_varies_has() -> None:
+    level = torch.full((1, 2, 97), 33333.332)
+    level[0, 0, ::2] = torch.nextafter(level[0, 0, ::2], torch.tensor(torch.inf))
+    level[0, 1, ::2] += 1.0
+    assert shape_statistics(level)[0, 0, 1:].tolist() == [0.0, 0.0]
+    assert shape_statistics(level)[0, 1, 2] < -1.9
+    assert pair_correlations(level).tolist() == [[0.0]]
+
+
 @given(seed=st.integers(0, 2**16), n_channels=st.integers(1, 5), length=st.integers(1, 40))
 def test_correlations_lie_within_one(seed: int, n_channels: int, length: int) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -39,7 +39,7 @@ def gaf_by_angles(x: Array, image_size: int, feature_range: tuple[float, float])
 
     x: (T,); returns (2, S, S) float64. The angle is taken from scaled PAA means.
     """
-    edges = [math.floor(k * len(x) / image_size) for k in range(image_size + 1)]
+    edges = [math.floor(k * (len(x) / image_size)) for k in range(image_size)] + [len(x)]
     means = [math.fsum(x[a:b]) / (b - a) for a, b in pairwise(edges)]
     low, high = min(means), max(means)
     r0, r1 = feature_range

@@ -48,8 +48,13 @@ def draw(angles: Array, gasf: Array, gadf: Array) -> None:
         gadf[b] = s[:, :, None] * columns - x[:, :, None] * sines
 
 
-def standardise(flat: Array, starts: Array, mean: Array, std: Array, out: Array) -> None:
+def standardise(flat: Array, starts: Array, mean: Array, std: Array, out: Array) -> tuple[int, int]:
     """Windows of ``flat`` (C, L) from ``starts`` (B,) on into ``out`` (B, C, T) float32."""
     for b, start in enumerate(starts):
         series = flat[:, start : start + out.shape[2]]
-        out[b] = (series - mean[:, None]) / std[:, None]
+        with np.errstate(over="ignore"):
+            out[b] = (series - mean[:, None]) / std[:, None]
+        finite = np.isfinite(out[b]).all(axis=1)
+        if not finite.all():
+            return b, int(np.argmin(finite))
+    return -1, -1

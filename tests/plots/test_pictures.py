@@ -93,6 +93,18 @@ def test_a_window_in_which_nothing_spoke_is_drawn_without_shades():
     assert line.get_ylim() == (2.5, 3.5)  # a constant series has room, too
 
 
+@pytest.mark.parametrize("level", [1.4, 1e12])
+def test_rounding_is_not_drawn_as_a_series_that_jumps(level):
+    last_digit = np.array([level, np.nextafter(level, np.inf)] * 2)
+    rows = [
+        Row("s", series, np.zeros((2, 2, 2)), np.zeros(4), np.zeros((2, 2, 2)), 0.0)
+        for series in (last_digit, level * (1 + 1e-3 * np.arange(4)))
+    ]
+    dead, moving = draw_explanation(rows, "nothing").axes[::3]
+    assert np.ptp(dead.get_ylim()) >= max(1.0, 0.002 * level)
+    assert np.ptp(moving.get_ylim()) < 0.004 * level
+
+
 def test_blocks_are_means_and_as_many_as_fit():
     rising = np.arange(4.0 * BLOCKS * BLOCKS).reshape(2 * BLOCKS, 2 * BLOCKS)
     blocks = blocks_of(rising)

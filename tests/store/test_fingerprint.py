@@ -78,17 +78,17 @@ def test_bytes_do_not_move_from_one_array_to_the_next():
 
 def test_the_version_of_the_format_counts(monkeypatch):
     before = key()
-    monkeypatch.setattr(module, "FORMAT_VERSION", 2)
+    monkeypatch.setattr(module, "FORMAT_VERSION", 3)
     assert key().name != before.name
-    assert key().changes(before) == ["format=1 (now 2)"]
+    assert key().changes(before) == ["format=2 (now 3)"]
 
 
 def test_the_name_is_xxh3_of_the_parts_and_an_array_of_its_type_shape_and_bytes():
     array = np.arange(3, dtype=np.uint8)
     found = StoreKey.of({"a": array, "none": None}, {"T": 4})
     digest = xxhash.xxh3_128_hexdigest(b"|u1(3,);" + bytes([0, 1, 2]))
-    assert found.parts == {"format": 1, "T": 4, "a": f"xxh3:{digest}", "none": None}
-    text = '{"T": 4, "a": "xxh3:' + digest + '", "format": 1, "none": null}'
+    assert found.parts == {"format": 2, "T": 4, "a": f"xxh3:{digest}", "none": None}
+    text = '{"T": 4, "a": "xxh3:' + digest + '", "format": 2, "none": null}'
     assert found.name == xxhash.xxh3_128_hexdigest(text.encode())
 
 

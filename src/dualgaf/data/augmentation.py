@@ -1,7 +1,8 @@
 """Windows whose values are changed a little before they are drawn (``images=on_device``).
 
 Each signal is multiplied by a factor near 1 (scaling), then noise is added (jitter). Both are in
-deviations of the training split, around its mean. Cosines, images and statistics all follow from
+deviations of the training split, around its mean; a channel that is constant there has none, and
+stays as it is. Cosines, images and statistics all follow from
 the changed series, so no image of it can be stored. A changed time axis, in contrast, can be
 applied to images as they are: see `dualgaf.models.time_warp`.
 

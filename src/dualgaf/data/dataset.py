@@ -24,6 +24,7 @@ from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, read_ro
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.errors import SplitError
+from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.gather import gather_series
 from dualgaf.imaging.recipe import ImagingRecipe
@@ -73,6 +74,7 @@ class DualGAFDataset(Dataset[Batch]):
         self.images = images
         self.augmentation = augmentation
         self.buffers: ImageBuffers | None = None
+        self._constant: torch.Tensor | None = None
         self._shared = SharedArrays(self._arrays())
 
     def with_images_in(self, buffers: ImageBuffers) -> Self:
@@ -154,7 +156,12 @@ class DualGAFDataset(Dataset[Batch]):
     ) -> tuple[Array, torch.Tensor]:
         """Cosine and sine, and the series, of changed copies of the windows of these rows."""
         scaler = self.scaler
-        series = augmentation(torch.from_numpy(scaler.standardise(self.windows.take(rows))))
+        if self._constant is None:
+            low, high = fit_bounds(self.windows, self.indices, self.windows.window_size)
+            self._constant = torch.from_numpy(low == high)
+        own = torch.from_numpy(scaler.standardise(self.windows.take(rows)))
+        # Noise is in deviations, and such a channel has none; its std of 1 only divides.
+        series = torch.where(self._constant[:, None], own, augmentation(own))
         changed = scaler.inverse_transform(series.numpy())
         if renderer.recipe.scaling == "none":
             np.clip(changed, -1.0, 1.0, out=changed)

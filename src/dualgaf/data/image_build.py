@@ -124,6 +124,7 @@ class ImageBuild:
             channel_names=self.windows.channel_names,
             class_names=self.windows.class_names,
             digest=self.windows.digest,
+            dtype=self.windows.windows.flat.dtype.name,
         )
 
     def dataset(self, split: str) -> DualGAFDataset:

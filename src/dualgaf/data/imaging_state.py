@@ -44,6 +44,8 @@ class ImagingState:
     """K names, in the order of the logits."""
     digest: str
     """`WindowedSplits.digest` of what was learned, and of what it was validated by."""
+    dtype: str = "float64"
+    """Type of the values that it was trained on: what counts as constant depends on it."""
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values and tensors, which a checkpoint loads with ``weights_only=True``."""
@@ -58,6 +60,7 @@ class ImagingState:
             "channel_names": list(self.channel_names),
             "class_names": list(self.class_names),
             "digest": self.digest,
+            "dtype": self.dtype,
         }
 
     @classmethod
@@ -73,4 +76,5 @@ class ImagingState:
             channel_names=tuple(plain["channel_names"]),
             class_names=tuple(plain["class_names"]),
             digest=str(plain.get("digest", "")),
+            dtype=str(plain.get("dtype", "float64")),
         )

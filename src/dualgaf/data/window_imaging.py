@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from dualgaf.data.batch import draw_on_device
 from dualgaf.data.imaging_state import ImagingState
-from dualgaf.imaging.paa import paa_edges
-from dualgaf.imaging.scaling import CONSTANT_BELOW
+from dualgaf.imaging.paa import longest_segment, paa_edges
+from dualgaf.imaging.scaling import LARGE, LEAST, SHIFT, SMALL, rounding
 
 
 class WindowImaging(nn.Module):
@@ -52,34 +52,70 @@ class WindowImaging(nn.Module):
             ("std", state.scaler.std[:, None]),
         ):
             self.register_buffer(name, torch.tensor(values))
-        self.longest = int(np.diff(edges).max())
+        self.longest = longest_segment(edges)
+        self.rounding = rounding(self.longest, state.dtype)
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, C, T) float64 -> gasf, gadf (B, C, S, S) and series (B, C, T), float32."""
         cosine = self.cosine(windows)
         angles = torch.stack((cosine, torch.sqrt(1.0 - cosine * cosine)), dim=1).float()
         gasf, gadf = draw_on_device(angles)
-        return gasf, gadf, ((windows - self.mean) / self.std).float()
+        return gasf, gadf, self._series(windows)
+
+    def usable(self, windows: Tensor) -> Tensor:
+        """(B, C, T) -> (B,): whether training would have taken each window."""
+        cosine = self.cosine(windows)  # NaN where values are too small
+        held = torch.isfinite(windows).all(dim=-1) & torch.isfinite(self._series(windows)).all(
+            dim=-1
+        )
+        return (held & (cosine.abs() <= 1.0).all(dim=-1)).all(dim=1)
 
     def cosine(self, windows: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, S) float64, the series after PAA and scaling."""
         means = self._means(windows)
+        low, high = means.amin(dim=-1, keepdim=True), means.amax(dim=-1, keepdim=True)
+        constant = high - low <= windows.abs().amax(dim=-1, keepdim=True) * self.rounding
+        means = torch.where(constant, low + (high - low) / 2, means)
         if self.recipe.scaling == "none":
             return means
         if self.recipe.scaling == "train":
             low, high = self.bounds[0], self.bounds[1]
         else:
             low, high = means.amin(dim=-1, keepdim=True), means.amax(dim=-1, keepdim=True)
+        return self._stretched(means, low, high)
+
+    def _stretched(self, means: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """`means` with [low, high] mapped to the range, clipped to [-1, 1]; NaN if too small."""
         first, last = self.recipe.feature_range
-        span = high - low
-        gain = (last - first) / torch.where(span < CONSTANT_BELOW, 1.0, span)
-        return torch.clamp(means * gain + (first - low * gain), -1.0, 1.0)
+        largest = torch.maximum(low.abs(), high.abs())
+        near = largest * self.rounding
+        constant = high - low <= near
+        factor = _shift_of(largest)
+        low_here, high_here = low * factor, high * factor
+        gain = (last - first) / torch.where(constant, 1.0, high_here - low_here)
+        drawn = means * factor * gain + (first - low_here * gain)
+        apart = means - low
+        at_constant = torch.where(apart.abs() <= near, 0.0, apart) * (last - first) + first
+        x = torch.clamp(torch.where(constant, at_constant, drawn), -1.0, 1.0)
+        return torch.where(~constant & (largest < LEAST), torch.nan, x)
+
+    def _series(self, windows: Tensor) -> Tensor:
+        return ((windows - self.mean) / self.std).float()
 
     def _means(self, windows: Tensor) -> Tensor:
+        # So that no sum overflows.
+        factor = _shift_of(windows.abs().amax(dim=-1, keepdim=True).clamp(min=1.0))
         sums = torch.zeros_like(windows[..., : len(self.edges)])
         for step in range(self.longest):
             inside = self.lengths > step
             # A step of the next segment, where this one has ended, is taken and not added.
             taken = windows[..., torch.where(inside, self.edges + step, self.edges)]
-            sums = sums + torch.where(inside, taken, 0.0)
-        return sums / self.lengths
+            sums = sums + torch.where(inside, taken, 0.0) * factor
+        most = torch.finfo(torch.float64).max
+        return (sums / self.lengths / factor).clamp(-most, most)
+
+
+def _shift_of(largest: Tensor) -> Tensor:
+    """`dualgaf.imaging.scaling.shift_of`, by operations of torch."""
+    up = torch.where(largest < SMALL, SHIFT, torch.ones_like(largest))
+    return torch.where(largest > LARGE, 1 / SHIFT, up)

@@ -3,11 +3,11 @@
     KEY.windows             magic, checksum, length of JSON | JSON | arrays on multiples of 64
     KEY.windows.48.bounds   fitted bounds of ``scaling=train`` for images of 48 pixels a side, JSON
 
-KEY is a hash of the contents of the source, of how it is cut and split, and of the version of this
-package; it takes as long as reading the input once (30 GB/s). The file is mapped, and every byte is
-compared with its checksum. One that is damaged is set aside as ``.bad`` with a warning and written
-anew. Where the folder cannot be written, windows are read each time, which is said once. Nothing is
-unpickled.
+KEY is a hash of the contents of the source, of how it is cut and split, of the version of this
+package and of `NUMBERS_VERSION`; it takes as long as reading the input once (30 GB/s). The file is
+mapped, and every byte is compared with its checksum. One that is damaged is set aside as ``.bad``
+with a warning and written anew. Where the folder cannot be written, windows are read each time,
+which is said once. Nothing is unpickled.
 
 Of several processes, say the ranks of a training, one reads and writes; the others wait for it.
 """
@@ -48,6 +48,9 @@ from dualgaf.store.lock import locked
 
 Array = npt.NDArray[Any]
 
+NUMBERS_VERSION = 2
+"""Raised when the same source would give other numbers. 2: mean, deviation and bounds of a channel
+that is constant up to rounding."""
 _PREFIX = struct.Struct("<8s16sQ")
 _MAGIC = b"dgwindw2"
 _TIMES = ("start_times", "end_times")
@@ -69,7 +72,9 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
     inside = contents() if folder is not None and contents is not None else None
     if folder is None or inside is None:
         return read_windows(source, seed)
-    key = xxhash.xxh3_128_hexdigest(json.dumps([inside, seed, __version__]).encode())
+    key = xxhash.xxh3_128_hexdigest(
+        json.dumps([inside, seed, __version__, NUMBERS_VERSION]).encode()
+    )
     path = folder.expanduser() / f"{key}.windows"
     with suppress(*_DAMAGE):
         return _load(path)

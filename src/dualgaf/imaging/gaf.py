@@ -6,7 +6,9 @@ For a series scaled to [-1, 1], with phi = arccos(x), x the cosine and s = sqrt(
     GADF[i, j] = sin(phi_i - phi_j) = s_i x_j - x_i s_j
 
 The order is PAA, then scaling, then angle (as in pyts; the figure caption of the paper has the
-rescaling first, which differs for scaling by window). Values agree with pyts to 1e-6.
+rescaling first, which differs for scaling by window). Values agree with pyts to 1e-6, but for a
+series that is constant up to rounding (`dualgaf.imaging.scaling` has the bound): it is drawn as a
+constant, GASF 1 and GADF 0, where pyts draws the rounding.
 
 Source: Wang and Oates, "Imaging time-series to improve classification and imputation", IJCAI 2015.
 """
@@ -18,10 +20,11 @@ import numpy.typing as npt
 
 from dualgaf.errors import ConfigError, SeriesError, unknown_choice
 from dualgaf.imaging.compiled import kernel, preload
-from dualgaf.imaging.paa import paa_edges
+from dualgaf.imaging.paa import longest_segment, paa_edges
 from dualgaf.imaging.packing import LEVELS
 from dualgaf.imaging.recipe import ImagingRecipe, Layout, Storage
-from dualgaf.imaging.windows import NOT_FINITE, OK, OUT_OF_RANGE, Windows
+from dualgaf.imaging.scaling import rounding
+from dualgaf.imaging.windows import NOT_FINITE, OK, OUT_OF_RANGE, TOO_SMALL, Windows
 
 Array = npt.NDArray[Any]
 
@@ -33,6 +36,8 @@ HALF_SCRATCH_BYTES = 1 << 20
 _REASONS = {
     NOT_FINITE: "holds a NaN or an infinity; type data.nan=interpolate or clean the series",
     OUT_OF_RANGE: "leaves [-1, 1], which scaling=none does not allow; type scaling=window",
+    TOO_SMALL: "changes by less than float64 has digits for: all its values are below 2.2e-308; "
+    "allowed: larger ones, or a constant; multiply the channel by 1e100",
 }
 
 
@@ -67,8 +72,6 @@ class Renderer:
         self.window_size = window_size
         self.bounds = bounds
         self._edges = paa_edges(window_size, recipe.image_size)
-        fitted, scaled = recipe.scaling == "train", recipe.scaling != "none"
-        self._how = np.array([fitted, scaled, *recipe.feature_range], dtype=np.float64)
 
     def render(self, windows: Windows, first: int, last: int, out: Array) -> None:
         """Draw the windows first..last-1.
@@ -80,7 +83,8 @@ class Renderer:
             out: (last - first, *recipe.row_shape(C)) in the recipe's type, C-contiguous.
 
         Raises:
-            SeriesError: a series holds a NaN or an infinity, or leaves [-1, 1] where it may not.
+            SeriesError: a series holds a NaN or an infinity, leaves [-1, 1] where it may not, or
+                changes and is all below 2.2e-308.
         """
         images = out[:, None] if self.recipe.layout == "packed" else out
         if self.recipe.storage != "float16":
@@ -115,7 +119,7 @@ class Renderer:
         out = np.empty(shape, dtype=np.float32)
         starts = windows.starts[rows]
         status = kernel().polar(
-            windows.flat, starts, self.window_size, *self._arguments(shape[2]), out
+            windows.flat, starts, self.window_size, *self._arguments(windows), out
         )
         _raise_for(status, rows)
         return out
@@ -126,16 +130,22 @@ class Renderer:
             windows.flat,
             windows.starts[first : first + len(images)],
             self.window_size,
-            *self._arguments(windows.n_channels),
+            *self._arguments(windows),
             n_levels,
             self.recipe.layout == "packed",
             images,
         )
         _raise_for(status, rows)
 
-    def _arguments(self, n_channels: int) -> tuple[Array, Array, Array]:
-        bounds = np.zeros((2, n_channels)) if self.bounds is None else self.bounds
-        return self._edges, bounds, self._how
+    def _arguments(self, windows: Windows) -> tuple[Array, Array, Array]:
+        bounds = np.zeros((2, windows.n_channels)) if self.bounds is None else self.bounds
+        scaling, own_range = self.recipe.scaling, self.recipe.feature_range
+        part = rounding(longest_segment(self._edges), windows.flat.dtype)
+        return (
+            self._edges,
+            bounds,
+            np.array([scaling == "train", scaling != "none", *own_range, part]),
+        )
 
 
 def _raise_for(status: tuple[int, int, int], rows: Array) -> None:
@@ -169,7 +179,8 @@ def dual_gaf(
         (N, 2, C, S, S) array, field 0 GASF and field 1 GADF; packed: (N, C, S, S).
 
     Raises:
-        SeriesError: ``x`` has the wrong shape, no window, or a value that is not finite.
+        SeriesError: ``x`` has the wrong shape, no window, a value that is not finite, or a series
+            that changes below 2.2e-308.
         ConfigError: an option has a value that is not allowed.
 
     Example:

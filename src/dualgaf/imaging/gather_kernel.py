@@ -23,6 +23,7 @@ _compiled: Callable[[F], F] = njit(nogil=True, cache=True)
 _BLOCK = 2048
 # The bits of a float16, moved to where a float32 has them, are its value times 2^-112.
 _HALF_SCALE = np.float32(2.0**112)
+_LARGEST = np.finfo(np.float32).max
 
 
 @_compiled
@@ -126,12 +127,21 @@ def draw(angles: Array, gasf: Array, gadf: Array) -> None:
 
 
 @_compiled
-def standardise(flat: Array, starts: Array, mean: Array, std: Array, out: Array) -> None:
-    """Windows of ``flat`` (C, L) from ``starts`` (B,) on into ``out`` (B, C, T) float32."""
+def standardise(flat: Array, starts: Array, mean: Array, std: Array, out: Array) -> tuple[int, int]:
+    """Windows of ``flat`` (C, L) from ``starts`` (B,) on into ``out`` (B, C, T) float32.
+
+    Returns:
+        The window and the channel of the first value that is not finite there, or (-1, -1).
+    """
     steps = out.shape[2]
     for b in range(out.shape[0]):
         for c in range(out.shape[1]):
             series, row = flat[c, starts[b] : starts[b] + steps], out[b, c]
             centre, scale = mean[c], std[c]
+            bad = False
             for t in range(steps):
                 row[t] = (series[t] - centre) / scale
+                bad |= not abs(row[t]) <= _LARGEST
+            if bad:
+                return b, c
+    return -1, -1

@@ -24,7 +24,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from dualgaf.imaging.windows import NOT_FINITE, OK, OUT_OF_RANGE
+from dualgaf.imaging.scaling import LARGE, LEAST, SHIFT, SMALL
+from dualgaf.imaging.windows import NOT_FINITE, OK, OUT_OF_RANGE, TOO_SMALL
 
 Array = npt.NDArray[Any]
 
@@ -49,8 +50,12 @@ def _bits(context: Any, value: Any) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def _means(series: Array, edges: Array, means: Array) -> bool:
-    """PAA of one (T,) series into ``means`` (S,) float64; False where one is not finite."""
+def _means(series: Array, edges: Array, means: Array) -> float:
+    """PAA of one (T,) series into ``means`` (S,) float64.
+
+    Returns:
+        The largest absolute value of the series; -1 where one is not finite.
+    """
     size = means.shape[0]
     if size == series.shape[0]:  # nothing to average; without the inner loop this vectorises
         for k in range(size):
@@ -64,7 +69,34 @@ def _means(series: Array, edges: Array, means: Array) -> bool:
     bad = False
     for k in range(size):
         bad |= not abs(means[k]) <= _LARGEST
-    return not bad
+    if bad and not _means_of_large(series, edges, means):
+        return -1.0
+    largest: float = _largest(series)
+    return largest
+
+
+@njit(nogil=True, cache=True)
+def _means_of_large(series: Array, edges: Array, means: Array) -> bool:
+    """`_means` where a sum overflows; False where a value is not finite."""
+    for t in range(series.shape[0]):
+        if not abs(series[t]) <= _LARGEST:
+            return False
+    for k in range(means.shape[0]):
+        total = 0.0
+        for t in range(edges[k], edges[k + 1]):
+            total += np.float64(series[t]) / SHIFT
+        mean = total / (edges[k + 1] - edges[k]) * SHIFT
+        means[k] = min(_LARGEST, max(-_LARGEST, mean))
+    return True
+
+
+@njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+def _largest(series: Array) -> float:
+    """Largest absolute value of finite numbers; the flags let the comparison vectorise."""
+    found = abs(series[0])
+    for t in range(series.shape[0]):
+        found = max(found, abs(series[t]))
+    return np.float64(found)
 
 
 @njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
@@ -78,17 +110,45 @@ def _extremes(means: Array) -> tuple[float, float]:
 
 
 @njit(nogil=True, cache=True)
-def widen(flat: Array, starts: Array, steps: int, edges: Array, bounds: Array) -> int:
-    """Widen ``bounds`` (2, C) to hold every window after PAA; the first bad channel, or -1."""
+def widen(
+    flat: Array, starts: Array, steps: int, edges: Array, bounds: Array, largest: Array
+) -> int:
+    """Widen ``bounds`` (2, C) to hold every window after PAA, ``largest`` (C,) before it.
+
+    Returns:
+        The first channel with a value that is not finite, or -1.
+    """
     means = np.empty(edges.shape[0] - 1, np.float64)
     for start in starts:
         for c in range(flat.shape[0]):
-            if not _means(flat[c, start : start + steps], edges, means):
+            most = _means(flat[c, start : start + steps], edges, means)
+            if most < 0.0:
                 return c
             low, high = _extremes(means)
             bounds[0, c] = min(bounds[0, c], low)
             bounds[1, c] = max(bounds[1, c], high)
+            largest[c] = max(largest[c], most)
     return -1
+
+
+@njit(nogil=True, cache=True)
+def _stretch(means: Array, low: float, high: float, how: Array) -> tuple[float, float, int]:
+    """Gain and shift that map [low, high] to [r0, r1], and a status; ``means`` may be rescaled."""
+    largest = max(abs(low), abs(high))
+    if high - low <= largest * how[4]:  # constant: what lies at it, up to rounding, is r0
+        for k in range(means.shape[0]):
+            apart = means[k] - low
+            means[k] = 0.0 if abs(apart) <= largest * how[4] else apart
+        return how[3] - how[2], how[2], OK
+    if largest < LEAST:
+        return 1.0, 0.0, TOO_SMALL
+    if largest > LARGE or largest < SMALL:
+        factor = SHIFT if largest < SMALL else 1.0 / SHIFT
+        low, high = low * factor, high * factor
+        for k in range(means.shape[0]):
+            means[k] *= factor
+    gain = (how[3] - how[2]) / (high - low)
+    return gain, how[2] - low * gain, OK
 
 
 @njit(nogil=True, cache=True)
@@ -97,22 +157,27 @@ def _angles(
 ) -> int:
     """Fill ``cosine`` and ``sine`` (S,) float32 of one (T,) series; return a status.
 
-    ``how`` is (4,) float64: fitted (0 or 1), scaled (0 or 1), r0, r1; ``bounds`` (2,) low and high.
+    ``how`` is (5,) float64: fitted (0 or 1), scaled (0 or 1), r0, r1, and the `rounding` of values,
+    as a fraction of the largest; ``bounds`` (2,) low and high.
     """
     size = cosine.shape[0]
     means = np.empty(size, np.float64)
-    if not _means(series, edges, means):
+    largest = _means(series, edges, means)
+    if largest < 0.0:
         return NOT_FINITE
     low, high = _extremes(means)
+    if high - low <= largest * how[4]:
+        low += (high - low) / 2
+        high = low
+        for k in range(size):
+            means[k] = low
     gain, shift = 1.0, 0.0
     if how[1] == 1.0:
         if how[0] == 1.0:
             low, high = bounds[0], bounds[1]
-        span = high - low
-        if span < 10 * 2.220446049250313e-16:
-            span = 1.0
-        gain = (how[3] - how[2]) / span
-        shift = how[2] - low * gain
+        gain, shift, status = _stretch(means, low, high, how)
+        if status != OK:
+            return TOO_SMALL
     elif low < -1.0 or high > 1.0:
         return OUT_OF_RANGE
     for k in range(size):

@@ -1,7 +1,10 @@
 """Piecewise aggregate approximation (PAA): T steps become S means.
 
-Where S does not divide T the segments are uneven: segment k covers the steps
-``floor(k T / S) .. floor((k + 1) T / S) - 1``, the rule of pyts.
+Where S does not divide T the segments are uneven. Segment k covers the steps ``edges[k] ..
+edges[k + 1] - 1``; the edges are those of pyts, S + 1 numbers evenly from 0 to T, computed in
+float64 and cut to whole numbers: ``linspace(0, T, S + 1).astype(int64)``. An edge that is whole in
+exact arithmetic may be rounded to just below it, and is then one less: T = 30 in S = 22 segments
+has 14 as its middle edge, not 15.
 
 Source: Keogh, Chakrabarti, Pazzani, Mehrotra, "Dimensionality reduction for fast similarity search
 in large time series databases", Knowledge and Information Systems 3 (2001).
@@ -33,6 +36,8 @@ def paa_edges(window_size: int, image_size: int) -> Array:
     Example:
         >>> paa_edges(10, 4).tolist()
         [0, 2, 5, 7, 10]
+        >>> int(paa_edges(30, 22)[11])
+        14
     """
     if not 2 <= image_size <= window_size:
         raise ConfigError(
@@ -42,25 +47,11 @@ def paa_edges(window_size: int, image_size: int) -> Array:
     return np.linspace(0, window_size, image_size + 1).astype(np.int64)
 
 
-def segment_means(x: Array, edges: Array) -> Array:
-    """Means of the S segments along the last axis, in float64.
-
-    The steps of a segment are added in their order, so that the sums are the kernel's to the bit.
-
-    Args:
-        x: (..., T) array.
-        edges: (S + 1,) from `paa_edges`.
-
-    Returns:
-        (..., S) float64.
+def longest_segment(edges: Array) -> int:
+    """The most steps of a segment.
 
     Example:
-        >>> segment_means(np.array([0.0, 4.0, 2.0, 1.0]), paa_edges(4, 2)).tolist()
-        [2.0, 1.5]
+        >>> longest_segment(paa_edges(10, 4))
+        3
     """
-    lengths = np.diff(edges)
-    sums = np.zeros((*x.shape[:-1], len(lengths)))
-    for step in range(int(lengths.max())):
-        inside = lengths > step
-        sums[..., inside] += x[..., edges[:-1][inside] + step]
-    return np.asarray(sums / lengths)
+    return int(np.diff(edges).max())

@@ -15,7 +15,7 @@ from dualgaf.errors import SeriesError, not_allowed
 
 Array = npt.NDArray[Any]
 
-OK, NOT_FINITE, OUT_OF_RANGE = 0, 1, 2
+OK, NOT_FINITE, OUT_OF_RANGE, TOO_SMALL = 0, 1, 2, 3
 """What a kernel says of a window that it was to read."""
 
 

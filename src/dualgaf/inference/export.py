@@ -6,9 +6,9 @@
 Fields are drawn, not read from a store: where training stored them as uint8, a pixel here differs
 by up to 3.9e-3 from the one that the network was trained on, as it does with ``storage=float32``.
 
-A window that training would have refused, with a NaN or an infinity in it, or outside [-1, 1] for
-``scaling=none``, gets NaN as each of its probabilities; the other windows of its batch are not
-touched.
+A window that training would have refused (a NaN or an infinity in it, outside [-1, 1] for
+``scaling=none``, too small or too far from the training split to be drawn or standardised) gets NaN
+as each of its probabilities; the other windows of its batch are not touched.
 
 To load a program and call it, dualgaf is not needed, only torch:
 
@@ -60,9 +60,7 @@ class RawWindowClassifier(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """(B, C, T) float64 -> (B, K) float32."""
         probabilities = torch.softmax(self.net(*self.imaging(windows)), dim=1)
-        usable = torch.isfinite(windows).flatten(1).all(dim=1)
-        if self.imaging.recipe.scaling == "none":
-            usable = usable & (self.imaging.cosine(windows).abs() <= 1.0).flatten(1).all(dim=1)
+        usable = self.imaging.usable(windows)
         return torch.where(usable[:, None], probabilities, torch.nan)
 
 
@@ -110,7 +108,7 @@ def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
 
 def about(state: ImagingState) -> dict[str, Any]:
     """What a program of this imaging takes and gives, in plain values."""
-    inside = ("bounds", "mean", "std", "digest")
+    inside = ("bounds", "mean", "std", "digest", "dtype")
     kept = {key: value for key, value in state.to_plain().items() if key not in inside}
     return {
         **kept,

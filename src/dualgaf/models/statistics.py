@@ -23,12 +23,15 @@ import torch
 from torch import Tensor, nn
 
 from dualgaf.errors import ConfigError, unknown_choice
+from dualgaf.imaging.scaling import rounding
 
 STATISTICS = ("mean", "std", "min", "max", "slope")
 """The last axis of `basic_statistics`, in order."""
 CONSTANT = 1e-6
 """A signal whose deviation is at most this has no shape. Series are standardised, so it is one
 millionth of what the training split deviates."""
+ROUNDING = rounding(1, "float32")
+"""Nor has one whose range is at most this part of its largest absolute value."""
 
 
 def basic_statistics(series: Tensor) -> Tensor:
@@ -198,7 +201,8 @@ def _standardised(series: Tensor) -> Tensor:
     """(B, C, T) with mean 0 and deviation 1; zeros, without gradient, for a constant signal."""
     centred = series - series.mean(dim=-1, keepdim=True)
     deviation = _deviation(centred).unsqueeze(-1)
-    # A mean is rounded, so a constant signal may seem to deviate; equal extremes do not lie.
-    same = series.amax(-1, keepdim=True) == series.amin(-1, keepdim=True)
+    # A mean is rounded, so a constant signal may seem to deviate; its range does not lie.
+    low, high = series.amin(-1, keepdim=True), series.amax(-1, keepdim=True)
+    same = high - low <= torch.maximum(low.abs(), high.abs()) * ROUNDING
     varies = (deviation > CONSTANT) & ~same
     return torch.where(varies, centred / torch.where(varies, deviation, 1.0), 0.0)

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from dualgaf.imaging.scaling import are_constant, rounding
+
 Array = npt.NDArray[Any]
 
 BLOCKS = 16
@@ -85,7 +87,10 @@ def blocks_of(relevance: Array) -> Array:
 def _draw_series(axes: Axes, row: Row, most: float) -> None:
     n_steps = len(row.series)
     low, high = float(row.series.min()), float(row.series.max())
-    room = 0.08 * (high - low) or 0.5
+    largest = max(abs(low), abs(high))
+    room = 0.08 * (high - low)
+    if are_constant(low, high, largest, rounding(1, row.series.dtype)):
+        room = max(0.5, 0.001 * largest)
     extent = (-0.5, n_steps - 0.5, low - room, high + room)
     axes.imshow(
         row.steps[None], aspect="auto", cmap=_HEAT, vmin=0, vmax=most, extent=extent, alpha=0.75

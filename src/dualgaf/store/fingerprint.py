@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-FORMAT_VERSION = 1
-"""Raised when the same input would give other bytes, or the same bytes in another order."""
+FORMAT_VERSION = 2
+"""Raised when the same input would give other bytes, or the same bytes in another order. 2: what is
+constant up to rounding is drawn as a constant."""
 
 Array = npt.NDArray[Any]
 

@@ -6,6 +6,7 @@
 test_predictions.csv   a line per test window: true class, predicted class, probabilities
 report.csv             a line per class: precision, recall, F1, windows; and their mean over classes
 confusion.png          which class was taken for which
+outside.csv            by split and channel, what is outside of the training range
 curves.png             loss, accuracy and learning rate by epoch; after a fit
 ====================== ==========================================================================
 
@@ -16,8 +17,8 @@ logger is asked.
 import csv
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,10 @@ from torchmetrics.functional.classification import (
 
 from dualgaf.build import BuildReport
 from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.imaging.bounds import Outside
 from dualgaf.inference.predictions import write_predictions
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
+from dualgaf.training.outside import outside_metrics, write_outside
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +105,8 @@ class Outcome:
     """(N, K) of the test split, where it was evaluated."""
     epochs: Sequence[Epoch] = ()
     """Of a fit."""
+    outside: Mapping[str, Outside] = field(default_factory=dict)
+    """Of `outside_training`: by split, what is outside of the training range."""
 
 
 def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> None:
@@ -113,10 +118,15 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
         outcome: what was found.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.json").write_text(json.dumps(outcome.metrics, indent=2) + "\n")
-    lines = (f"  {key:18} {_shown(value)}" for key, value in outcome.metrics.items())
+    metrics = outcome.metrics
+    if outcome.outside:
+        metrics = metrics | outside_metrics(outcome.outside, data.channel_names)
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    lines = (f"  {key:18} {_shown(value)}" for key, value in metrics.items())
     log.info("metrics:\n%s", "\n".join(lines))
     try:
+        if outcome.outside:
+            write_outside(folder / "outside.csv", outcome.outside, data.channel_names)
         written = write_report(folder, data, outcome.probabilities, outcome.epochs)
     except OSError as error:
         # The run has done what it was for: its figures and its checkpoint are there.

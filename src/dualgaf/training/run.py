@@ -44,6 +44,7 @@ from dualgaf.training.config import (
     own_error,
 )
 from dualgaf.training.fit import Learned, fit, single_device, trainer_options
+from dualgaf.training.outside import outside_training
 from dualgaf.training.quiet import quiet
 from dualgaf.training.ranks import (
     end_with_parent,
@@ -168,7 +169,8 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         trainer = instantiate(
             cfg.trainer, **trainer_options(cfg, data), **single_device(cfg), logger=loggers
         )
-        return Outcome(_predict(cfg, trainer, make_model(), data))
+        found = _predict(cfg, trainer, make_model(), data)
+        return Outcome(found, outside=outside_training(data))
     if cfg.task == "fit":
         learned = fit(cfg, data, make_model, loggers)
     else:
@@ -194,7 +196,7 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         "model/parameters": parameters,
         **build_metrics(data.build_reports),
     }
-    return Outcome(metrics, kept.probabilities, learned.epochs)
+    return Outcome(metrics, kept.probabilities, learned.epochs, outside_training(data))
 
 
 def _predict(
