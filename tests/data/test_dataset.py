@@ -28,7 +28,9 @@ def set_up(images="precompute", n=24, channels=3, steps=16, seed=0, **settings):
     rng = np.random.default_rng([seed, n])
     x, y = rng.normal(size=(n, channels, steps)), np.arange(n) % 2
     settings = {"scaling": "train", "batch_size": 5, **settings}
-    dm = DualGAFDataModule.from_arrays((x, y), test=(x[:9], y[:9]), images=images, **settings)
+    dm = DualGAFDataModule.from_arrays(
+        (x, y), test=(x[:9], y[:9]), overlap="allow", images=images, **settings
+    )
     dm.setup()
     return dm
 
