@@ -335,7 +335,7 @@ def test_wrong_settings_fail_with_what_to_type_and_build_nothing(settings, error
         ({"train": (X[:0], Y[:0])}, "zero windows"),
         ({"train": (X, Y[:-1])}, "11 labels"),
         ({"train": (X, 0 * Y)}, "one class"),
-        ({"train": (X, Y), "test": (X, Y + 5)}, "'5'"),
+        ({"train": (X, Y), "test": (-X, Y + 5)}, "'5'"),
         ({"train": (X, Y), "test": (X[:, :2], Y)}, "channels"),
         ({"train": (np.where(X > 2, np.nan, X), Y)}, "nan=interpolate"),
     ],

@@ -98,6 +98,8 @@ def tagged(value: Any) -> Any:
         return value.item()
     if isinstance(value, bytes):
         return ["bytes", value.hex()]
+    if isinstance(value, complex):
+        return ["complex", value.real, value.imag]
     if isinstance(value, PurePath):
         return ["path", str(value)]
     if isinstance(value, Mapping):
