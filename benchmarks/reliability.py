@@ -42,6 +42,12 @@ PROMISES = """## What is not promised
   takes in the same group is out of its hands. With `cache.dir` the next run goes on from there.
 - With `cache.verify=size`, the default, a bit that the disk has flipped is not seen. Type
   `cache.verify=full`, or `python -m dualgaf cache verify cache.dir=FOLDER`.
+- A cache of an earlier version (commit 837ca8d) is not used: what is constant up to rounding is
+  drawn otherwise since. Images are drawn, windows read and bounds fitted anew, beside the old ones
+  ([why](design/0010-a-cache-that-goes-on.md)). `python -m dualgaf cache clear cache.dir=FOLDER`
+  removes both.
+- A source of your own that has a method `contents` vouches that its text changes whenever `load`
+  gives something else.
 - An administrator who cuts off a file of the cache while it is mapped ends those who read it.
 - A network file system without locks cannot keep two machines from building the same entry at the
   same time; each then publishes a whole one.

@@ -66,6 +66,10 @@ class FallbackWarning(DualGAFWarning):
     """Something else is used than was asked for, say a file for memory; says what to change."""
 
 
+class SeriesWarning(DualGAFWarning):
+    """Series, labels or splits are taken in a way that may not be meant; says what to type."""
+
+
 class CacheWarning(DualGAFWarning):
     """A cache entry was damaged and is built anew."""
 

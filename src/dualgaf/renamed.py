@@ -26,7 +26,7 @@ VALUES: dict[str, dict[str | None, str]] = {
 """Values of a configuration that has an old key; null is a value of these no more, and ``auto`` is
 what it was."""
 IMAGING = {"deviation": "std"}
-"""Keys of the imaging in a checkpoint, and of the windows in a cache."""
+"""Keys of the imaging in a checkpoint."""
 STATE = {
     "net.kernels.steepness": "net.minirocket.inverse_temperature",
     "net.kernels.share": "net.minirocket.ensemble_weight",
@@ -144,7 +144,7 @@ def current_loss(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def current_imaging(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The imaging in a checkpoint, or arrays of the windows in a cache, in today's names."""
+    """The imaging in a checkpoint in today's names."""
     return _renamed(fields, IMAGING)
 
 

@@ -14,7 +14,9 @@ def data(**settings):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 2, 12)) * np.array([1.0, 1000.0])[:, None] + 50
     y = np.arange(40) % 2
-    dm = DualGAFDataModule.from_arrays((x, y), val=(x[:10], y[:10]), batch_size=40, **settings)
+    dm = DualGAFDataModule.from_arrays(
+        (x, y), val=(x[:10], y[:10]), overlap="allow", batch_size=40, **settings
+    )
     dm.setup("fit")
     return dm
 

@@ -119,7 +119,7 @@ def test_on_device_and_precompute_agree_also_on_a_large_offset():
 
 def test_loaders_passed_by_hand_give_float_images_too():
     x, y = arrays()
-    dm = DualGAFDataModule.from_arrays((x, y), val=(x, y), batch_size=4, **AS_PYTS)
+    dm = DualGAFDataModule.from_arrays((x, y), val=(x, y), overlap="allow", batch_size=4, **AS_PYTS)
     dm.setup("fit")
     module = Foreign()
     trainer().fit(module, dm.train_dataloader(), dm.val_dataloader())
@@ -163,7 +163,7 @@ def test_one_window_by_index_is_decoded():
 
 def test_setup_builds_what_the_stage_needs_once():
     dm = DualGAFDataModule.from_arrays(
-        arrays(), val=arrays(4), test=arrays(5), predict=arrays(6)[0]
+        arrays(), val=arrays(4, seed=1), test=arrays(5, seed=2), predict=arrays(6)[0]
     )
     dm.prepare_data()
     dm.close()
@@ -335,7 +335,7 @@ def test_wrong_settings_fail_with_what_to_type_and_build_nothing(settings, error
         ({"train": (X[:0], Y[:0])}, "zero windows"),
         ({"train": (X, Y[:-1])}, "11 labels"),
         ({"train": (X, 0 * Y)}, "one class"),
-        ({"train": (X, Y), "test": (X, Y + 5)}, "'5'"),
+        ({"train": (X, Y), "test": (-X, Y + 5)}, "'5'"),
         ({"train": (X, Y), "test": (X[:, :2], Y)}, "channels"),
         ({"train": (np.where(X > 2, np.nan, X), Y)}, "nan=interpolate"),
     ],
@@ -347,7 +347,7 @@ def test_wrong_arrays_fail_with_what_is_needed(change, text):
 
 
 def test_a_missing_or_unprepared_split_is_named():
-    dm = DualGAFDataModule.from_arrays((X, Y), test=(X, Y))
+    dm = DualGAFDataModule.from_arrays((X, Y), test=(X, Y), overlap="allow")
     assert dm.val_dataloader() == []
     with pytest.raises(SplitError, match=re.escape("not set up; call setup('test') first")):
         dm.test_dataloader()
@@ -424,7 +424,9 @@ def test_what_is_there_already_is_not_measured_for(tmp_path, monkeypatch):
 def test_with_val_the_training_batches_hold_both_splits():
     (x, y), (other, label) = arrays(), arrays(n=5, seed=1)
     for images in ("precompute", "on_device"):
-        dm = DualGAFDataModule.from_arrays((x, y), val=(other, label), batch_size=99, images=images)
+        dm = DualGAFDataModule.from_arrays(
+            (x, y), val=(other, label), overlap="allow", batch_size=99, images=images
+        )
         dm.setup("fit")
         dm.with_val = True
         batch = next(iter(dm.train_dataloader()))

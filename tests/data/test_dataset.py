@@ -28,7 +28,9 @@ def set_up(images="precompute", n=24, channels=3, steps=16, seed=0, **settings):
     rng = np.random.default_rng([seed, n])
     x, y = rng.normal(size=(n, channels, steps)), np.arange(n) % 2
     settings = {"scaling": "train", "batch_size": 5, **settings}
-    dm = DualGAFDataModule.from_arrays((x, y), test=(x[:9], y[:9]), images=images, **settings)
+    dm = DualGAFDataModule.from_arrays(
+        (x, y), test=(x[:9], y[:9]), overlap="allow", images=images, **settings
+    )
     dm.setup()
     return dm
 
@@ -61,7 +63,11 @@ def test_the_pickle_stays_below_4_kib(images, monkeypatch):
     monkeypatch.setattr(segments, "MIN_SEGMENT_BYTES", 1 << 16)  # sixteen files
     small = len(pickle.dumps(set_up(images).dataset("train")))
     # many windows; many channels, so that mean, deviation and bounds are large; large images
-    for sizes in ({"n": 6000}, {"channels": 2000, "steps": 4}, {"channels": 1, "steps": 700}):
+    for sizes in (
+        {"n": 6000},
+        {"channels": 600, "steps": 250, "image_size": 4},
+        {"channels": 1, "steps": 700},
+    ):
         dm = set_up(images, parallel={"n_jobs": 16, "backend": "thread"}, **sizes)
         size = len(pickle.dumps(dm.dataset("train")))
         assert size < 4096, sizes

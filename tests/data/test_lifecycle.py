@@ -38,7 +38,13 @@ def data(**settings):
     rng = np.random.default_rng(SEED)
     x, y = rng.normal(size=(N, 3, 16)), np.arange(N) % 3
     return DualGAFDataModule.from_arrays(
-        (x, y), val=(x[:9], y[:9]), test=(x[:7], y[:7]), predict=x[:5], batch_size=6, **settings
+        (x, y),
+        val=(x[:9], y[:9]),
+        test=(x[:7], y[:7]),
+        predict=x[:5],
+        overlap="allow",
+        batch_size=6,
+        **settings,
     )
 
 

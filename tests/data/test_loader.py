@@ -20,7 +20,7 @@ def data(images, n=22, batch_size=4, **settings):
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(n, 3, 16)), np.arange(n) % 2
     dm = DualGAFDataModule.from_arrays(
-        (x, y), test=(x, y), batch_size=batch_size, images=images, **settings
+        (x, y), test=(x, y), overlap="allow", batch_size=batch_size, images=images, **settings
     )
     dm.setup("fit")
     dm.setup("test")

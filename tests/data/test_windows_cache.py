@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import json
 import stat
 import threading
 
@@ -16,6 +17,7 @@ from dualgaf.errors import CacheWarning, ConfigError
 from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.simulate import SimulatedSource
+from dualgaf.series.source import ArraySource
 from dualgaf.series.splits import SplitSettings
 from dualgaf.store.cache_folder import CacheFolder
 from dualgaf.store.layout import HEADER_BYTES
@@ -68,7 +70,7 @@ def test_another_seed_split_or_version_is_another_entry(tmp_path, monkeypatch):
     cached_windows(fewer, 0, tmp_path)
     monkeypatch.setattr(windows_cache, "__version__", "0.0.0")
     cached_windows(SOURCE, 0, tmp_path)
-    monkeypatch.setattr(windows_cache, "NUMBERS_VERSION", 1)  # constants were not told apart
+    monkeypatch.setattr(windows_cache, "FORMAT_VERSION", 1)  # constants were not told apart
     cached_windows(SOURCE, 0, tmp_path)
     assert len(files(tmp_path)) == 5
 
@@ -180,10 +182,17 @@ def test_fitted_bounds_are_kept_for_each_size_to_the_last_bit(tmp_path, monkeypa
     for size in (8, 24):
         np.testing.assert_array_equal(train_bounds(again, size), wanted[size])
     assert fitted == []
-    for text in ("", "[[1.0]]", "[[NaN, 1], [2, 3]]", "null"):  # damaged: fitted and written anew
-        again.file.with_name(f"{again.file.name}.8.bounds").write_text(text)
-        np.testing.assert_array_equal(train_bounds(again, 8), wanted[8])
-    assert len(fitted) == 4
+    path, other = (again.file.with_name(f"{again.file.name}.{size}.bounds") for size in (8, 24))
+    good = path.read_bytes()
+    digit = good.index(b".") - 1
+    flipped = good[:digit] + bytes([good[digit] ^ 1]) + good[digit + 1 :]
+    earlier = json.dumps(wanted[8].tolist()).encode()  # without a checksum
+    for bad in (b"", b"[[1.0]]", b"null", flipped, earlier, other.read_bytes(), good[:-9]):
+        path.write_bytes(bad)
+        with pytest.warns(CacheWarning, match=r"8\.bounds is damaged .*; it is set aside as \.bad"):
+            np.testing.assert_array_equal(train_bounds(again, 8), wanted[8])
+        assert path.read_bytes() == good
+    assert len(fitted) == 7
 
 
 def test_without_a_cache_bounds_are_fitted():
@@ -241,25 +250,78 @@ def test_the_datamodule_looks_at_every_byte_where_it_is_told_to(tmp_path):
         DualGAFDataModule(SOURCE, cache_verify="sample")
 
 
-def test_a_file_of_the_build_before_is_read(tmp_path, monkeypatch):
-    # It called the standard deviation of each channel "deviation".
-    def named(name):
-        return "deviation" if name == "std" else name
+def test_a_file_of_windows_of_another_key_is_not_taken(tmp_path):
+    own, other = (cached_windows(SOURCE, seed, tmp_path) for seed in (0, 1))
+    own.file.write_bytes(other.file.read_bytes())
+    with pytest.warns(CacheWarning, match=f"is damaged \\(it is that of {other.file.name}\\)"):
+        assert plain(cached_windows(SOURCE, 0, tmp_path)) == plain(own)
 
-    kinds_of, parts = windows_cache.kinds_of, windows_cache.parts
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            windows_cache,
-            "kinds_of",
-            lambda arrays: [(named(name), *rest) for name, *rest in kinds_of(arrays)],
-        )
-        patch.setattr(
-            windows_cache,
-            "parts",
-            lambda arrays, *how: parts({named(name): a for name, a in arrays.items()}, *how),
-        )
-        written = cached_windows(SOURCE, 0, tmp_path)
-    assert b"deviation" in written.file.read_bytes()
-    monkeypatch.setattr(windows_cache, "read_windows", None)  # it is not read anew
-    found = cached_windows(SOURCE, 0, tmp_path)
-    np.testing.assert_array_equal(found.scaler.std, written.scaler.std)
+
+def test_a_class_that_inherits_contents_is_read_each_time(tmp_path):
+    class Inherits(SimulatedSource):
+        def load(self):
+            days = super().load()
+            return days.replace_values([values + factor for values in days.values])
+
+    class Wraps:
+        def __init__(self, inner):
+            self.inner = inner
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def load(self):
+            return Inherits(40, window_size=24).load()
+
+    first = cached_windows(SOURCE, 0, tmp_path)  # control: this one is kept
+    for source in (Inherits(40, window_size=24), Wraps(SOURCE)):
+        for factor in (0, 5):
+            again = cached_windows(source, 0, tmp_path)
+            np.testing.assert_allclose(again.windows.flat, first.windows.flat + factor, rtol=1e-6)
+    assert files(tmp_path) == [first.file]
+
+
+def test_what_a_source_of_ones_own_says_of_its_contents_is_not_all(tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Own:
+        window_size: int = 24
+        stride: int | None = None
+        split: SplitSettings = dataclasses.field(default_factory=lambda: SplitSettings("group"))
+        ragged: str = "error"
+
+        def load(self):
+            return SOURCE.load()
+
+        def contents(self):
+            return "the days"
+
+    for change in (
+        {},
+        {"window_size": 12},
+        {"stride": 1},
+        {"split": SplitSettings("group", val_fraction=0.1)},
+    ):
+        source = Own(**change)
+        wanted = plain(dataclasses.replace(read_windows(source, 0), file=None))
+        for _ in range(2):
+            found = cached_windows(source, 0, tmp_path)
+            assert plain(dataclasses.replace(found, file=None)) == wanted
+    assert len(files(tmp_path)) == 4
+
+
+def test_a_setting_that_no_text_tells_is_read_each_time(tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(8, 2, 6)), [0, 1] * 4
+
+    class Names:
+        """Names that change where nobody sees it."""
+
+        def __iter__(self):
+            return iter(names)
+
+        def __len__(self):
+            return len(names)
+
+    source = ArraySource((x, y), channel_names=Names(), split={"val_fraction": 0})
+    for names in (("a", "b"), ("c", "d")):
+        assert cached_windows(source, 0, tmp_path).channel_names == names
+    assert files(tmp_path) == []

@@ -51,7 +51,9 @@ def set_up(images="precompute", n=60, channels=3, steps=24, **settings):
     rng = np.random.default_rng(n)
     x, y = rng.normal(size=(n, channels, steps)), np.arange(n) % 2
     settings = {"batch_size": 16, **settings}
-    dm = DualGAFDataModule.from_arrays((x, y), test=(x, y), images=images, **settings)
+    dm = DualGAFDataModule.from_arrays(
+        (x, y), test=(x, y), overlap="allow", images=images, **settings
+    )
     dm.setup()
     return dm
 

@@ -146,7 +146,9 @@ def test_another_placement_changes_no_image(monkeypatch):
 def test_a_later_stage_of_a_run_that_took_too_much_goes_on(monkeypatch):
     x, y = np.random.default_rng(0).normal(size=(8, 3, 24)), [0, 1] * 4
     preset = HardwarePreset("small", "1GiB")
-    dm = dualgaf.DualGAFDataModule.from_arrays((x, y), test=(x, y), hardware=preset)
+    dm = dualgaf.DualGAFDataModule.from_arrays(
+        (x, y), test=(x, y), hardware=preset, overlap="allow"
+    )
     monkeypatch.setattr(budget, "memory_used", lambda: 2 << 30)
     with pytest.raises(BudgetError, match="even images=on_device needs"):
         dm.setup("fit")

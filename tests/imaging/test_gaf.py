@@ -1,11 +1,12 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualgaf.errors import ConfigError, SeriesError
+from dualgaf.errors import ConfigError, SeriesError, SeriesWarning
 from dualgaf.imaging import gaf
 from dualgaf.imaging.compiled import kernel
 from dualgaf.imaging.gaf import Renderer, dual_gaf
@@ -187,7 +188,7 @@ def test_takes_a_cpu_tensor_and_integers():
         (noisy((2, 5)), {}, SeriesError, "for univariate series type x[:, None, :]"),
         (noisy((2, 5, 3, 1)), {}, SeriesError, "x has 4 dimensions, shape (2, 5, 3, 1)"),
         (noisy((0, 5, 3)), {}, SeriesError, "shape (0, 5, 3); every one of N, C, T"),
-        (noisy() * 1j, {}, SeriesError, "x has type complex128; needed: real numbers"),
+        (noisy() * 1j, {}, SeriesError, "x has type complex128; allowed: numbers"),
         (noisy(), {"image_size": 25}, ConfigError, "image_size=25 does not fit a window of 24"),
         (noisy(), {"image_size": 1}, ConfigError, "image_size=1 is too small"),
         (noisy(), {"image_size": 0.5}, ConfigError, "image_size=0.5 is not a whole number"),
@@ -209,3 +210,24 @@ def test_a_value_that_is_not_finite_is_named(bad):
     x[2, 1, 7] = bad
     with pytest.raises(SeriesError, match=r"window 2, channel 1 holds a NaN or an infinity"):
         dual_gaf(x)
+
+
+@pytest.mark.parametrize("give", [lambda x: x, list, lambda x: [list(s) for s in x]], ids="alm")
+def test_a_masked_value_is_missing_and_no_measurement(give):
+    x = np.ma.masked_array(noisy())
+    np.testing.assert_array_equal(dual_gaf(give(x)), dual_gaf(x.data))  # control: none is masked
+    x[0, 0, 1] = np.ma.masked
+    with pytest.raises(SeriesError, match="window 0, channel 0 holds a NaN"):
+        dual_gaf(give(x))
+
+
+def test_frames_are_turned_and_one_frame_is_refused():
+    frames = [pd.DataFrame(series.T).add_prefix("channel_") for series in noisy()]
+    np.testing.assert_array_equal(dual_gaf(frames), dual_gaf(noisy()))
+    with pytest.raises(SeriesError, match=r"x is one frame of 24 rows .*; type \[frame\] for one"):
+        dual_gaf(frames[0])
+
+
+def test_channels_far_above_steps_are_told():
+    with pytest.warns(SeriesWarning, match=r"48 channels and 6 steps; .* np.swapaxes\(x, 1, 2\)"):
+        dual_gaf(np.swapaxes(noisy((2, 6, 48)), 1, 2))

@@ -10,7 +10,9 @@ from dualgaf.inference.predictions import write_predictions
 def table(path, split, probabilities):
     x = np.random.default_rng(0).normal(size=(4, 1, 8))
     y = ["hot", "cold"] * 2
-    dm = DualGAFDataModule(ArraySource(train=(x, y), test=(x[:3], y[:3]), predict=x[:2]))
+    dm = DualGAFDataModule(
+        ArraySource(train=(x, y), test=(x[:3], y[:3]), predict=x[:2], overlap="allow")
+    )
     write_predictions(path, dm, np.array(probabilities), split=split)
     with path.open() as file:
         return list(csv.reader(file))

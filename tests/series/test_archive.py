@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from dualgaf.errors import ConfigError, SeriesError, SourceError
+from dualgaf.errors import ConfigError, SeriesError, SeriesWarning, SourceError
 from dualgaf.series import archive
 from dualgaf.series.archive import ArchiveSource
 from dualgaf.series.splits import split_series
@@ -110,6 +110,12 @@ def test_missing_values_follow_the_policy(tmp_path):
     assert filled.values[0].tolist() == [[1, 2, 3]]
 
 
+def test_a_case_without_a_class_is_one_to_predict(tmp_path):
+    _toy(tmp_path, ["1,2:a", "2,3:b"], ["3,4:?"])
+    with pytest.warns(SeriesWarning, match=r"Toy_TEST.ts: 1 of 1 labels are missing .* is 'NaN'"):
+        assert ArchiveSource("Toy", root=tmp_path).load().labels == ("a", "b", None)
+
+
 def test_unequal_and_multivariate(tmp_path):
     _toy(tmp_path, ["1,2:5,6:a", "1:2:b"], ["1,2,3:7,8,9:a"], uni="false", eq="false")
     series_set = ArchiveSource("Toy", root=tmp_path).load()
@@ -123,7 +129,8 @@ def test_padding_at_the_end_of_a_row_is_cut_off(tmp_path, ending, gap):
     for half in ("TRAIN", "TEST"):
         text = "\n".join(gap.join(row) for row in rows) + "\n"
         (tmp_path / f"Toy_{half}.{ending}").write_text(text)
-    series_set = ArchiveSource("Toy", root=tmp_path, nan="interpolate").load()
+    with pytest.warns(SeriesWarning, match="Toy: 2 of the 2 windows of test are equal to windows"):
+        series_set = ArchiveSource("Toy", root=tmp_path, nan="interpolate").load()
     assert series_set.lengths == (2, 3, 2, 3)
     assert series_set.values[0].tolist() == [[0.5, 0.25]]
     assert series_set.values[1].tolist() == [[1, 1, 2]]

@@ -1,12 +1,16 @@
 """The hash of a source: all that changes a window changes it, nothing else does."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from dualgaf.series.archive import ArchiveSource
+from dualgaf.series.contents import tagged
 from dualgaf.series.simulate import SimulatedSource
 from dualgaf.series.source import ArraySource
 from dualgaf.series.splits import SplitSettings
@@ -19,6 +23,10 @@ TABLE = "step,flow,fault\n1,0.5,a\n2,0.6,a\n3,0.7,b\n"
 
 def arrays(x=X, y=Y, **fields):
     return ArraySource(train=(x, y), **fields).contents()
+
+
+def frames(*names):
+    return [pd.DataFrame(dict(zip(names, series, strict=True))) for series in X]
 
 
 def changed():
@@ -34,6 +42,9 @@ def changed():
         lambda: arrays(np.asfortranarray(X)),
         lambda: arrays(y=np.array(["0", "1", "0", "1"])),
         lambda: arrays(y=torch.tensor(Y)),
+        lambda: arrays(list(X)),
+        lambda: arrays(X.astype(object)),
+        lambda: arrays(np.ma.masked_array(X)),
     ],
 )
 def test_what_gives_the_same_windows_is_the_same(same):
@@ -46,8 +57,12 @@ def test_what_gives_the_same_windows_is_the_same(same):
         lambda: arrays(changed()),
         lambda: arrays(X.astype(np.float32)),
         lambda: arrays(X.reshape(4, 3, 2)),
-        lambda: arrays(X.astype(object)),
+        lambda: arrays(np.ma.masked_equal(X, 5.0)),
+        lambda: arrays(frames("a", "b")),
         lambda: arrays(y=[0, 1, 1, 0]),
+        lambda: arrays(y=[None, 1, 0, 1]),
+        lambda: arrays(y=["None", 1, 0, 1]),
+        lambda: arrays(y=[False, True, False, True]),
         lambda: arrays(val=(X, Y)),
         lambda: arrays(test=(X, Y)),
         lambda: arrays(predict=X),
@@ -59,6 +74,31 @@ def test_what_gives_the_same_windows_is_the_same(same):
 )
 def test_what_gives_other_windows_is_another(other):
     assert other() != arrays()
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [(None, "None"), (True, 1), (b"a", "b'a'"), (1, "1.0"), (b"1", "b'1'")],
+    ids=repr,
+)
+def test_labels_that_look_alike_are_told_apart(labels):
+    first, second = (arrays(y=[label, 2, 3, 4]) for label in labels)
+    assert first != second
+
+
+def test_values_of_other_types_are_told_apart():
+    many = np.arange(5000)
+    values = [
+        None, "None", True, 1, 1.0, "1", b"1", "b'1'", Path("1"), (), {}, set(), (1,), ((1,),),
+        (1, 2), ("1", 2), {"a": 1}, {"a": "1"}, {1: "a"}, {"1": "a"}, many, many + (many == 2500),
+        many.astype(str), SplitSettings("time"), {"method": "time"}, float("nan"), "NaN",
+    ]  # fmt: skip
+    assert len({json.dumps(tagged(value)) for value in values}) == len(values)
+    assert tagged([1, 2]) == tagged((1, 2))
+    assert tagged(np.int64(3)) == 3
+    for unknown in (object(), lambda: 0, np.array("2020", dtype="datetime64[D]")):
+        with pytest.raises(TypeError, match="is not known by its value"):
+            tagged(unknown)
 
 
 def test_a_value_in_train_is_not_one_in_val():

@@ -1,13 +1,15 @@
 """Labels as text, and the order of classes."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualgaf.errors import SeriesError
-from dualgaf.series.labels import sorted_classes, text_labels
+from dualgaf.errors import SeriesError, SeriesWarning
+from dualgaf.series.labels import is_missing, sorted_classes, text_labels
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_labels_become_text(y, labels):
             "train: label 0 is 0.5; allowed: whole numbers and strings (None where a series has "
             "no label)",
         ),
-        ([1.0, float("nan")], "train: label 1 is nan; allowed"),
+        ([1.0, float("inf")], "train: label 1 is inf; allowed"),
         ([[1], [1, 2]], "train: y cannot be read as an array"),
     ],
 )
@@ -53,12 +55,63 @@ def test_labels_that_do_not_fit(y, text):
 
 
 @pytest.mark.parametrize(
+    "y",
+    [
+        [0, None, 2],
+        np.array([0, None, 2], dtype=object),
+        np.ma.masked_array([0, 9, 2], mask=[0, 1, 0]),
+        [0, np.ma.masked, 2],
+        pl.Series([0, None, 2]),
+    ],
+    ids=["None", "object", "masked", "constant", "polars"],
+)
+def test_a_label_that_is_not_there_is_none(y):
+    assert text_labels(y, "train") == ("0", None, "2")
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [0, np.nan, 2],
+        np.array([0, np.nan, 2]),
+        torch.tensor([0, float("nan"), 2]),
+        ["0", "NaN", "2"],
+        np.array(["0", np.nan, "2"]),
+        ["0", "?", "2"],
+        ["0", " ", "2"],
+        [b"0", b"nan", b"2"],
+        pd.Series([0, None, 2], dtype="Int64"),
+        pd.Series(["0", None, "2"], dtype="category"),
+        pd.Series([0, None, 2]),
+    ],
+    ids=str,
+)
+def test_a_label_that_stands_for_a_missing_one_is_none_and_told(y):
+    with pytest.warns(SeriesWarning, match=r"train: 1 of 3 labels are missing \(label 1 is"):
+        assert text_labels(y, "train") == ("0", None, "2")
+
+
+def test_a_whole_number_keeps_its_digits_beside_a_missing_one():
+    large = 2**53 + 1
+    for y in (
+        np.ma.masked_array([large, 0], mask=[0, 1]),
+        pl.Series([large, None]),
+    ):
+        assert text_labels(y, "train") == (str(large), None)
+
+
+@pytest.mark.parametrize("label", ["None", "n", "NA", "normal", 0, False, b"x"], ids=repr)
+def test_what_is_a_class(label):
+    assert not is_missing(label)
+
+
+@pytest.mark.parametrize(
     ("labels", "classes"),
     [
         (["10", "2", None, "2"], ("2", "10")),
         (["1.0", "-1.0"], ("-1.0", "1.0")),
         (["b", "a", "10"], ("10", "a", "b")),
-        (["nan", "1"], ("1", "nan")),
+        (["inf", "1"], ("1", "inf")),
         ([None], ()),
     ],
 )

@@ -180,6 +180,80 @@ def test_a_store_without_manifest_and_journal_is_set_aside(tmp_path):
     assert (tmp_path / f"{KEY.name}.store.bad").read_text() == "somebody's"
 
 
+# ------------------------------------------------------------------ whose it is
+
+OTHER = key_of(scaling="train")
+
+
+def published_other(folder):
+    """An entry of another recipe, with a store of the same layout."""
+    with StoreCache(folder).claim(OTHER, LAYOUT) as writer:
+        writer.write_rows(0, ROWS + 1)
+        writer.rows_are_there(0, 5)
+        writer.seal().close()
+
+
+def moved(folder, kind):
+    """A file of the other entry under the name of this one."""
+    (folder / f"{OTHER.name}.{kind}").rename(folder / f"{KEY.name}.{kind}")
+
+
+@pytest.mark.parametrize("verify", ["size", "full"])
+@pytest.mark.parametrize("kinds", [["store"], ["json"], ["store", "json"]], ids=str)
+def test_an_entry_of_another_recipe_under_a_name_is_seen(tmp_path, kinds, verify):
+    published(tmp_path)
+    published_other(tmp_path)
+    for kind in kinds:
+        moved(tmp_path, kind)
+    cache = StoreCache(tmp_path, verify)
+    assert cache.find(KEY.name, LAYOUT) is None
+    assert not cache.has(KEY.name)
+    with pytest.warns(CacheWarning, match=f"entry {KEY.name} is damaged .* set aside as .bad"):
+        published(tmp_path)
+    assert np.array_equal(cache.find(KEY.name, LAYOUT).array, ROWS)
+
+
+def test_a_build_of_another_recipe_under_a_name_is_begun_anew(tmp_path):
+    cut_off(tmp_path, (0, 2), key=OTHER)
+    for kind in ("part", "journal"):
+        moved(tmp_path, kind)
+    with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
+        assert not writer.has_rows(0, 1)
+        fill(writer, 0, 5)
+        assert np.array_equal(writer.seal().array, ROWS)
+
+
+def as_version_2(folder):
+    """The manifest as an earlier version has written it: nothing says which store is its own."""
+    path = folder / f"{KEY.name}.json"
+    fields = {**json.loads(path.read_text()), "version": 2}
+    del fields["check"], fields["nonce"]
+    check = xxhash.xxh3_64_hexdigest(json.dumps(fields, sort_keys=True).encode())
+    path.write_text(json.dumps({**fields, "check": check}))
+    return path
+
+
+@pytest.mark.parametrize("verify", ["size", "full"])
+def test_an_entry_of_an_earlier_version_is_used_as_it_is(tmp_path, verify):
+    published(tmp_path)
+    path = as_version_2(tmp_path)
+    before = path.read_bytes()
+    assert np.array_equal(StoreCache(tmp_path, verify).find(KEY.name, LAYOUT).array, ROWS)
+    assert path.read_bytes() == before
+    assert CacheFolder(tmp_path).damage(KEY.name) is None
+
+
+@pytest.mark.parametrize("verify", ["size", "full"])
+def test_an_entry_of_an_earlier_version_with_another_store_is_built_anew(tmp_path, verify):
+    published(tmp_path)
+    published_other(tmp_path)
+    as_version_2(tmp_path)
+    moved(tmp_path, "store")
+    with pytest.warns(CacheWarning, match="windows .* have other bytes than were written"):
+        published(tmp_path)
+    assert np.array_equal(StoreCache(tmp_path, verify).find(KEY.name, LAYOUT).array, ROWS)
+
+
 # ------------------------------------------------------------------ why it is not there
 
 
@@ -241,7 +315,7 @@ def test_a_miss_tells_of_a_build_that_was_cut_off_and_of_damage(tmp_path):
 def test_the_manifest_has_the_parts_and_a_checksum_of_each_range(tmp_path):
     published(tmp_path)
     manifest = json.loads((tmp_path / f"{KEY.name}.json").read_text())
-    assert manifest["version"] == 2
+    assert manifest["version"] == 3
     assert manifest["parts"] == dict(KEY.parts)
     assert manifest["layout"] == LAYOUT.to_json()
     assert manifest["ranges"] == [

@@ -15,7 +15,7 @@ from dualgaf.store.journal import Coverage, Journal, JournalHead, RowRange, read
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
 
 LAYOUT = StoreLayout(10, (3,), "uint8")
-HEAD = JournalHead(bytes(range(16)), LAYOUT)
+HEAD = JournalHead(bytes(range(16)), LAYOUT, "0" * 32)
 ROWS = [RowRange(0, 2, "a" * 16), RowRange(4, 10, "b" * 16), RowRange(2, 3, "c" * 16)]
 
 
@@ -90,7 +90,7 @@ def test_a_line_with_a_good_check_and_nonsense_before_it_is_passed_over(line, tm
     assert read_journal(path)[1] == ROWS[:1]
 
 
-OTHER_VERSION = json.dumps({**HEAD.to_json(), "version": 2}).encode()
+OTHER_VERSION = json.dumps({**HEAD.to_json(), "version": 1}).encode()
 
 
 @pytest.mark.parametrize("head", [b"{}", b"[]", b"3", b'{"version": 1}', OTHER_VERSION])

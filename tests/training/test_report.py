@@ -24,7 +24,7 @@ from dualgaf.training.report import (
 def data(n=9):
     x = np.random.default_rng(0).normal(size=(n, 2, 12))
     y = np.array(["a", "b", "c"] * 3)[:n]
-    source = ArraySource(train=(x, y), val=(x, y), test=(x[::-1], y[::-1]))
+    source = ArraySource(train=(x, y), val=(x, y), test=(x[::-1], y[::-1]), overlap="allow")
     return DualGAFDataModule(source, batch_size=4)
 
 

@@ -35,7 +35,7 @@ from dualgaf.imaging.recipe import checked_range
 from dualgaf.plan import BuildPlan, Images
 from dualgaf.plan.preset import HardwarePreset
 from dualgaf.pool.settings import PoolSettings
-from dualgaf.series.source import ArraySource, Source
+from dualgaf.series.source import ArraySource, Overlap, Source
 from dualgaf.series.splits import SplitSettings
 from dualgaf.store.store import Store
 
@@ -148,15 +148,19 @@ class DualGAFDataModule(L.LightningDataModule):
         val: tuple[Any, Any] | None = None,
         test: tuple[Any, Any] | None = None,
         predict: Any = None,
+        *,
+        overlap: Overlap = "warn",
         **settings: Any,
     ) -> Self:
         """A DataModule of windows that are in memory.
 
         Args:
-            train: (x, y): x (N, C, T) array or tensor; y N integers or strings.
+            train: (x, y): x (N, C, T) array or tensor, or a list of N frames, whose rows are times
+                and whose columns are channels; y N integers or strings.
             val: likewise; without it there is no validation.
             test: likewise.
             predict: x alone.
+            overlap: where windows of two splits are equal: ``warn``, ``error`` or ``allow``.
             **settings: as for the class.
 
         Raises:
@@ -164,7 +168,9 @@ class DualGAFDataModule(L.LightningDataModule):
             ConfigError: a setting has a value that is not allowed.
         """
         given = SplitSettings("official", val_fraction=0.0)
-        source = ArraySource(train, val=val, test=test, predict=predict, split=given)
+        source = ArraySource(
+            train, val=val, test=test, predict=predict, split=given, overlap=overlap
+        )
         return cls(source, **settings)
 
     @property

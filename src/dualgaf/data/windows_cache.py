@@ -1,13 +1,16 @@
 """The windows of a source in the cache folder, so that a later run neither reads nor cuts them.
 
     KEY.windows             magic, checksum, length of JSON | JSON | arrays on multiples of 64
-    KEY.windows.48.bounds   fitted bounds of ``scaling=train`` for images of 48 pixels a side, JSON
+    KEY.windows.48.bounds   fitted bounds of ``scaling=train`` for images of 48 pixels a side: JSON
+                            with a checksum
 
 KEY is a hash of the contents of the source, of how it is cut and split, of the version of this
-package and of `NUMBERS_VERSION`; it takes as long as reading the input once (30 GB/s). The file is
-mapped, and every byte is compared with its checksum. One that is damaged is set aside as ``.bad``
-with a warning and written anew. Where the folder cannot be written, windows are read each time,
-which is said once. Nothing is unpickled.
+package and of `FORMAT_VERSION`; it takes as long as reading the input once (30 GB/s). Only a class
+that has a method ``contents`` of its own is looked up: one that inherits it may load something
+else. The file of windows is mapped, and every byte is compared with its checksum. Each file says of
+which KEY it is. One that is damaged, or is that of another KEY, is set aside as ``.bad`` with a
+warning and written anew. Where the folder cannot be written, windows are read each time, which is
+said once. Nothing is unpickled.
 
 Of several processes, say the ranks of a training, one reads and writes; the others wait for it.
 """
@@ -17,8 +20,7 @@ import mmap
 import os
 import struct
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,60 +30,55 @@ import numpy.typing as npt
 import xxhash
 
 from dualgaf import __version__
+from dualgaf.data.kept_files import (
+    UNREADABLE,
+    check_name,
+    load_or_set_aside,
+    to_be_written,
+)
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.windowed import WindowedSplits, read_windows
-from dualgaf.errors import CacheWarning, HandleError
+from dualgaf.errors import CacheWarning
 from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.windows import Windows
-from dualgaf.renamed import current_imaging
+from dualgaf.series.contents import tagged
 from dualgaf.series.source import Source
 from dualgaf.store.bundle import kinds_of, lay_out, parts
-from dualgaf.store.cache_files import (
-    DAMAGE,
-    make_folder,
-    open_checked,
-    read_checked,
-    set_aside,
-    write_whole,
-)
-from dualgaf.store.lock import locked
+from dualgaf.store.cache_files import open_checked, read_checked, sealed, unsealed, write_whole
 
 Array = npt.NDArray[Any]
 
-NUMBERS_VERSION = 2
-"""Raised when the same source would give other numbers. 2: mean, deviation and bounds of a channel
-that is constant up to rounding."""
+FORMAT_VERSION = 2
+"""Raised when a source of the same contents would give other windows or numbers. 1 took some labels
+for others, a source that inherits for the one that it inherits from, what is constant up to
+rounding for a signal, and the time of a series for that of its windows."""
 _PREFIX = struct.Struct("<8s16sQ")
 _MAGIC = b"dgwindw2"
 _TIMES = ("start_times", "end_times")
-_DAMAGE = (*DAMAGE, struct.error)
 
 
 def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSplits:
     """The windows of a source, from the cache where they are there.
 
     Args:
-        source: what comes in. Without a method ``contents`` it is read each time.
+        source: what comes in. Where its class has no method ``contents`` of its own, or that says
+            None, it is read each time.
         seed: of the split.
         folder: the cache; None reads each time.
 
     Raises:
         SourceError, SeriesError, SplitError: as `read_windows`.
     """
-    contents = getattr(source, "contents", None)
-    inside = contents() if folder is not None and contents is not None else None
-    if folder is None or inside is None:
+    key = None if folder is None else _key(source, seed)
+    if folder is None or key is None:
         return read_windows(source, seed)
-    key = xxhash.xxh3_128_hexdigest(
-        json.dumps([inside, seed, __version__, NUMBERS_VERSION]).encode()
-    )
     path = folder.expanduser() / f"{key}.windows"
-    with suppress(*_DAMAGE):
+    with suppress(*UNREADABLE):
         return _load(path)
     with ExitStack() as stack:
         try:
-            stack.enter_context(_to_be_written(path))
-            found = _load_or_set_aside(path)
+            stack.enter_context(to_be_written(path))
+            found = load_or_set_aside(path, _load)
         except OSError as error:
             _warn_not_kept(path, error)
             return read_windows(source, seed)
@@ -109,52 +106,36 @@ def train_bounds(windowed: WindowedSplits, image_size: int) -> Array:
     Raises:
         SeriesError: a value is not finite.
     """
-    file = windowed.file and windowed.file.with_name(f"{windowed.file.name}.{image_size}.bounds")
-    if file is not None:
-        with suppress(*_DAMAGE):  # fitting anew costs less than a warning
-            bounds = np.array(json.loads(read_checked(file)), dtype=np.float64)
-            if bounds.shape == (2, windowed.windows.n_channels) and np.isfinite(bounds).all():
-                return bounds
-    bounds = fit_bounds(windowed.windows, windowed.indices["train"], image_size)
-    if file is not None:
-        with suppress(OSError), _to_be_written(file):  # as above
-            # Floats come back to the last bit.
-            write_whole(file, [json.dumps(bounds.tolist()).encode()])
-    return bounds
+
+    def fit() -> Array:
+        return fit_bounds(windowed.windows, windowed.indices["train"], image_size)
+
+    if windowed.file is None:
+        return fit()
+    path = windowed.file.with_name(f"{windowed.file.name}.{image_size}.bounds")
+    with suppress(*UNREADABLE):
+        return _load_bounds(path)
+    with suppress(OSError), to_be_written(path):  # fitting each time costs less than a warning
+        bounds = load_or_set_aside(path, _load_bounds)
+        if bounds is None:
+            bounds = fit()
+            with suppress(OSError):
+                write_whole(path, [sealed({"file": path.name, "bounds": bounds.tolist()})])
+        return bounds
+    return fit()
 
 
-@contextmanager
-def _to_be_written(path: Path) -> Iterator[None]:
-    """Nobody else writes this file meanwhile.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    make_folder(path.parent)
-    with locked(path.with_name(f"{path.name}.lock")):
-        yield
-
-
-def _load_or_set_aside(path: Path) -> WindowedSplits | None:
-    """The windows; None where there are none, or where they are damaged and out of the way now.
-
-    Raises:
-        OSError: the system refuses.
-    """
+def _key(source: Source, seed: int) -> str | None:
+    """The hash that names the windows of a source; None where nothing tells what they are."""
+    if "contents" not in vars(type(source)) or "load" in getattr(source, "__dict__", {}):
+        return None
+    cut = [source.window_size, source.stride, source.ragged, source.split, seed]
     try:
-        return _load(path)
-    except FileNotFoundError:
-        return None
-    except _DAMAGE as error:
-        if isinstance(error, OSError) and not isinstance(error, HandleError):
-            raise  # say too many open files, which does not mean that it is damaged
-        warnings.warn(
-            f"{path} is damaged ({error}); it is set aside as .bad and written anew",
-            CacheWarning,
-            stacklevel=3,
-        )
-        set_aside(path)
-        return None
+        contents = source.contents()  # type: ignore[attr-defined]
+        text = json.dumps(tagged([FORMAT_VERSION, __version__, contents, cut]))
+    except TypeError:
+        return None  # a setting of a type that no text tells
+    return None if contents is None else xxhash.xxh3_128_hexdigest(text.encode())
 
 
 def _warn_not_kept(path: Path, error: OSError) -> None:
@@ -164,6 +145,12 @@ def _warn_not_kept(path: Path, error: OSError) -> None:
         CacheWarning,
         stacklevel=3,
     )
+
+
+def _load_bounds(path: Path) -> Array:
+    fields = unsealed(read_checked(path))
+    check_name(fields["file"], path)
+    return np.array(fields["bounds"], dtype=np.float64)
 
 
 def _save(path: Path, windowed: WindowedSplits) -> None:
@@ -180,6 +167,7 @@ def _save(path: Path, windowed: WindowedSplits) -> None:
         arrays["start_times"] = windowed.start_times.view(np.int64)
         arrays["end_times"] = windowed.end_times.view(np.int64)
     head = {
+        "file": path.name,
         "window_size": windowed.windows.window_size,
         "class_names": windowed.class_names,
         "channel_names": windowed.channel_names,
@@ -208,12 +196,12 @@ def _load(path: Path) -> WindowedSplits:
     head = json.loads(text)
     found = xxhash.xxh3_128(text)
     places = lay_out(head["arrays"], _PREFIX.size + length)
-    stored = {place.name: place.of(mapped) for place in places}
-    for array in stored.values():
+    arrays = {place.name: place.of(mapped) for place in places}
+    for array in arrays.values():
         found.update(array.data)
     if found.digest() != digest or places[-1].end != len(mapped):
         raise ValueError("its bytes are not those that were written")
-    arrays = current_imaging(stored)
+    check_name(head["file"], path)
     rows = {name[5:]: array for name, array in arrays.items() if name.startswith("rows/")}
     return WindowedSplits(
         windows=Windows(arrays["flat"], arrays["starts"], int(head["window_size"])),

@@ -19,6 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import ConfigError, SeriesError, unknown_choice
+from dualgaf.given import (
+    as_numbers,
+    as_numpy,
+    frame_channels,
+    is_frame,
+    refuse_one_frame,
+    tell_order,
+)
 from dualgaf.imaging.compiled import kernel, preload
 from dualgaf.imaging.paa import longest_segment, paa_edges
 from dualgaf.imaging.packing import LEVELS
@@ -166,7 +174,8 @@ def dual_gaf(
     """GASF and GADF of every window and channel, in one pass.
 
     Args:
-        x: (N, C, T) array or CPU tensor of finite numbers.
+        x: (N, C, T) array or tensor of finite numbers, or a list of N frames, whose rows are times
+            and whose columns are channels.
         image_size: S, side of the images, 2 <= S <= T (PAA); T when left out.
         feature_range: where each window and channel is scaled to, inside [-1, 1].
         scaling: ``window`` by each series' own minimum and maximum; ``none`` takes values that
@@ -215,8 +224,15 @@ def dual_gaf(
     return out
 
 
-def _checked_series(x: npt.ArrayLike) -> Array:
-    series = np.asarray(x)
+def _checked_series(x: Any) -> Array:
+    refuse_one_frame(x, "x")
+    by_name = isinstance(x, list | tuple) and any(is_frame(item) for item in x)
+    if by_name:
+        x = [
+            frame_channels(item, f"x: frame {index}")[0] if is_frame(item) else item
+            for index, item in enumerate(x)
+        ]
+    series = as_numpy(x, "x")
     if series.ndim != 3:
         hint = "; for univariate series type x[:, None, :]" if series.ndim == 2 else ""
         raise SeriesError(
@@ -225,6 +241,7 @@ def _checked_series(x: npt.ArrayLike) -> Array:
         )
     if 0 in series.shape:
         raise SeriesError(f"x has shape {series.shape}; every one of N, C, T must be at least 1")
-    if series.dtype.kind not in "fiub":
-        raise SeriesError(f"x has type {series.dtype}; needed: real numbers")
+    series = as_numbers(series, "x")
+    if not by_name:
+        tell_order(series.shape[1], series.shape[2], "x", "np.swapaxes(x, 1, 2)")
     return series if series.dtype in (np.float32, np.float64) else series.astype(np.float64)

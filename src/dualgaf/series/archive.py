@@ -12,6 +12,7 @@ ends in NaN there, which is cut off; a missing value in the middle stays for the
 """
 
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -21,8 +22,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from dualgaf.errors import ConfigError, SourceError, not_allowed
+from dualgaf.errors import ConfigError, SeriesWarning, SourceError, not_allowed
 from dualgaf.series.arrays import Array
+from dualgaf.series.checks import equal_windows
 from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy, repair_nan
@@ -101,6 +103,8 @@ class ArchiveSource:
             SourceError: aeon is missing, the set is not found, broken, or a regression problem.
             SeriesError: ``nan="error"`` and a value is missing.
 
+        A `SeriesWarning` says where windows of the two files are equal: so the archive has them.
+
         Example:
             >>> basic_motions = ArchiveSource("BasicMotions").load()
             >>> len(basic_motions), basic_motions.n_channels, basic_motions.lengths[0]
@@ -117,7 +121,15 @@ class ArchiveSource:
                 file, (x, y) = path.name, _read(path)
             part = SeriesSet.from_arrays(x, y, official=mark, name=file)
             parts.append(repair_nan(part, self.nan))
-        return join_sets(parts, self.name)
+        whole = join_sets(parts, self.name)
+        if (told := equal_windows(whole, self.window_size, self.stride)) is not None:
+            warnings.warn(
+                f"{self.name}: {told}; the archive has them so, and what is measured on them is "
+                "too good",
+                SeriesWarning,
+                stacklevel=2,
+            )
+        return whole
 
     def contents(self) -> str | None:
         """Hash of both files and the settings; None where they have to be downloaded."""

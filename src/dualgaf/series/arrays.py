@@ -1,4 +1,4 @@
-"""Arrays, tensors and lists as a tuple of channels-first (C, L) series.
+"""Arrays, tensors, frames and lists as a tuple of channels-first (C, L) series.
 
 float32 stays float32 where every series is float32; every other numeric type becomes float64.
 An array that has the right type and order already is not copied.
@@ -11,63 +11,65 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import SeriesError
+from dualgaf.given import as_numbers, as_numpy, frame_channels, is_frame, refuse_one_frame
 
 Array = npt.NDArray[Any]
 
 
-def as_numpy(values: Any, what: str) -> Array:
-    """A NumPy array of an array, list or tensor, also of one that has a gradient or is on a GPU.
+def read_series(x: Any, name: str) -> tuple[list[Array], tuple[str, ...] | None]:
+    """The series of ``x`` as they are, but with channels first and NaN where a value is missing.
 
     Args:
-        values: anything that NumPy can read; a torch tensor is detached and brought to the CPU
-            (by its own methods: torch is not imported here).
-        what: name for the message.
-
-    Returns:
-        The array; it shares its memory with ``values`` where it can.
-
-    Raises:
-        SeriesError: NumPy cannot read it, e.g. a list of lists of unequal length.
-
-    Example:
-        >>> as_numpy([[1, 2]], "x").shape
-        (1, 2)
-    """
-    try:
-        if hasattr(values, "detach") and hasattr(values, "cpu"):
-            values = values.detach().cpu()
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise SeriesError(f"{what} cannot be read as an array: {error}") from error
-
-
-def channels_first(x: Any, name: str) -> tuple[Array, ...]:
-    """The series of ``x`` as (C, L_i) arrays of one floating-point type.
-
-    Args:
-        x: (N, C, T) array or tensor, or a list of (C, L_i) arrays or tensors.
+        x: (N, C, T) array or tensor, or a list of (C, L_i) arrays or tensors, or a list of frames
+            with rows as times and columns as channels.
         name: name of the arrays, for messages.
 
     Returns:
-        N C-contiguous arrays, all float64 or all float32.
+        N (C, L_i) arrays of numbers, and the names of the columns of frames.
 
     Raises:
         SeriesError: the shape or the type does not fit.
 
     Example:
-        >>> [series.shape for series in channels_first([np.zeros((1, 3)), np.ones((1, 4))], "x")]
-        [(1, 3), (1, 4)]
+        >>> series, names = read_series(np.zeros((5, 2, 3)), "x")
+        >>> len(series), series[0].shape, names
+        (5, (2, 3), None)
     """
-    if isinstance(x, list | tuple):
-        series = [as_numpy(item, f"{name}: series {index}") for index, item in enumerate(x)]
-        _check_list(series, name)
-    else:
+    if not isinstance(x, list | tuple):
+        refuse_one_frame(x, f"{name}: x")
         block = as_numpy(x, f"{name}: x")
         _check_block(block, name)
-        series = list(_floating(block, f"{name}: x"))
-    floating = [_floating(item, f"{name}: series {index}") for index, item in enumerate(series)]
-    dtype = np.result_type(*{item.dtype for item in floating})
-    return tuple(np.ascontiguousarray(item, dtype=dtype) for item in floating)
+        return list(as_numbers(block, f"{name}: x")), None
+    whats = [f"{name}: series {index}" for index in range(len(x))]
+    if any(is_frame(item) for item in x):
+        return _read_frames(x, whats)
+    series = [as_numpy(item, what) for item, what in zip(x, whats, strict=True)]
+    _check_list(series, name)
+    return [as_numbers(item, what) for item, what in zip(series, whats, strict=True)], None
+
+
+def channels_first(x: Any, name: str) -> tuple[tuple[Array, ...], tuple[str, ...] | None]:
+    """The series of ``x`` as (C, L_i) arrays of one floating-point type.
+
+    Args:
+        x: as for `read_series`.
+        name: name of the arrays, for messages.
+
+    Returns:
+        N C-contiguous arrays, all float64 or all float32, and the names of the columns of frames.
+
+    Raises:
+        SeriesError: the shape or the type does not fit.
+
+    Example:
+        >>> series, _ = channels_first([np.zeros((1, 3)), np.ones((1, 4))], "x")
+        >>> [one.shape for one in series]
+        [(1, 3), (1, 4)]
+    """
+    series, names = read_series(x, name)
+    is_single = all(item.dtype == np.float32 for item in series)
+    dtype = np.float32 if is_single else np.float64
+    return tuple(np.ascontiguousarray(item, dtype=dtype) for item in series), names
 
 
 def named_channels(names: Sequence[Any] | None, n_channels: int, what: str) -> tuple[str, ...]:
@@ -121,7 +123,7 @@ def _check_list(series: Sequence[Array], name: str) -> None:
         if item.ndim != 2:
             raise SeriesError(
                 f"{name}: series {index} of the list has shape {item.shape}; needed: (C, L), "
-                "channels, steps; for a univariate series type series[None, :]"
+                "channels, steps; for a univariate series type np.asarray(series)[None, :]"
             )
         if 0 in item.shape:
             raise SeriesError(
@@ -135,14 +137,42 @@ def _check_list(series: Sequence[Array], name: str) -> None:
             )
 
 
-def _floating(values: Array, what: str) -> Array:
-    kind = values.dtype.kind
-    if kind == "O" and all(isinstance(value, int | float) for value in values.flat):
-        kind = "f"
-    if kind not in "fiub":
-        hint = " (take the real part or the absolute value)" if kind == "c" else ""
-        raise SeriesError(
-            f"{what} has type {values.dtype}; allowed: numbers (float or int){hint}; "
-            "type x.astype(float)"
+def _read_frames(
+    x: Sequence[Any], whats: Sequence[str]
+) -> tuple[list[Array], tuple[str, ...] | None]:
+    series: list[Array] = []
+    names: tuple[str, ...] | None = None
+    for item, what in zip(x, whats, strict=True):
+        if not is_frame(item):
+            raise SeriesError(
+                f"{what} is a {type(item).__name__}, others are frames; give frames only, or "
+                "type [frame.to_numpy().T for frame in x]"
+            )
+        values, own = frame_channels(item, what)
+        if not series:
+            names = own
+        elif len(values) != len(series[0]) or (own is None) != (names is None):
+            raise SeriesError(
+                f"{what} has columns {_listed(own, values)}, {whats[0]} has "
+                f"{_listed(names, series[0])}; all frames need the same columns"
+            )
+        series.append(
+            values if own is None or names is None else _in_order(values, own, names, what)
         )
-    return values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
+    return series, names
+
+
+def _in_order(values: Array, own: tuple[str, ...], names: tuple[str, ...], what: str) -> Array:
+    """Channels in the order of the first frame: a name says more than a place."""
+    if own == names:
+        return values
+    if sorted(own) != sorted(names):
+        raise SeriesError(
+            f"{what} has columns {', '.join(own)}, the first has {', '.join(names)}; all frames "
+            "need the same columns"
+        )
+    return values[[own.index(name) for name in names]]
+
+
+def _listed(names: tuple[str, ...] | None, values: Array) -> str:
+    return f"0 to {len(values) - 1}" if names is None else ", ".join(names)

@@ -190,11 +190,14 @@ class SeriesSet:
         """A set from arrays in memory.
 
         Args:
-            x: (N, C, T) array or tensor, or a list of (C, L_i) arrays. float32 stays, every other
-                number becomes float64. Arrays of the right type are not copied.
-            y: N integers (they become their text) or strings; None = no labels.
+            x: (N, C, T) array or tensor, or a list of (C, L_i) arrays, or a list of frames, whose
+                rows are times and whose columns are channels. float32 stays, every other number
+                becomes float64. Arrays of the right type are not copied. A value that is masked,
+                None or NA is NaN.
+            y: N integers (they become their text) or strings; None = no labels; a label that
+                `is_missing` is None.
             groups: N names of the units that must not be split; None = each series is its own.
-            channel_names: C names; None = channel_0, channel_1, ...
+            channel_names: C names; None = the columns of frames, else channel_0, channel_1, ...
             official: split that all of these series belong to, if they were split before.
             name: name of the arrays, for messages and origins.
 
@@ -206,9 +209,16 @@ class SeriesSet:
             >>> SeriesSet.from_arrays(ragged, [0, 1]).lengths
             (5, 7)
         """
-        values = channels_first(x, name)
+        values, columns = channels_first(x, name)
         n_series, n_channels = len(values), values[0].shape[0]
-        names = named_channels(channel_names, n_channels, name)
+        names = named_channels(
+            columns if channel_names is None else channel_names, n_channels, name
+        )
+        if columns is not None and columns != names:
+            raise SeriesError(
+                f"{name}: channel_names are {', '.join(names)}, the columns of the frames are "
+                f"{', '.join(columns)}; leave channel_names out, or rename the columns"
+            )
         labels = (None,) * n_series if y is None else text_labels(y, name)
         if len(labels) != n_series:
             raise SeriesError(

@@ -1,18 +1,34 @@
 """`Source`, what every source of series offers, and `ArraySource`, series that are in memory."""
 
+import warnings
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
-from dualgaf.errors import ConfigError, SeriesError, check_whole
+from dualgaf.errors import (
+    ConfigError,
+    SeriesError,
+    SeriesWarning,
+    SplitError,
+    check_whole,
+    unknown_choice,
+)
+from dualgaf.given import is_frame, tell_order
+from dualgaf.series.checks import equal_windows
 from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy, repair_nan
 from dualgaf.series.series import SeriesSet, join_sets
 from dualgaf.series.splits import SplitSettings
 
+Overlap = Literal["warn", "error", "allow"]
+
 
 class Source(Protocol):
     """Where series come from and how windows are to be cut from them.
+
+    A class that has a method ``contents`` as well, without arguments, has its windows kept in
+    ``cache.dir``: it gives a text that is another one whenever `load` gives something else, or
+    None. A class that inherits needs one of its own.
 
     Example:
         >>> from dualgaf import SimulatedSource
@@ -56,7 +72,8 @@ class ArraySource:
     """
 
     train: tuple[Any, Any]
-    """(x, y): (N, C, T) array or tensor, or a list of (C, L_i) arrays; N integers or strings."""
+    """(x, y): (N, C, T) array or tensor, or a list of (C, L_i) arrays, or a list of frames, whose
+    rows are times and whose columns are channels; N integers or strings."""
     val: tuple[Any, Any] | None = None
     """As ``train``; None = ``data.split.val_fraction`` of train, by label."""
     test: tuple[Any, Any] | None = None
@@ -64,7 +81,7 @@ class ArraySource:
     predict: Any = None
     """x without labels."""
     channel_names: tuple[str, ...] | None = None
-    """C names; None = channel_0, channel_1, ..."""
+    """C names; None = the columns of frames, else channel_0, channel_1, ..."""
     nan: str = "error"
     """``error`` or ``interpolate``, see `dualgaf.series.missing`."""
     ragged: str = "error"
@@ -75,6 +92,8 @@ class ArraySource:
     """Steps between windows; None = ``window_size``."""
     split: SplitSettings = field(default_factory=SplitSettings)
     """``official``: the splits as given."""
+    overlap: Overlap = "warn"
+    """Where windows of two splits are equal: ``warn``, ``error`` or ``allow``."""
 
     def __post_init__(self) -> None:
         for option in ("train", "val", "test"):
@@ -87,6 +106,8 @@ class ArraySource:
         check_nan_policy(self.nan)
         check_ragged_rule(self.ragged)
         check_window(self.window_size, self.stride)
+        if self.overlap not in get_args(Overlap):
+            raise ConfigError(unknown_choice("overlap", self.overlap, get_args(Overlap)))
         object.__setattr__(self, "split", SplitSettings.of(self.split))
 
     def load(self) -> SeriesSet:
@@ -98,6 +119,11 @@ class ArraySource:
         Raises:
             SeriesError: shapes, types, labels or values do not fit, or splits do not agree in
                 their channels or steps.
+            SplitError: ``overlap="error"`` and windows of two splits are equal.
+
+        A `SeriesWarning` says where windows of two splits are equal, where a label is taken for
+        missing, and where there are so many more channels than steps that the order of the axes
+        may be wrong.
         """
         given = {"train": self.train, "val": self.val, "test": self.test}
         pairs = {name: pair for name, pair in given.items() if pair is not None}
@@ -112,18 +138,45 @@ class ArraySource:
             )
             parts.append(repair_nan(part, self.nan))
         self._check_shapes(parts)
-        return join_sets(parts, "arrays")
+        self._tell_order(parts[0])
+        whole = join_sets(parts, "arrays")
+        self._tell_overlap(whole)
+        return whole
 
     def contents(self) -> str:
         """Hash of the arrays and settings: equal, equal windows."""
         found = Contents(self, leave_out=("train", "val", "test", "predict"))
         for name in ("train", "val", "test"):
             if (pair := getattr(self, name)) is not None:
-                found.add_series(f"{name} x", pair[0])
-                found.add_labels(f"{name} y", pair[1])
+                found.add_series(name, pair[0])
+                found.add_labels(name, pair[1])
         if self.predict is not None:
-            found.add_series("predict x", self.predict)
+            found.add_series("predict", self.predict)
         return found.hexdigest()
+
+    def _tell_order(self, train: SeriesSet) -> None:
+        """Warn of axes that may be the other way, where no names say what is a channel."""
+        x = self.train[0]
+        is_list = isinstance(x, list | tuple)
+        if self.channel_names is None and not (is_list and is_frame(x[0])):
+            typed = "[series.T for series in x]" if is_list else "np.swapaxes(x, 1, 2)"
+            tell_order(train.n_channels, max(train.lengths), "train: x", typed)
+
+    def _tell_overlap(self, whole: SeriesSet) -> None:
+        """Warn, or raise, where windows of two splits are equal."""
+        if self.overlap == "allow":
+            return
+        told = equal_windows(whole, self.window_size, self.stride)
+        if told is None:
+            return
+        told += ", so what is measured on them is too good; give each window to one split, or type "
+        if self.overlap == "error":
+            raise SplitError(f'{told}overlap="allow"')
+        warnings.warn(
+            f'{told}overlap="allow" to be told nothing, overlap="error" to have it refused',
+            SeriesWarning,
+            stacklevel=3,
+        )
 
     def _check_shapes(self, parts: list[SeriesSet]) -> None:
         first = parts[0]

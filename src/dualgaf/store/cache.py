@@ -12,7 +12,8 @@
    read is as good. ``verify="size"`` looks at size, header and manifest; ``"full"`` at every byte.
 2. Otherwise one process claims the entry; the others wait. What is there and cannot be used is set
    aside as ``.bad`` with one warning, and built anew. Nothing is changed in place: a published file
-   may be mapped by others.
+   may be mapped by others. An entry of manifest version 2 does not say which store is its own, so
+   every byte is looked at, whatever ``verify`` says.
 3. A build that was cut off is resumed (`dualgaf.store.cache_writer`).
 4. A folder that refuses is a `StoreFullError`; the caller builds elsewhere.
 5. Nothing is unpickled. Files are made for their owner only (0600, folders 0700). Only plain files
@@ -124,7 +125,8 @@ class StoreCache:
             raise HandleError(f"layout {entry.layout}, needed {layout}")
         descriptor, nonce = entry.open(self.paths(name))
         try:
-            bad = entry.damaged_rows(descriptor) if self.verify == "full" else []
+            all_bytes = self.verify == "full" or entry.nonce is None
+            bad = entry.damaged_rows(descriptor) if all_bytes else []
         except BaseException:
             os.close(descriptor)
             raise

@@ -6,11 +6,15 @@ found damaged is renamed, not changed: others may have it mapped.
 """
 
 import errno
+import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import xxhash
 
 from dualgaf.errors import HandleError, StoreFullError
 
@@ -121,6 +125,33 @@ def write_all(descriptor: int, data: Buffer) -> None:
     view = memoryview(data).cast("B")
     while len(view):
         view = view[os.write(descriptor, view) :]
+
+
+def sealed(fields: dict[str, Any]) -> bytes:
+    """Plain values as JSON, with a checksum; `unsealed` reads them.
+
+    Example:
+        >>> unsealed(sealed({"image_size": 8}))
+        {'image_size': 8}
+    """
+    return json.dumps({**fields, "check": _check(fields)}).encode()
+
+
+def unsealed(text: bytes) -> dict[str, Any]:
+    """The inverse of `sealed`; floats come back to the last bit.
+
+    Raises:
+        HandleError: the bytes are not those that were written.
+        Whatever is in `DAMAGE`: they are no JSON, or have no checksum.
+    """
+    fields: dict[str, Any] = json.loads(text)
+    if fields.pop("check") != _check(fields):
+        raise HandleError("its bytes are not those that were written")
+    return fields
+
+
+def _check(fields: dict[str, Any]) -> str:
+    return xxhash.xxh3_64_hexdigest(json.dumps(fields, sort_keys=True).encode())
 
 
 def set_aside(path: Path) -> None:

@@ -11,6 +11,7 @@
 import os
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -39,9 +40,8 @@ class CacheWriter(SegmentWriter):
 
     Args:
         paths: files of the entry.
-        entry: its key, layout and the rows that are there.
+        entry: its key, layout, nonce and the rows that are there.
         segments: the open file, which it owns from now on.
-        nonce: of the header.
         journal: where finished rows are noted.
     """
 
@@ -50,12 +50,12 @@ class CacheWriter(SegmentWriter):
         paths: EntryPaths,
         entry: CacheEntry,
         segments: Segments,
-        nonce: bytes,
         journal: Journal,
     ) -> None:
-        super().__init__(entry.layout, "cache", segments, nonce)
+        assert entry.nonce is not None
+        super().__init__(entry.layout, "cache", segments, entry.nonce)
         self._paths = paths
-        self._key = entry.key
+        self._entry = entry
         self._ranges = list(entry.ranges)
         self._journal = journal
         self._there = Coverage.of(entry.ranges)
@@ -78,7 +78,7 @@ class CacheWriter(SegmentWriter):
         except (FileNotFoundError, HandleError):
             return None
         try:
-            head.check(checked_nonce(descriptor, layout), layout)
+            head.check(JournalHead(checked_nonce(descriptor, layout), layout, key.name))
             good = tuple(rows for rows in ranges if rows.is_good(descriptor, layout))
             left.rename(paths.part)
             journal = Journal.go_on(paths.journal)
@@ -88,7 +88,7 @@ class CacheWriter(SegmentWriter):
                 return None
             raise
         segments = Segments((descriptor,), layout.total_bytes)
-        return cls(paths, CacheEntry(key, layout, good), segments, head.nonce, journal)
+        return cls(paths, CacheEntry(key, layout, good, head.nonce), segments, journal)
 
     @classmethod
     def _begin(cls, paths: EntryPaths, key: StoreKey, layout: StoreLayout) -> Self:
@@ -98,13 +98,13 @@ class CacheWriter(SegmentWriter):
         try:
             segments = Segments.create(lambda: new_file(paths.part), layout.total_bytes, 1)
             segments.write(layout.header(nonce), 0)
-            journal = Journal.begin(paths.journal, JournalHead(nonce, layout))
+            journal = Journal.begin(paths.journal, JournalHead(nonce, layout, key.name))
         except BaseException:
             if segments is not None:
                 segments.close()
             _remove(paths.part, paths.journal)
             raise
-        return cls(paths, CacheEntry(key, layout, ()), segments, nonce, journal)
+        return cls(paths, CacheEntry(key, layout, (), nonce), segments, journal)
 
     def has_rows(self, first: int, last: int) -> bool:
         return self._there.covers(first, last)
@@ -126,7 +126,7 @@ class CacheWriter(SegmentWriter):
         with refusal_of(self._paths.folder):
             os.fsync(self._descriptor)
             self._paths.part.rename(self._paths.store)
-            CacheEntry(self._key, self.layout, tuple(self._ranges)).write(self._paths)
+            replace(self._entry, ranges=tuple(self._ranges)).write(self._paths)
         sync_folder(self._paths.folder)
         with suppress(OSError):  # without its store it is replaced by the next build
             self._paths.journal.unlink()

@@ -1,6 +1,6 @@
 """`Journal`: which rows of a store that is being built are there, with checksums of their bytes.
 
-    {"version": 1, "nonce": "...", "layout": {...}} CHECK
+    {"version": 2, "nonce": "...", "layout": {...}, "name": "..."} CHECK
     [0, 100, "CHECKSUM"] CHECK
     [200, 300, "CHECKSUM"] CHECK
 
@@ -23,7 +23,8 @@ from dualgaf.errors import HandleError
 from dualgaf.store.cache_files import DAMAGE, new_file, open_checked, read_checked, write_all
 from dualgaf.store.layout import StoreLayout
 
-VERSION = 1
+VERSION = 2
+"""1 did not say of which entry the rows are."""
 BLOCK_BYTES = 1 << 20
 """Read at once for a checksum: stays in the cache of a core."""
 
@@ -118,14 +119,21 @@ class JournalHead:
     """That of the header of the store."""
     layout: StoreLayout
     """Rows, shape, type."""
+    name: str
+    """Name of the entry, of whose key the rows are."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return {"version": VERSION, "nonce": self.nonce.hex(), "layout": self.layout.to_json()}
+        return {
+            "version": VERSION,
+            "nonce": self.nonce.hex(),
+            "layout": self.layout.to_json(),
+            "name": self.name,
+        }
 
-    def check(self, nonce: bytes, layout: StoreLayout) -> None:
+    def check(self, store: "JournalHead") -> None:
         """Raise HandleError unless the journal is that of this store."""
-        if (self.nonce, self.layout) != (nonce, layout):
+        if self != store:
             raise HandleError("the journal belongs to another store")
 
 
@@ -137,7 +145,7 @@ class Journal:
         >>> layout = StoreLayout(4, (2,), "uint8")
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder) / "x.journal"
-        ...     journal = Journal.begin(path, JournalHead(bytes(16), layout))
+        ...     journal = Journal.begin(path, JournalHead(bytes(16), layout, "0" * 32))
         ...     journal.add(RowRange(0, 2, "0" * 16))
         ...     journal.close()
         ...     read_journal(path)[1]
@@ -212,7 +220,7 @@ def read_journal(path: Path) -> tuple[JournalHead, list[RowRange]]:
         if fields["version"] != VERSION:
             raise HandleError(f"a journal of version {fields['version']}")
         layout = StoreLayout.from_json(fields["layout"])
-        found = JournalHead(bytes.fromhex(fields["nonce"]), layout)
+        found = JournalHead(bytes.fromhex(fields["nonce"]), layout, str(fields["name"]))
     except DAMAGE as error:
         raise HandleError(f"the journal has no head: {error}") from error
     ranges = []

@@ -6,18 +6,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-import xxhash
+from typing import Self
 
 from dualgaf.errors import HandleError
-from dualgaf.store.cache_files import DAMAGE, open_checked, read_checked, write_whole
+from dualgaf.store.cache_files import (
+    DAMAGE,
+    open_checked,
+    read_checked,
+    sealed,
+    unsealed,
+    write_whole,
+)
 from dualgaf.store.fingerprint import StoreKey
 from dualgaf.store.journal import Coverage, RowRange
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
 
-VERSION = 2
-"""1 had one checksum for the whole store, and no parts of the key."""
+VERSION = 3
+"""1 had one checksum for the whole store, and no parts of the key; 2 did not say which store."""
+WITHOUT_NONCE = 2
+"""Entries of this version are good as well; whether a store is theirs, all its bytes say."""
 SHOWN_SPANS = 5
 
 
@@ -66,6 +73,8 @@ class CacheEntry:
     """Rows, shape, type."""
     ranges: tuple[RowRange, ...]
     """Checksums of its rows; together they cover all."""
+    nonce: bytes | None
+    """That of the header of its store; None in an entry that an earlier version has written."""
 
     @classmethod
     def read(cls, paths: EntryPaths) -> Self:
@@ -77,16 +86,16 @@ class CacheEntry:
         """
         text = read_checked(paths.manifest)
         with damage_of(paths.manifest):
-            fields = json.loads(text)
-            if fields.get("version") != VERSION:
+            fields = unsealed(text)
+            if fields["version"] not in (WITHOUT_NONCE, VERSION):
                 raise HandleError(f"it is of another version than {VERSION}")
-            if fields.pop("check") != _check(fields):
-                raise HandleError("its bytes are not those that were written")
+            nonce = None if fields["version"] == WITHOUT_NONCE else bytes.fromhex(fields["nonce"])
             layout = StoreLayout.from_json(fields["layout"])
             entry = cls(
                 StoreKey(dict(fields["parts"])),
                 layout,
                 tuple(RowRange.from_json(rows, layout.n_rows) for rows in fields["ranges"]),
+                nonce,
             )
             if entry.key.name != paths.name:
                 raise HandleError(f"it is that of {entry.key.name}")
@@ -94,14 +103,15 @@ class CacheEntry:
 
     def write(self, paths: EntryPaths) -> None:
         """Publish it; the store must be there before."""
+        assert self.nonce is not None, "entries are not written in the form of an earlier version"
         fields = {
             "version": VERSION,
             "parts": dict(self.key.parts),
             "layout": self.layout.to_json(),
             "ranges": [rows.to_json() for rows in self.ranges],
+            "nonce": self.nonce.hex(),
         }
-        text = json.dumps({**fields, "check": _check(fields)})
-        write_whole(paths.manifest, [text.encode()])
+        write_whole(paths.manifest, [sealed(fields)])
 
     def open(self, paths: EntryPaths) -> tuple[int, bytes]:
         """Descriptor and nonce of the store, whose size and header are right.
@@ -112,7 +122,7 @@ class CacheEntry:
         """
         descriptor = open_checked(paths.store)
         try:
-            return descriptor, checked_nonce(descriptor, self.layout)
+            return descriptor, checked_nonce(descriptor, self.layout, self.nonce)
         except BaseException:
             os.close(descriptor)
             raise
@@ -139,11 +149,12 @@ def key_of(path: Path) -> StoreKey | None:
         return None
 
 
-def checked_nonce(descriptor: int, layout: StoreLayout) -> bytes:
+def checked_nonce(descriptor: int, layout: StoreLayout, wanted: bytes | None = None) -> bytes:
     """The nonce of an open store.
 
     Raises:
-        HandleError: its size or its header is not that of this layout.
+        HandleError: its size or its header is not that of this layout, or its nonce is not the one
+            that is wanted.
     """
     size = os.fstat(descriptor).st_size
     if size != layout.total_bytes:
@@ -151,6 +162,8 @@ def checked_nonce(descriptor: int, layout: StoreLayout) -> bytes:
     found, nonce = StoreLayout.from_header(os.pread(descriptor, HEADER_BYTES, 0))
     if found != layout:
         raise HandleError(f"the store has layout {found}, needed {layout}")
+    if wanted not in (None, nonce):
+        raise HandleError("the store is not the one that was built for this entry")
     return nonce
 
 
@@ -166,7 +179,3 @@ def damage_of(path: Path) -> Iterator[None]:
     except DAMAGE as error:
         why = f"{type(error).__name__} {error}" if isinstance(error, LookupError) else error
         raise HandleError(f"{path.name} cannot be used: {why}") from error
-
-
-def _check(fields: dict[str, Any]) -> str:
-    return xxhash.xxh3_64_hexdigest(json.dumps(fields, sort_keys=True).encode())
