@@ -205,7 +205,9 @@ def _likely(texts: pl.Series, formats: Sequence[str]) -> list[str]:
 def _by_format(texts: pl.Series, form: str) -> pl.Series:
     time = texts.str.to_datetime(form, strict=False, time_unit="us")
     # "%Y" takes the 07 of 8/28/07 for the year 7
-    return time.set(time.dt.year() < 1000, None) if "%Y" in form else time
+    real = pl.col("time").dt.year() >= 1000
+    frame = time.alias("time").to_frame()
+    return frame.select(pl.when(real).then(pl.col("time")))["time"] if "%Y" in form else time
 
 
 def _whole(parsed: pl.Series, column: pl.Series, file: str) -> pl.Series:

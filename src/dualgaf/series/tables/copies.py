@@ -102,9 +102,10 @@ def _overlaps(tables: Sequence[FileRows], channels: Sequence[str], least: int) -
     owners = np.searchsorted(ends, first, side="right")[inverse]
     said = []
     for index, (table, owner) in enumerate(zip(tables, np.split(owners, ends[:-1]), strict=True)):
-        copied = _runs(owner < index, least) & table.rows["keep"].to_numpy()
+        keep = table.rows["keep"].to_numpy()
+        copied = _runs(owner < index, least) & keep
         if copied.any():
-            table.rows = table.rows.with_columns(pl.Series("keep", ~copied) & pl.col("keep"))
+            table.rows = table.rows.with_columns(pl.Series("keep", keep & ~copied))
             names = ", ".join(tables[other].file for other in np.unique(owner[copied]))
             said.append(
                 f"{int(copied.sum())} rows of {table.file} are in {names}, too; they are read once"

@@ -132,25 +132,25 @@ def _read_csv(
     raw = raw.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
     if not raw:
         raise pl.exceptions.NoDataError
-    top = list(_lines(raw, header_line + _SAMPLE_LINES))
-    if len(top) < header_line:
-        raise SourceError(
-            f"{file} has {len(top)} lines; data.header_line={header_line} is beyond its end; type "
-            "data.header_line=1"
-        )
-    top = top[header_line - 1 :]
+    for line in range(1, header_line):
+        end = raw.find(b"\n")
+        if end < 0:
+            raise SourceError(
+                f"{file} has {line} lines; data.header_line={header_line} is beyond its end; type "
+                "data.header_line=1"
+            )
+        raw = raw[end + 1 :]
+    top = list(_lines(raw, 1 + _SAMPLE_LINES))
     mark = SEPARATORS[separator] if separator else _separator(top, file)
     names = next(csv.reader(top, delimiter=mark))
     _check_header(names, top, mark, file, header_line)
     try:
-        table = pl.read_csv(
-            raw, separator=mark, infer_schema=False, skip_lines=header_line - 1, quote_char='"'
-        )
+        table = pl.read_csv(raw, separator=mark, infer_schema=False)
     except pl.exceptions.ComputeError:
-        _check_rows(raw, names, mark, file, header_line)
+        _check_rows(raw, names, mark, file)
         raise
-    if table.width != len(names) or _count_is_odd(raw, table, mark, header_line):
-        _check_rows(raw, names, mark, file, header_line)
+    if table.width != len(names) or _count_is_odd(raw, table, mark):
+        _check_rows(raw, names, mark, file)
     if table.width != len(names):
         raise SourceError(
             f"{file}: its quotes do not pair up: the header has {len(names)} names or "
@@ -209,19 +209,17 @@ def _check_header(names: list[str], top: list[str], mark: str, file: str, line: 
         )
 
 
-def _count_is_odd(raw: bytes, table: pl.DataFrame, mark: str, header_line: int) -> bool:
+def _count_is_odd(raw: bytes, table: pl.DataFrame, mark: str) -> bool:
     """Whether rows may have too few cells, from the number of separators alone."""
     if table.width == 1 or not table[table.columns[-1]].has_nulls():
         return False  # what is missing in a row is null in its last column
-    if b'"' in raw or header_line > 1:
+    if b'"' in raw:
         return True
     return raw.count(mark.encode()) != (table.width - 1) * (table.height + 1)
 
 
-def _check_rows(raw: bytes, names: list[str], mark: str, file: str, header_line: int) -> None:
+def _check_rows(raw: bytes, names: list[str], mark: str, file: str) -> None:
     with io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8", errors="replace", newline="") as text:
-        for _ in range(header_line - 1):
-            text.readline()
         reader: Iterable[list[str]] = csv.reader(text, delimiter=mark)
         for number, row in enumerate(reader):
             if number and len(row) != len(names):
