@@ -184,7 +184,7 @@ def test_fitted_bounds_are_kept_for_each_size_to_the_last_bit(tmp_path, monkeypa
     assert fitted == []
     path, other = (again.file.with_name(f"{again.file.name}.{size}.bounds") for size in (8, 24))
     good = path.read_bytes()
-    digit = good.index(b".") - 1
+    digit = good.rindex(b".") - 1
     flipped = good[:digit] + bytes([good[digit] ^ 1]) + good[digit + 1 :]
     earlier = json.dumps(wanted[8].tolist()).encode()  # without a checksum
     for bad in (b"", b"[[1.0]]", b"null", flipped, earlier, other.read_bytes(), good[:-9]):
