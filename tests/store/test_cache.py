@@ -287,7 +287,7 @@ def test_an_entry_of_an_older_version_explains_a_miss(tmp_path):
     older = StoreKey({**KEY.parts, "format": 0})
     manifest = {"version": 1, "parts": dict(older.parts)}
     (tmp_path / f"{older.name}.json").write_text(json.dumps(manifest))
-    assert CacheFolder(tmp_path).explain_miss(KEY).endswith("has format=0 (now 1)")
+    assert CacheFolder(tmp_path).explain_miss(KEY).endswith("has format=0 (now 2)")
 
 
 def test_a_miss_tells_of_a_build_that_was_cut_off_and_of_damage(tmp_path):
@@ -352,7 +352,7 @@ def test_an_entry_is_described(tmp_path):
     published(tmp_path)
     found = CacheFolder(tmp_path).describe(KEY.name)
     assert re.fullmatch(
-        r" *4\.03 KiB +0 seconds old +5 x 2 x 3 uint8  format=1 image_size=3", found
+        r" *4\.03 KiB +0 seconds old +5 x 2 x 3 uint8  format=2 image_size=3", found
     )
     then = time.time() - 7200
     os.utime(tmp_path / f"{KEY.name}.json", (then, then))

@@ -55,7 +55,7 @@ class Renderer:
     Args:
         recipe: what to draw and how to store it.
         window_size: T, steps in a window.
-        bounds: (2, C) float64, low and high of each channel from `scaling.fit_bounds`; needed
+        bounds: (2, C) float64, low and high of each channel from `bounds.fit_bounds`; needed
             for, and only for, ``scaling="train"``.
 
     Raises:
