@@ -16,14 +16,13 @@ import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.arrays import Array
+from dualgaf.series.labels import is_missing
 from dualgaf.series.tables.columns import typed_list
 
 Decimal = Literal["auto", "point", "comma"]
 
 SWITCHES = (("off", "on"), ("false", "true"), ("closed", "open"), ("no", "yes"))
 """Texts of a column that means 0 and 1."""
-MISSING_LABELS = ("nan", "?", "nat", "<na>")
-"""Texts, in small letters, that are a missing class wherever ``data.null_values`` has them not."""
 
 _POINT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _COMMA = r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?"
@@ -146,9 +145,9 @@ def same_unit(first: Column, own: Column, first_file: str, file: str) -> None:
 
 
 def _one_text(text: str) -> str | None:
-    small = text.lower()
-    if small in MISSING_LABELS:
+    if is_missing(text):
         return None
+    small = text.lower()
     if small in ("true", "false"):
         return "1" if small == "true" else "0"
     if re.fullmatch(r"[+-]?\d+(\.0*)?", text):
