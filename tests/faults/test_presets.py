@@ -83,43 +83,53 @@ class Run:
 
 
 def run(folder: Path, memory: str, n_windows: int, images: str, cgroup: Path | None = None) -> Run:
-    """Run the program, in a cgroup where one is given, and watch its memory."""
+    """Run the program: in a cgroup where one is given, which watches its memory, else we do."""
     command = [sys.executable, "-c", PROGRAM, memory, str(n_windows), images]
     if cgroup is not None:
         enter = f'echo $$ > {cgroup}/cgroup.procs && exec "$@"'
         command = ["sh", "-c", enter, "sh", *command]
-    output, peak = folder / "output", 0
+    output, peak, looks = folder / "output", 0, 0
     with output.open("w") as file:
         child = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         try:
-            while child.poll() is None:
-                peak = max(peak, memory_of_tree(child.pid))
-                time.sleep(0.02)
+            while cgroup is None and child.poll() is None:
+                if looks % 10 == 0:  # a worker of a pool lives for many of them
+                    pids = tree(child.pid)
+                began_s = time.thread_time()
+                peak, looks = max(peak, memory_of(pids)), looks + 1
+                # as in `dualgaf.system.memory`: by processor time, so that it looks as often on a
+                # busy machine
+                time.sleep(max(0.02, 3 * (time.thread_time() - began_s)))
+            child.wait()
         finally:
             child.kill()
             child.wait()
     return Run(child.returncode, output.read_text(), peak)
 
 
-def memory_of_tree(pid: int) -> int:
-    """Bytes that a process and its descendants take, each page counted once."""
+def tree(pid: int) -> list[int]:
+    """A process and its descendants; dear, for psutil reads every process of the machine."""
+    with contextlib.suppress(psutil.Error):
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    return [pid]
+
+
+def memory_of(pids: list[int]) -> int:
+    """Bytes that processes take, each page counted once."""
     private = shared = 0
     memfds: dict[int, int] = {}
-    with contextlib.suppress(psutil.Error):
-        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-            with contextlib.suppress(OSError):
-                text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-                pss = {
-                    kind: int(size) << 10
-                    for kind, size in re.findall(
-                        r"^(Pss|Pss_Shmem):\s+(\d+) kB", text, re.MULTILINE
-                    )
-                }
-                private += pss["Pss"] - pss["Pss_Shmem"]
-                shared += pss["Pss_Shmem"]
-                for path in Path(f"/proc/{process.pid}/fd").iterdir():
-                    if str(path.readlink()).startswith("/memfd:"):
-                        memfds[path.stat().st_ino] = path.stat().st_blocks * 512
+    for one in pids:
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{one}/smaps_rollup").read_text()
+            pss = {
+                kind: int(size) << 10
+                for kind, size in re.findall(r"^(Pss|Pss_Shmem):\s+(\d+) kB", text, re.MULTILINE)
+            }
+            private += pss["Pss"] - pss["Pss_Shmem"]
+            shared += pss["Pss_Shmem"]
+            for path in Path(f"/proc/{one}/fd").iterdir():
+                if str(path.readlink()).startswith("/memfd:"):
+                    memfds[path.stat().st_ino] = path.stat().st_blocks * 512
     return private + max(shared, sum(memfds.values()))
 
 
