@@ -22,7 +22,7 @@ def test_what_is_left_out_is_said(tmp_path, caplog):
     assert TableSource(_folder(tmp_path, a__csv=text)).load().channel_names == ("temp", "valve")
     assert "columns of text are no channels: 'note' ('ok')" in caplog.text
     assert "columns without any value are no channels: 'dead'" in caplog.text
-    assert "column 'valve' is read as: closed = 0, open = 1" in caplog.text
+    assert "read as closed = 0, open = 1: 'valve'" in caplog.text
 
 
 def test_nothing_is_said_of_a_plain_table(tmp_path, caplog):

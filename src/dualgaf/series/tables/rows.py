@@ -15,6 +15,19 @@ from dualgaf.series.tables.columns import parse_gap
 
 
 @dataclass
+class FileDraft:
+    """One file before its dates and classes are known to be read as those of all files."""
+
+    file: str
+    height: int
+    columns: dict[str, Column]
+    groups: list[pl.Series]
+    label: pl.Series
+    split: pl.Series
+    keep: pl.Series
+
+
+@dataclass
 class FileRows:
     """One file, understood.
 

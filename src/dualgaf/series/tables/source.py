@@ -29,10 +29,11 @@ from dualgaf.series.series import SeriesSet, join_sets
 from dualgaf.series.source import check_window
 from dualgaf.series.splits import SplitSettings
 from dualgaf.series.tables.cells import Decimal
+from dualgaf.series.tables.classes import LabelFrom, Unlabelled
 from dualgaf.series.tables.columns import check_name, name_list, parse_gap
 from dualgaf.series.tables.copies import drop_copies
 from dualgaf.series.tables.files import SEPARATORS, list_files
-from dualgaf.series.tables.reading import LabelFrom, Unlabelled, read_rows, shared_channels
+from dualgaf.series.tables.reading import read_rows, shared_channels
 from dualgaf.series.tables.rows import FileRows, cut, largest_gap, sorted_by_time
 from dualgaf.series.tables.suspects import check_suspects
 

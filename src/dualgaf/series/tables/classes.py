@@ -1,0 +1,97 @@
+"""The class of each row: from a column, or from the name of its file."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import polars as pl
+
+from dualgaf.errors import SourceError
+from dualgaf.series.tables.cells import label_texts
+from dualgaf.series.tables.files import stem
+from dualgaf.series.tables.rows import FileDraft
+
+if TYPE_CHECKING:
+    from dualgaf.series.tables.source import TableSource
+
+LabelFrom = Literal["auto", "column", "file", "name", "path", "folder"]
+BY_FILE = ("file", "name", "path", "folder")
+"""Values of ``data.label`` for which no column is looked at."""
+Unlabelled = Literal["predict", "drop", "class"] | None
+
+
+def classes_of(
+    table: pl.DataFrame, column: str | None, source: "TableSource", file: str
+) -> pl.Series:
+    """The class of each row, null where it has none.
+
+    Args:
+        table: the cells of a file.
+        column: the one of classes, if there is one.
+        source: the settings.
+        file: the file's name in the folder.
+    """
+    if source.label not in BY_FILE and column is not None:
+        return label_texts(table[column], source.null_values)
+    path = Path(file)
+    text = {
+        "path": file.removesuffix(path.name) + stem(file),
+        "folder": path.parent.name or stem(file),
+    }.get(source.label, stem(file))
+    return pl.Series([text]).new_from_index(0, table.height)
+
+
+def settle_classes(drafts: list[FileDraft], column: str | None, source: "TableSource") -> list[str]:
+    """Deal with rows without a class, and with files of one name.
+
+    Args:
+        drafts: every file; their classes and the rows they keep change.
+        column: the one of classes, if there is one.
+        source: the settings.
+
+    Returns:
+        What was done, a sentence.
+
+    Raises:
+        SourceError: there are such rows and no rule for them, or two files give one name.
+    """
+    if column is None or source.label in BY_FILE:
+        _check_stems(drafts, source)
+        return []
+    missing = {d.file: int((d.label.is_null() & d.keep).sum()) for d in drafts}
+    n = sum(missing.values())
+    if not n:
+        return []
+    rows = f"{n} of {sum(d.height for d in drafts)} rows"
+    where = ", ".join(file for file, own in list(missing.items()) if own)[:200]
+    if source.unlabelled is None:
+        raise SourceError(
+            f"label column {column!r}: {rows} have no label, the cell is missing ({where}); "
+            "if they are a class of their own (often the normal one), type data.unlabelled=class "
+            "data.unlabelled_class=normal; to predict and not to learn them, type "
+            "data.unlabelled=predict; to leave them out, type data.unlabelled=drop"
+        )
+    for draft in drafts:
+        if source.unlabelled == "class":
+            draft.label = draft.label.fill_null(source.unlabelled_class)
+        elif source.unlabelled == "drop":
+            draft.keep = draft.keep & draft.label.is_not_null()
+    means = {
+        "class": f"are of class {source.unlabelled_class!r}",
+        "drop": "are left out",
+        "predict": "are not learned, and go to predict",
+    }
+    return [f"{rows} have no label and {means[source.unlabelled]}"]
+
+
+def _check_stems(drafts: list[FileDraft], source: "TableSource") -> None:
+    if source.label not in ("auto", "file", "column"):
+        return
+    double = [name for name, n in Counter(stem(d.file) for d in drafts).items() if n > 1]
+    if double:
+        one, other, *_ = (d.file for d in drafts if stem(d.file) == double[0])
+        raise SourceError(
+            f"{one} and {other} have one name, and the class is the name of the file; type "
+            f"data.label=name if both are class {double[0]!r}, data.label=path if each is a class "
+            "of its own, or data.label=folder if the folder is the class"
+        )

@@ -1,0 +1,109 @@
+"""Which column of a file plays which role, from its header and, for a clock, from its cells."""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dualgaf.errors import SourceError
+from dualgaf.series.tables.classes import BY_FILE
+from dualgaf.series.tables.clocks import is_clock
+from dualgaf.series.tables.columns import (
+    GROUP_NAMES,
+    LABEL_NAMES,
+    TIME_NAMES,
+    ColumnRoles,
+    find_column,
+    need_columns,
+    typed_list,
+)
+
+if TYPE_CHECKING:
+    from dualgaf.series.tables.source import TableSource
+
+
+def find_roles(table: pl.DataFrame, source: "TableSource", file: str) -> ColumnRoles:
+    """Which column of a file plays which role.
+
+    Raises:
+        SourceError: there is no column of classes, or more than one of times.
+    """
+    header = table.columns
+    time = source.time_column
+    if time == "auto":
+        time = find_column(header, TIME_NAMES)
+        time = _found_clock(table, source, file) if time is None else time
+    # Also where it is not used: a column of classes must never become a channel.
+    label = source.label_column or find_column(header, LABEL_NAMES)
+    if source.label == "column" and label is None:
+        need_columns(header, LABEL_NAMES[:1], "data.label_column", file)
+    by_name = (find_column(header, [name]) for name in GROUP_NAMES)
+    groups = source.group_columns or tuple(name for name in by_name if name is not None)
+    return ColumnRoles(time, label, groups, source.split_column, source.working_column)
+
+
+def _found_clock(table: pl.DataFrame, source: "TableSource", file: str) -> str | None:
+    """The column whose cells are dates, whatever it is called."""
+    chosen = {*(source.channels or ()), *source.exclude, *source.group_columns}
+    chosen |= {source.label_column or "", source.split_column or "", source.working_column or ""}
+    found = [
+        column.name
+        for column in table
+        if (column.name not in chosen or column.name == "")
+        and (
+            column.dtype in (pl.Date, pl.Datetime)
+            or (column.dtype == pl.String and is_clock(column))
+        )
+    ]
+    if len(found) > 1:
+        raise SourceError(
+            f"{file} has more than one column of times: {', '.join(map(repr, found))}; type "
+            f"data.time_column={found[0] or found[1]}"
+        )
+    return found[0] if found else None
+
+
+def check_roles(
+    roles: ColumnRoles,
+    own: ColumnRoles,
+    source: "TableSource",
+    header: list[str],
+    file: str,
+    first: str,
+) -> None:
+    """Raise unless a file has the columns of the first, and no other that would have had a role.
+
+    Args:
+        roles: of all files.
+        own: what this file alone would have had.
+        source: the settings.
+        header: of the file.
+        file: its name.
+        first: name of the first file.
+
+    Raises:
+        SourceError: names the column and both files.
+    """
+    known = None if file == first else first
+    by_file = source.label in BY_FILE
+    for option, names in (
+        ("time_column", [roles.time]),
+        ("label_column", [roles.label if not by_file or source.label_column else None]),
+        ("group_columns", roles.groups),
+        ("split_column", [roles.split]),
+        ("working_column", [roles.working]),
+        ("exclude", source.exclude),
+    ):
+        given = [name for name in names if name is not None]
+        need_columns(header, given, f"data.{option}", file, known)
+    for what, mine, theirs in (
+        ("times", own.time, roles.time),
+        ("classes", None if by_file else own.label, roles.label),
+        ("groups", (own.groups or (None,))[0], (roles.groups or (None,))[0]),
+    ):
+        if theirs is None and mine is not None:
+            raise SourceError(
+                f"{file} has a column of {what}, {mine!r}, which {first} lacks; choose files of "
+                f'one kind with data.pattern="...", or leave the column out: '
+                f"{typed_list('data.exclude', [mine])}"
+                + (" data.label=file" if what == "classes" else "")
+            )
