@@ -29,7 +29,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 import spares
 
@@ -41,15 +41,32 @@ MODULE = ("-m", "dualgaf")
 class Program:
     """A running program: the part of `subprocess.Popen` that tests use. Its pid leads a group."""
 
-    def __init__(self, request: dict[str, object]) -> None:
+    stdin: BinaryIO | None = None
+
+    def __init__(self, request: dict[str, object], into: IO[str] | None) -> None:
         reading, writing = os.pipe()
+        files = [into.fileno() if into else writing]
+        if request["listens"]:
+            listening, speaking = os.pipe()
+            files.append(listening)
+            self.stdin = os.fdopen(speaking, "wb", buffering=0)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.connect(server())
-        socket.send_fds(self._socket, [json.dumps(request).encode()], [writing])
-        os.close(writing)
+        socket.send_fds(self._socket, [json.dumps(request).encode()], files)
+        for file in {writing, *files[1:]}:
+            os.close(file)
         self.stdout = os.fdopen(reading, "rb", buffering=0)
         self.pid = int(self._socket.recv(64))
         self.returncode: int | None = None
+
+    def send_signal(self, number: int) -> None:
+        """To this process alone, if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
         """Exit status, negative where a signal ended it."""
@@ -83,20 +100,26 @@ class Program:
 
 
 def start(
-    *arguments: str, cwd: Path, program: Sequence[str] = (TRAIN,), others: int = 0
+    *arguments: str,
+    cwd: Path,
+    program: Sequence[str] = (TRAIN,),
+    others: int = 0,
+    listens: bool = False,
+    into: IO[str] | None = None,
 ) -> Program:
     """``python PROGRAM ARGUMENTS`` in a folder, with this process's environment.
 
-    It starts ``others`` processes with the same Python, such as its ranks.
+    It starts ``others`` processes with the same Python, such as its ranks. It has an input where it
+    ``listens``, and writes to its ``stdout`` or ``into`` a file.
     """
-    return Program(
-        {
-            "argv": [*program, *arguments],
-            "cwd": str(cwd),
-            "environment": dict(os.environ),
-            "others": others,
-        }
-    )
+    request = {
+        "argv": [*program, *arguments],
+        "cwd": str(cwd),
+        "environment": dict(os.environ),
+        "others": others,
+        "listens": listens,
+    }
+    return Program(request, into)
 
 
 def run(
@@ -146,14 +169,15 @@ def _serve(path: str) -> list[str] | None:
     while sys.stdin not in (ready := select.select([listener, woken, sys.stdin], [], [])[0]):
         if listener in ready:
             connection, _ = listener.accept()
-            message, (output,), *_ = socket.recv_fds(connection, 1 << 20, 1)
+            message, files, *_ = socket.recv_fds(connection, 1 << 20, 2)
             if (program := os.fork()) == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 for each in (listener, woken, waking, connection, *running.values()):
                     each.close()
-                return _become(json.loads(message), output)
-            os.close(output)
+                return _become(json.loads(message), *files)
+            for file in files:
+                os.close(file)
             connection.send(str(program).encode())
             running[program] = connection
         if woken in ready:
@@ -164,16 +188,17 @@ def _serve(path: str) -> list[str] | None:
     return None
 
 
-def _become(request: dict[str, Any], output: int) -> list[str]:
+def _become(request: dict[str, Any], output: int, listening: int | None = None) -> list[str]:
     """Make this process one of its own, as a shell would; the program's arguments.
 
     Returns in the processes that wait beside it, too, when they are asked for.
     """
     os.setsid()
-    with open(os.devnull) as nothing:  # noqa: PTH123
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    if listening is None:
+        listening = os.open(os.devnull, os.O_RDONLY)
+    for file, number in ((listening, 0), (output, 1), (output, 2)):
+        os.dup2(file, number)
+    os.close(listening)
     os.close(output)
     _take_place(request)
     if request["others"] and (asked := spares.keep(request["others"])):
