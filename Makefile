@@ -30,8 +30,9 @@ lint: .venv/.dev
 changes: .venv/.dev
 	$(BIN)/python changes/check.py
 
-# Faults, the store and the pool look at what a process and the machine hold: one test at a time.
-ALONE := tests/faults tests/store tests/pool
+# Faults look at what the machine holds, and take its memory: one test at a time. A test elsewhere
+# looks at its own process and at what that has started.
+ALONE := tests/faults
 tests: .venv/.dev
 	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(ALONE))
 	$(BIN)/python -m pytest $(ALONE)

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,7 +14,8 @@ from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.live_stores import usual_folder
 from fills import images_of, windows_of
-from programs import SEARCH_PATH, shared_bytes
+from preloaded import start
+from programs import ROOT, SEARCH_PATH, shared_bytes
 
 WINDOWS = {"n": 3000, "channels": 4, "steps": 48}
 RECIPE = ImagingRecipe(48)
@@ -67,19 +66,13 @@ sys.stdin.read()
 class Builder:
     """A process that builds the store, says so and holds it until it is told to end."""
 
-    def __init__(self, hang_at=0, cache=None, user=0, **options):
+    def __init__(self, hang_at=0, cache=None, user=0):
         asked = json.dumps([WINDOWS, RECIPE.image_size, hang_at, cache and str(cache), user])
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, asked],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            **options,
-        )
+        self.process = start(asked, cwd=ROOT, program=("-c", PROGRAM), listens=True)
 
     def says(self, text):
         """Wait for a line with this text."""
-        for line in self.process.stdout:
+        for line in map(bytes.decode, self.process.stdout):
             if text in line:
                 return line
         raise AssertionError(f"ended with {self.process.wait()} without {text!r}")
@@ -238,7 +231,7 @@ def test_stale_and_forged_handles_are_not_believed(left_handle, expected, inject
 
 @pytest.mark.fault(21)
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to be two users")
-def test_the_store_of_another_user_is_not_opened(expected, tmp_path):
+def test_the_store_of_another_user_is_not_opened(expected, tmp_path, monkeypatch):
     with builders(1) as (owner,):
         owner.result()
         (path,) = usual_folder().glob(f"*.{owner.process.pid}.handle")
@@ -252,8 +245,9 @@ def test_the_store_of_another_user_is_not_opened(expected, tmp_path):
             os.chown(each, 65534, 65534)
         for folder in (tmp_path, *tmp_path.parents[:2]):  # those that pytest made
             folder.chmod(0o711)
-        environment = {**os.environ, "XDG_RUNTIME_DIR": str(theirs), "HOME": str(theirs)}
-        with builders(1, user=65534, env=environment) as (stranger,):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(theirs))
+        monkeypatch.setenv("HOME", str(theirs))
+        with builders(1, user=65534) as (stranger,):
             result = stranger.result()
             assert (result["cache"], result["hash"]) == ("off", expected)
             assert stranger.end() == 0

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import xxhash
 
+import preloaded
 from cache_program import RECIPE, planned, windows
 from dualgaf.build import build_store, is_built, store_key
 from dualgaf.data.windows_cache import cached_windows
@@ -407,23 +408,22 @@ def test_windows_of_a_read_only_cache_are_used_or_read_each_time(tmp_path):
     full.mkdir()
     empty.mkdir()
 
-    def run(*before):
-        command = [*before, sys.executable, "-c", code, str(full), str(empty)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if "Operation not permitted" in done.stderr:
-            pytest.skip(f"no mounts here: {done.stderr.strip()}")
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    code_of_empty = run()  # both are filled
+    filled = preloaded.run(str(full), str(empty), cwd=tmp_path, program=("-c", code))
+    whole = [json.loads(line) for line in filled.splitlines() if line.startswith("[[")]
     for path in empty.iterdir():
         path.unlink()
     before = contents(full)
-    (told_full, cache_full, sum_full), (told_empty, cache_empty, sum_empty) = run(
-        *READ_ONLY, str(tmp_path)
+
+    command = [*READ_ONLY, str(tmp_path), sys.executable, "-c", code, str(full), str(empty)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "Operation not permitted" in done.stderr:
+        pytest.skip(f"no mounts here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    (told_full, cache_full, sum_full), (told_empty, cache_empty, sum_empty) = map(
+        json.loads, done.stdout.splitlines()
     )
     assert (told_full, cache_full) == ([], "hit")
     assert contents(full) == before
     assert cache_empty == "off"
     assert [text.split(" are not kept")[0] for text in told_empty] == ["the windows", "the images"]
-    assert sum_full == sum_empty == code_of_empty[0][2]
+    assert sum_full == sum_empty == whole[0][2] == whole[1][2]

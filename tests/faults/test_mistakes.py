@@ -4,8 +4,6 @@ import gc
 import multiprocessing
 import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -20,6 +18,8 @@ from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import share_windows
 from dualgaf.store.store import Store, attach
 from in_workers import spoil_in_worker, watched
+from preloaded import start
+from programs import SEARCH_PATH, finished
 
 METHODS = pytest.mark.parametrize(
     ("method", "n_workers"), [("fork", 2), ("spawn", 1), ("forkserver", 2)]
@@ -153,7 +153,9 @@ print(refused)
 
 @pytest.mark.fault(23)
 @IMAGES
-def test_another_process_cannot_change_the_store_not_even_on_purpose(images, injected):
+def test_another_process_cannot_change_the_store_not_even_on_purpose(
+    images, injected, monkeypatch, tmp_path
+):
     dm = set_up(images)
     dataset = dm.dataset("train")
     stores = stores_of(dataset)
@@ -163,17 +165,14 @@ def test_another_process_cannot_change_the_store_not_even_on_purpose(images, inj
         for store in stores
         for file in store.handle.files
     ]
-    done = subprocess.run(
-        [sys.executable, "-c", SECOND],
-        input=pickle.dumps((dataset, paths)),
-        capture_output=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
+    monkeypatch.setenv("PYTHONPATH", SEARCH_PATH)
+    other = start(cwd=tmp_path, program=("-c", SECOND), listens=True)
+    with other.stdin as given:
+        given.write(pickle.dumps((dataset, paths)))
+    output, status = finished(other, within_s=60)
+    assert status == 0, output
     # opened and then three ways refused, or not opened where that truncates
-    assert int(done.stdout) == 4 * len(paths)
+    assert int(output) == 4 * len(paths)
     injected(4 * len(paths))
     assert [digest(store) for store in stores] == before
     assert_same(all_batches(dm.test_dataloader()), want)

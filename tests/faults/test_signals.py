@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from leaks import is_gone
-from programs import ROOT, SEARCH_PATH
+from preloaded import MODULE, start
+from programs import SEARCH_PATH
 
 BUILD = """
 import os, signal, sys, time
@@ -193,17 +194,11 @@ def test_killing_the_whole_group_leaves_nothing(backend):
 
 
 @pytest.fixture
-def training(tmp_path):
+def training(tmp_path, monkeypatch):
     """`python -m dualgaf train`, in the middle of its build: a worker hangs."""
+    monkeypatch.setenv("DUALGAF_FAULT", "hang:3")
     with (tmp_path / "output").open("w+") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dualgaf", *TRAIN, *HANGING],
-            cwd=tmp_path,
-            env={**os.environ, "DUALGAF_FAULT": "hang:3"},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = start(*TRAIN, *HANGING, cwd=tmp_path, program=MODULE, into=output)
         deadline = time.monotonic() + 60
         while not has_two_workers(process.pid):
             assert process.poll() is None, (tmp_path / "output").read_text()
@@ -212,6 +207,7 @@ def training(tmp_path):
         yield process, tmp_path / "output"
         process.kill()
         process.wait()
+        process.stdout.close()
 
 
 def has_two_workers(pid):
@@ -223,7 +219,7 @@ def has_two_workers(pid):
 @pytest.mark.fault(15)
 def test_sigterm_ends_a_training_that_builds(training):
     process, output = training
-    process.terminate()
+    process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 143
     assert "Traceback" not in output.read_text()
 
@@ -245,16 +241,17 @@ def test_ctrl_c_ends_a_training_that_builds_with_one_line(training, times, injec
 @pytest.mark.fault(16)
 def test_ctrl_c_ends_a_build_for_later_runs_with_one_line_and_keeps_the_work(tmp_path):
     output, cache = tmp_path / "output", tmp_path / "cache"
-    command = [sys.executable, str(ROOT / "train.py"), "task=build", "data=simulated"]
-    command += ["data.n_windows=3000", "parallel.chunk_size=20", "parallel.backend=thread"]
-    command += [f"paths.run_dir={tmp_path}/run", f"cache.dir={cache}", f"hydra.run.dir={tmp_path}"]
+    words = ["task=build", "data=simulated"]
+    words += ["data.n_windows=3000", "parallel.chunk_size=20", "parallel.backend=thread"]
+    words += [f"paths.run_dir={tmp_path}/run", f"cache.dir={cache}", f"hydra.run.dir={tmp_path}"]
     with output.open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        process = start(*words, cwd=tmp_path, into=file)
         deadline = time.monotonic() + 60
         while not any(part.stat().st_size > 500 for part in cache.glob("*.journal")):
             assert time.monotonic() < deadline
             time.sleep(0.005)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(30) == 130
+        process.stdout.close()
     assert output.read_text().splitlines()[-1] == "dualgaf: interrupted"
     assert list(cache.glob("*.part"))

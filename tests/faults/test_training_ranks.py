@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -170,11 +168,9 @@ L.Trainer(
 
 @pytest.mark.fault(15)
 def test_sigterm_during_setup_under_a_trainer_is_exit_status_143(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", PLAIN], stdout=subprocess.PIPE, text=True, cwd=tmp_path
-    )
+    process = start(cwd=tmp_path, program=("-c", PLAIN))
     for line in process.stdout:
-        if line == "builds\n":
+        if line == b"builds\n":
             break
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=20)
