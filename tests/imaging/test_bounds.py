@@ -29,6 +29,7 @@ def test_bounds_are_the_extremes_of_pyts_paa(module, data):
     steps = data.draw(st.integers(2, 12))
     size = data.draw(st.integers(2, steps))
     x = data.draw(arrays(np.float64, (5, 3, steps), elements=st.floats(-1e6, 1e6)))
+    x[abs(x) < 1e-300] = 0.0  # what changes below 2.2e-308 is refused
     rows = np.array(data.draw(st.lists(st.integers(0, 4), min_size=1)))
     windows = Windows(np.concatenate(x, axis=1), np.arange(5) * steps, steps)
     with pytest.MonkeyPatch.context() as patch:

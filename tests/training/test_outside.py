@@ -13,7 +13,7 @@ def data(**settings):
     """Two channels; in two of three test windows the second one leaves the training range."""
     x = np.random.default_rng(0).uniform(-1, 1, size=(9, 2, 12))
     x[0, :, :2] = -1.0, 1.0
-    later = 0.9 * x[1:4]
+    later = 0.8 * x[1:4]
     later[:2, 1, 3:5] = 7.0
     y = np.arange(9) % 3
     return DualGAFDataModule.from_arrays(
