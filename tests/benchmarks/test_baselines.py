@@ -18,7 +18,7 @@ from dualgaf.bench.runner import random_windows
 from dualgaf.errors import DualGAFError
 from dualgaf.imaging.gaf import dual_gaf
 
-pytestmark = pytest.mark.usefixtures("leaves_nothing")
+pytestmark = pytest.mark.usefixtures("plain_pyts", "leaves_nothing")
 
 
 @pytest.fixture

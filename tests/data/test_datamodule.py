@@ -126,12 +126,15 @@ def test_loaders_passed_by_hand_give_float_images_too():
     check_batches(module.seen, x, y, 20, ATOL["uint8"], dm.series_scaler)
 
 
-@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    ("start_method", "workers"),
+    [("fork", 2), ("spawn", 1)],  # which imports torch anew
+)
 @pytest.mark.parametrize("images", ["precompute", "on_device"])
-def test_loader_workers_see_the_same_images(images, start_method, monkeypatch):
+def test_loader_workers_see_the_same_images(images, start_method, workers, monkeypatch):
     x, y = arrays()
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 5.0)
-    settings = {"batch_size": 5, "num_workers": 2, "images": images, **AS_PYTS}
+    settings = {"batch_size": 5, "num_workers": workers, "images": images, **AS_PYTS}
     dm = DualGAFDataModule.from_arrays((x, y), **settings)
     dm.setup("fit")
     loader = dm.train_dataloader()
