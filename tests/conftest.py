@@ -60,6 +60,11 @@ def pytest_report_collectionfinish() -> list[str]:
             f"{', '.join(sorted(_left_out))}"]  # fmt: skip
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first: at the end one of two processes would wait for the other."""
+    items.sort(key=lambda item: item.get_closest_marker("learning") is None)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _garbage_of_other_modules() -> None:
     """A Trainer and its loaders refer to each other; what they hold is freed before a module."""
