@@ -260,6 +260,11 @@ def test_label_from_a_column_that_is_not_there(tmp_path):
         ({"channels": "sat"}, "data.channels='sat' is not allowed; allowed: a list of names; type"),
         ({"group_columns": [1]}, "data.group_columns=[1] is not allowed; allowed: a list of names"),
         ({"max_gap": "soon"}, "data.max_gap='soon' is not allowed; allowed: auto, a duration"),
+        (
+            {"time_format": 5},
+            "data.time_format=5 is not allowed; allowed: a text, or null; type da",
+        ),
+        ({"working_value": [1]}, "data.working_value=[1] is not allowed; allowed: a number, a tex"),
         ({"unlabelled": "skip"}, "data.unlabelled='skip' is not known; allowed: predict, drop, cl"),
         ({"separator": ";"}, "data.separator=';' is not known; allowed: comma, semicolon, tab, pi"),
         ({"decimal": ","}, "data.decimal=',' is not known; allowed: auto, point, comma; type dat"),
