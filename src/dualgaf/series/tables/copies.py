@@ -10,7 +10,7 @@ Left in, the same day would be in train and in test. What is compared is the con
 Copied rows are read once. A whole file that is there under two classes is an error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
@@ -94,16 +94,14 @@ def _classes(table: FileRows) -> str:
 
 def _overlaps(tables: Sequence[FileRows], channels: Sequence[str], least: int) -> list[str]:
     tables = _that_meet(tables)
-    if not tables:
+    # Two channels rule most files out; only what is left is compared in full.
+    few = [_row_hashes(table, channels[:2]) for table in tables]
+    if not tables or pl.concat(few).n_unique() == sum(map(len, few)):
         return []
-    hashes = [_row_hashes(table, channels) for table in tables]
-    _, first, inverse = np.unique(np.concatenate(hashes), return_index=True, return_inverse=True)
-    ends = np.cumsum([len(own) for own in hashes])
-    owners = np.searchsorted(ends, first, side="right")[inverse]
     said = []
-    for index, (table, owner) in enumerate(zip(tables, np.split(owners, ends[:-1]), strict=True)):
+    for table, (copied, owner) in zip(tables, _copied(tables, channels, least), strict=True):
         keep = table.rows["keep"].to_numpy()
-        copied = _runs(owner < index, least) & keep
+        copied = copied & keep
         if copied.any():
             table.rows = table.rows.with_columns(pl.Series("keep", keep & ~copied))
             names = ", ".join(tables[other].file for other in np.unique(owner[copied]))
@@ -111,6 +109,18 @@ def _overlaps(tables: Sequence[FileRows], channels: Sequence[str], least: int) -
                 f"{int(copied.sum())} rows of {table.file} are in {names}, too; they are read once"
             )
     return said
+
+
+def _copied(
+    tables: Sequence[FileRows], channels: Sequence[str], least: int
+) -> Iterator[tuple[Array, Array]]:
+    """For each file which rows an earlier one has, in runs, and which file that is."""
+    hashes = [_row_hashes(table, channels).to_numpy() for table in tables]
+    _, first, inverse = np.unique(np.concatenate(hashes), return_index=True, return_inverse=True)
+    ends = np.cumsum([len(own) for own in hashes])
+    owners = np.searchsorted(ends, first, side="right")[inverse]
+    for index, owner in enumerate(np.split(owners, ends[:-1])):
+        yield _runs(owner < index, least), owner
 
 
 def _that_meet(tables: Sequence[FileRows]) -> list[FileRows]:
@@ -127,14 +137,14 @@ def _that_meet(tables: Sequence[FileRows]) -> list[FileRows]:
     ]
 
 
-def _row_hashes(table: FileRows, channels: Sequence[str]) -> Array:
+def _row_hashes(table: FileRows, channels: Sequence[str]) -> pl.Series:
     """(rows,) of time, class and values; by name, so that the order of columns does not matter."""
     columns = [table.rows["time"].alias("time"), table.rows["label"].alias("label")]
     for number, name in enumerate(channels):
         values = table.columns[name].values
         if values is not None:
             columns.append(pl.Series(f"{number}", values, dtype=pl.Float64))
-    return pl.DataFrame(columns).hash_rows(seed=len(columns)).to_numpy()
+    return pl.DataFrame(columns).hash_rows(seed=len(columns))
 
 
 def _runs(found: Array, least: int) -> Array:
