@@ -76,7 +76,8 @@ def test_equal_is_by_value(change):
 
 
 def test_what_is_predicted_and_other_windows_are_no_overlap():
-    ArraySource(train=(X, Y), val=(X + 1e-9, Y), predict=X, overlap="error").load()
+    source = ArraySource(train=(X, Y), val=(X + 1e-9, Y), predict=X, overlap="error")
+    assert len(source.load()) == 3 * len(X)
 
 
 def test_equal_windows_of_unequal_series_are_found():

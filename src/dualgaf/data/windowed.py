@@ -154,7 +154,7 @@ def _long_enough(series_set: SeriesSet, steps: int) -> SeriesSet:
     Where all are shorter the set stays, and cutting it says so.
     """
     kept = [k for k, length in enumerate(series_set.lengths) if length >= steps]
-    short = len(series_set) - len(kept)
+    short = [length for length in series_set.lengths if length < steps]
     if not short or not kept:
         return series_set
     found = series_set.take(kept)
@@ -162,7 +162,14 @@ def _long_enough(series_set: SeriesSet, steps: int) -> SeriesSet:
         if name in series_set.official and name not in found.official:
             own = [k for k, mark in enumerate(series_set.official) if mark == name]
             raise SplitError(_no_window(name, [series_set.lengths[k] for k in own]))
-    _say_short(series_set, sorted(set(range(len(series_set))) - set(kept)), steps)
+    log.warning(
+        "%s: %d of %d series (%d rows) are shorter than a window of %d steps and are left out",
+        series_set.name,
+        len(short),
+        len(series_set),
+        sum(short),
+        steps,
+    )
     gone = set(series_set.class_names) - set(found.class_names)
     if gone:
         log.warning(
@@ -177,18 +184,6 @@ def _no_window(split: str, lengths: Sequence[int]) -> str:
     return (
         f"the {split} split has no window: its {len(lengths)} series have at most "
         f"{max(lengths)} steps; type data.window_size={max(2, max(lengths))} or less"
-    )
-
-
-def _say_short(series_set: SeriesSet, short: list[int], steps: int) -> None:
-    rows = sum(series_set.lengths[k] for k in short)
-    log.warning(
-        "%s: %d of %d series (%d rows) are shorter than a window of %d steps and are left out",
-        series_set.name,
-        len(short),
-        len(series_set),
-        rows,
-        steps,
     )
 
 

@@ -211,14 +211,7 @@ class SeriesSet:
         """
         values, columns = channels_first(x, name)
         n_series, n_channels = len(values), values[0].shape[0]
-        names = named_channels(
-            columns if channel_names is None else channel_names, n_channels, name
-        )
-        if columns is not None and columns != names:
-            raise SeriesError(
-                f"{name}: channel_names are {', '.join(names)}, the columns of the frames are "
-                f"{', '.join(columns)}; leave channel_names out, or rename the columns"
-            )
+        names = _names(columns, channel_names, n_channels, name)
         labels = (None,) * n_series if y is None else text_labels(y, name)
         if len(labels) != n_series:
             raise SeriesError(
@@ -296,6 +289,19 @@ def clock_text(time: Any) -> str:
     if isinstance(time, np.datetime64):
         return str(time.astype("datetime64[us]")).removesuffix(".000000")
     return str(int(time)) if float(time).is_integer() else repr(float(time))
+
+
+def _names(
+    columns: tuple[str, ...] | None, given: Sequence[str] | None, n_channels: int, name: str
+) -> tuple[str, ...]:
+    """Names of channels: those that were given must be those of the frames, if there are any."""
+    names = named_channels(columns if given is None else given, n_channels, name)
+    if columns is not None and columns != names:
+        raise SeriesError(
+            f"{name}: channel_names are {', '.join(names)}, the columns of the frames are "
+            f"{', '.join(columns)}; leave channel_names out, or rename the columns"
+        )
+    return names
 
 
 def _check_values(values: Sequence[Array], n_channels: int) -> None:

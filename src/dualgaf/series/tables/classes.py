@@ -63,7 +63,7 @@ def settle_classes(drafts: list[FileDraft], column: str | None, source: "TableSo
     if not n:
         return []
     rows = f"{n} of {sum(d.height for d in drafts)} rows"
-    where = ", ".join(file for file, own in list(missing.items()) if own)[:200]
+    where = ", ".join(file for file, own in missing.items() if own)[:200]
     if source.unlabelled is None:
         raise SourceError(
             f"label column {column!r}: {rows} have no label, the cell is missing ({where}); "

@@ -68,6 +68,12 @@ def list_files(root: Path, pattern: str | None) -> list[Path]:
     return files
 
 
+def named_files(root: Path, pattern: str | None) -> dict[str, Path]:
+    """`list_files` by their names in the folder."""
+    folder = root if root.is_dir() else root.parent
+    return {path.relative_to(folder).as_posix(): path for path in list_files(root, pattern)}
+
+
 def stem(file: str) -> str:
     """A file's name without folder and ending.
 

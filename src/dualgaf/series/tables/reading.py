@@ -23,7 +23,7 @@ from dualgaf.series.tables.columns import (
     need_columns,
     same_channels,
 )
-from dualgaf.series.tables.files import list_files, read_table
+from dualgaf.series.tables.files import named_files, read_table
 from dualgaf.series.tables.roles import check_roles, find_roles
 from dualgaf.series.tables.rows import FileDraft, FileRows
 
@@ -46,12 +46,10 @@ def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[s
         SourceError: a file, column or cell cannot be read, or files do not agree.
     """
     rules = CellRules(source.null_values, source.decimal)
-    folder = root if root.is_dir() else root.parent
-    paths = {p.relative_to(folder).as_posix(): p for p in list_files(root, source.pattern)}
+    paths = named_files(root, source.pattern)
     roles: ColumnRoles | None = None
     drafts: list[FileDraft] = []
     clocks: dict[str, Clock] = {}
-    working: set[str] = set()
     for file, path in paths.items():
         table = read_table(path, file, source.separator, source.header_line)
         own = find_roles(table, source, file)
@@ -59,8 +57,6 @@ def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[s
         check_roles(roles, own, source, table.columns, file, next(iter(paths)))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format)
-        if roles.working is not None:
-            working |= set(label_texts(table[roles.working]).drop_nulls().unique())
         drafts.append(_draft(table, roles, source, file, rules))
     assert roles is not None
     said = settle_classes(drafts, roles.label, source)
@@ -71,7 +67,7 @@ def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[s
     times = one_reading(clocks) if clocks else {}
     said += _left_out(drafts)
     tables = [_rows(draft, times.get(draft.file), roles) for draft in drafts]
-    return tables, said, sorted(working)
+    return tables, said, sorted({value for draft in drafts for value in draft.working})
 
 
 def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -119,6 +115,7 @@ def _draft(
         # A nameless column is the row index that pandas writes in front of a table.
         out = {*roles.names, *source.exclude, *labels, ""}
         wanted = [name for name in table.columns if name not in out]
+    working = None if roles.working is None else label_texts(table[roles.working])
     columns = {}
     for name in wanted:
         column = understood(table[name], file, rules)
@@ -136,7 +133,8 @@ def _draft(
         [label_texts(table[name]).fill_null("?") for name in roles.groups],
         classes_of(table, roles.label, source, file),
         _official(table, roles.split, file),
-        _keep(table, roles.working, source),
+        _keep(table, working, source),
+        () if working is None else tuple(working.drop_nulls().unique()),
     )
 
 
@@ -153,12 +151,11 @@ def _official(table: pl.DataFrame, split: str | None, file: str) -> pl.Series:
     return texts
 
 
-def _keep(table: pl.DataFrame, working: str | None, source: "TableSource") -> pl.Series:
+def _keep(table: pl.DataFrame, working: pl.Series | None, source: "TableSource") -> pl.Series:
     if working is None:
         return pl.Series([True]).new_from_index(0, table.height)
-    texts = label_texts(table[working])
     wanted = label_texts(pl.Series([source.working_value]))[0]
-    return texts.to_frame("text").select(pl.col("text").eq(wanted).fill_null(False))["text"]
+    return working.to_frame("text").select(pl.col("text").eq(wanted).fill_null(False))["text"]
 
 
 def _orders(clocks: dict[str, Clock]) -> list[str]:

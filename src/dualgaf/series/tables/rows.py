@@ -25,6 +25,8 @@ class FileDraft:
     label: pl.Series
     split: pl.Series
     keep: pl.Series
+    working: tuple[str, ...]
+    """Values of the working column."""
 
 
 @dataclass

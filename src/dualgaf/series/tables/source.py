@@ -32,7 +32,7 @@ from dualgaf.series.tables.cells import Decimal
 from dualgaf.series.tables.classes import LabelFrom, Unlabelled
 from dualgaf.series.tables.columns import check_name, name_list, parse_gap
 from dualgaf.series.tables.copies import drop_copies
-from dualgaf.series.tables.files import SEPARATORS, list_files
+from dualgaf.series.tables.files import SEPARATORS, named_files
 from dualgaf.series.tables.reading import read_rows, shared_channels
 from dualgaf.series.tables.rows import FileRows, cut, largest_gap, sorted_by_time
 from dualgaf.series.tables.suspects import check_suspects
@@ -156,9 +156,8 @@ class TableSource:
         """Hash of the files, their names in the folder, and the settings."""
         root = Path(self.root).expanduser()
         found = Contents(self, leave_out=("root",))
-        for path in list_files(root, self.pattern):
-            folder = root if root.is_dir() else root.parent
-            found.add_file(path.relative_to(folder).as_posix(), path)
+        for file, path in named_files(root, self.pattern).items():
+            found.add_file(file, path)
         return found.hexdigest()
 
     def load(self) -> SeriesSet:
