@@ -30,12 +30,9 @@ lint: .venv/.dev
 changes: .venv/.dev
 	$(BIN)/python changes/check.py
 
-# Faults look at what the machine holds, and take its memory: one test at a time. A test elsewhere
-# looks at its own process and at what that has started.
-ALONE := tests/faults
+# In two processes; one of them takes all of tests/faults, see tests/conftest.py.
 tests: .venv/.dev
-	$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(ALONE))
-	$(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest -n 2
 
 # What is below torch, and the pages.
 quick: .venv/.dev
@@ -79,8 +76,7 @@ wheel: package
 	tar -xzf dist/*.tar.gz -C dist
 	rm dist/dualgaf-*/src/dualgaf/__init__.py
 	ln -sfn $(abspath ..)/shared dist/shared
-	cd dist/dualgaf-*/ && ../../.venv-wheel/bin/python -m pytest -n 2 tests $(addprefix --ignore=,$(ALONE))
-	cd dist/dualgaf-*/ && ../../.venv-wheel/bin/python -m pytest $(ALONE)
+	cd dist/dualgaf-*/ && ../../.venv-wheel/bin/python -m pytest -n 2 tests
 
 # What is below torch, on each of these Pythons that is here, with the newest of what it needs: no
 # aeon, whose bounds hold numpy and numba back.

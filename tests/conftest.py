@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import fault_report
 import leaks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,9 +61,36 @@ def pytest_report_collectionfinish() -> list[str]:
             f"{', '.join(sorted(_left_out))}"]  # fmt: skip
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where to write what was injected, see tests/fault_report.py."""
+    parser.addoption("--fault-report", type=Path, help="JSON file for what was injected")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count the faults that tests report."""
+    config.pluginmanager.register(fault_report.FaultReport(config.getoption("fault_report")))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes comes first: at the end one of two processes would wait for the other."""
     items.sort(key=lambda item: item.get_closest_marker("learning") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With ``-n 2``, one process takes all faults, one after the other.
+
+    They look at what the machine holds, and take its memory. A test elsewhere looks at its own
+    process and at what that has started. (``--dist loadgroup`` of pytest-xdist 3.8 groups nothing
+    with pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FaultsInOne(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "faults" if nodeid.startswith("tests/faults/") else nodeid
+
+    return FaultsInOne(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")

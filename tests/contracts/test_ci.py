@@ -3,6 +3,8 @@
 import importlib.util
 import io
 import re
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -53,10 +55,18 @@ def test_every_make_target_that_a_page_names_is_there(page):
     assert {one or other for one, other in code} <= set(targets)
 
 
-def test_no_layer_is_tested_twice_or_not_at_all():
-    """`make test` runs the folders of ALONE one test at a time, and all others in two processes."""
-    makefile = (ROOT / "Makefile").read_text()
-    alone = re.search(r"^ALONE := (.*)$", makefile, re.MULTILINE)[1].split()
-    assert all((ROOT / folder).is_dir() for folder in alone)
-    assert "$(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(ALONE))\n" in makefile
-    assert "$(BIN)/python -m pytest $(ALONE)\n" in makefile
+def test_faults_run_one_after_the_other():
+    """`make test` gives all of them to one of its two processes."""
+    assert "\t$(BIN)/python -m pytest -n 2\n" in (ROOT / "Makefile").read_text()
+    files = ["tests/faults/test_cache_faults.py", "tests/series/test_labels.py"]
+    run = [sys.executable, "-m", "pytest", "-n", "2", "-v", "-p", "no:cacheprovider", *files]
+    found = subprocess.run(
+        [*run, "-k", "folder or classes"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stdout
+    lines = re.findall(r"^\[(gw\d)\] .* (tests/\S+)", found.stdout, re.MULTILINE)
+    faults = [process for process, test in lines if test.startswith(files[0])]
+    assert len(faults) > 3
+    assert len(set(faults)) == 1
+    assert {process for process, _ in lines} == {"gw0", "gw1"}
+    assert re.search(r"^faults: [1-9]", found.stdout, re.MULTILINE)

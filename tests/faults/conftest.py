@@ -9,85 +9,28 @@ long as a process holds it.)
 ``pytest tests/faults --fault-report FILE`` writes what was injected, survived and skipped.
 """
 
-import json
 import os
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 
 import psutil
 import pytest
 
+import fault_report
 import leaks
 import preloaded
-from dualgaf.bench.results import machine
-from fault_rows import FAULTS
 
 MARK = "DUALGAF_TEST_RUN"
 GONE_WITHIN_S = 10.0
-
-_counts: dict[int, dict[str, int]] = {}
-_skipped: dict[int, list[str]] = {}
-_tests: dict[int, set[str]] = {}
-
-
-def pytest_addoption(parser):
-    parser.addoption("--fault-report", type=Path, help="JSON file for what was injected")
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    if not _tests:
-        return
-    injected = sum(row["injected"] for row in _counts.values())
-    survived = sum(row["survived"] for row in _counts.values())
-    skipped = sum(map(len, _skipped.values()))
-    terminalreporter.write_line(
-        f"faults: {injected} injected, {survived} survived, {skipped} tests skipped"
-    )
-    for number, reasons in sorted(_skipped.items()):
-        for reason in reasons:
-            terminalreporter.write_line(f"faults: row {number} skipped: {reason}")
-    report = config.getoption("fault_report", None)  # not there unless this folder was named
-    if report is not None:
-        rows = {
-            number: {
-                "injected": _counts.get(number, {}).get("injected", 0),
-                "survived": _counts.get(number, {}).get("survived", 0),
-                "skipped": _skipped.get(number, []),
-                "tests": sorted(_tests[number]),
-            }
-            for number in sorted(_tests)
-        }
-        told = {"date": date.today().isoformat(), "rows": rows, "machine": machine()}
-        report.write_text(json.dumps(told, indent=1) + "\n")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    marker = item.get_closest_marker("fault")
-    if marker is None:
-        return report
-    for number in marker.args:
-        assert number in FAULTS, f"fault {number} is not in tests/fault_rows.py"
-        _tests.setdefault(number, set()).add(item.nodeid.partition("[")[0])
-        row = _counts.setdefault(number, {"injected": 0, "survived": 0})
-        if report.skipped:
-            reason = (
-                report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-            )
-            _skipped.setdefault(number, []).append(
-                f"{item.name}: {reason.removeprefix('Skipped: ')}"
-            )
-        elif report.when == "call":
-            times = getattr(item, "injected_times", 1)
-            row["injected"] += times
-            item.survived_times = times if report.passed else 0
-        elif report.when == "teardown" and report.passed:  # the oracle is content, too
-            row["survived"] += getattr(item, "survived_times", 0)
+    fault_report.tell(item, report)
     return report
 
 
