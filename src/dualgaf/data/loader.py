@@ -11,7 +11,7 @@ multiprocessing. So `loader_workers` looks at it before:
 
 import multiprocessing
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +29,30 @@ PREFETCH = 2
 _SHM = Path("/dev/shm")
 
 
-class ImageLoader(DataLoader[Batch]):
+class LateLoader(DataLoader[Batch]):
+    """A loader whose workers begin when the first batch is asked for.
+
+    Where a training goes on from a checkpoint, Lightning begins to iterate before it knows the
+    epoch: workers that began then would make batches of another one.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        """Batches of one epoch."""
+        return _Late(super().__iter__)
+
+
+class _Late(Iterator[Batch]):
+    def __init__(self, begin: Callable[[], Iterator[Batch]]) -> None:
+        self._begin = begin
+        self._batches: Iterator[Batch] | None = None
+
+    def __next__(self) -> Batch:
+        if self._batches is None:
+            self._batches = self._begin()
+        return next(self._batches)
+
+
+class ImageLoader(LateLoader):
     """A loader over a `DualGAFDataset` that has buffers; takes what `DataLoader` takes.
 
     In process the dataset makes the images. Loader workers ship what they are made of, and they are

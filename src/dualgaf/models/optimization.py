@@ -97,6 +97,35 @@ def configure(net: nn.Module, how: Optimization, trainer: L.Trainer) -> Optimize
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": by_step, "interval": "step"}}
 
 
+def is_plateau(schedule: object) -> bool:
+    """Whether a schedule follows a loss."""
+    return isinstance(schedule, ReduceLROnPlateau)
+
+
+def step_plateau(trainer: L.Trainer) -> None:
+    """The step of ``plateau`` at the end of an epoch.
+
+    Lightning's comes after the checkpoint of the epoch is written, and a training that goes on from
+    there would lack it.
+
+    Raises:
+        ConfigError: the loss that it follows was not logged in this epoch.
+    """
+    for config in trainer.lr_scheduler_configs:
+        if not is_plateau(config.scheduler) or (trainer.current_epoch + 1) % config.frequency:
+            continue
+        watched = trainer.callback_metrics.get(str(config.monitor))
+        if watched is None and trainer.fit_loop.restarting:
+            continue  # the checkpoint is of a validation: its metrics are gone
+        if watched is None:
+            raise ConfigError(
+                f"classifier.schedule=plateau follows {config.monitor}, which this epoch has not "
+                "logged; type classifier.schedule=cosine"
+            )
+        schedule: Any = config.scheduler
+        schedule.step(watched)
+
+
 def _is_validated(trainer: L.Trainer) -> bool:
     # A DataModule has the hook of a validation also where its data have no such split.
     data = getattr(trainer, "datamodule", None)

@@ -52,11 +52,19 @@ _LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
 
 
 class EpochCurves(L.Callback):
-    """Keeps what was logged in each epoch of a fit, in ``epochs``."""
+    """Keeps what was logged in each epoch of a fit, in ``epochs``; where it goes on, of all."""
 
     def __init__(self) -> None:
         self.epochs: list[Epoch] = []
         self._validated = -1
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epochs so far, for the checkpoint."""
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after the epochs of a checkpoint."""
+        self.epochs[:] = state_dict["epochs"]
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note that this epoch has a validation: what was logged stays until the next one."""
