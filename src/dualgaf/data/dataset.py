@@ -20,7 +20,7 @@ import torch
 from torch.utils.data import Dataset, get_worker_info
 
 from dualgaf.data.augmentation import SeriesAugmentation, Turn
-from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, read_rows, to_images
+from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, mark, read_rows, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.errors import SplitError
@@ -123,14 +123,18 @@ class DualGAFDataset(Dataset[Batch]):
         """One window, decoded: gasf and gadf (C, S, S), series (C, T), label ()."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is outside {len(self)} windows")
-        batch = to_images(self.__getitems__([index]), self.buffers or ImageBuffers())
+        batch = to_images(self._gathered([index]), self.buffers or ImageBuffers())
         return Batch(*(tensor[0] for tensor in batch))
 
     def __getitems__(self, indices: list[int]) -> AnyBatch:
         """A whole batch: with images where there are buffers for them, else what they are made of.
 
-        A loader worker makes no images: they would be copied into shared memory once more.
+        A loader worker makes no images: they would be copied into shared memory once more. In a
+        loader of one's own `torch.utils.data.default_collate` makes them, see `mark`.
         """
+        return mark(self._gathered(indices))
+
+    def _gathered(self, indices: list[int]) -> AnyBatch:
         chosen = np.asarray(indices, dtype=np.int64)
         rows = self.indices[chosen]
         mean, std = self.scaler.mean, self.scaler.std

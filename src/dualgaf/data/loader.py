@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from torch.utils.data import DataLoader
 
-from dualgaf.data.batch import AnyBatch, Batch, to_images
+from dualgaf.data.batch import AnyBatch, Batch, to_images, unmark
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.errors import FallbackWarning
@@ -68,7 +68,7 @@ class ImageLoader(LateLoader):
 
 def collate(batch: Any) -> AnyBatch:
     """Pass on what ``__getitems__`` made: there is nothing left to stack."""
-    return cast(AnyBatch, batch)
+    return unmark(batch)
 
 
 def loader_workers(asked: int, batch_bytes: int) -> tuple[int, int | None]:
