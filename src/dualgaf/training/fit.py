@@ -27,7 +27,7 @@ from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, not_allowed, unknown_choice
@@ -95,16 +95,19 @@ def fit(
             data.setup("fit")
         trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
         validated = _best_of(trainer, cfg)
-        metrics: dict[str, Any] = {"fit/epochs": trainer.current_epoch}
-        final = model
+        # Not of the trainer, which has counted nothing where its ranks were spawned.
+        taken, final = curves.taken(trainer), model
+        metrics: dict[str, Any] = {"fit/epochs": taken}
         if cfg.refit and is_watched:
-            final, metrics["refit/epochs"] = _refit(cfg, data, make_model, trainer.current_epoch)
+            final, metrics["refit/epochs"] = _refit(cfg, data, make_model, taken)
     metrics["fit/seconds"] = time.perf_counter() - started
     if is_first():
         if validated is not None:
             Checkpoint(validated).load_into(model)
         if final is not model:
             _keep_both(validated, _folder(cfg))
+        elif validated is not None:
+            _keep_as_best(validated, _folder(cfg))
     return Learned(model, final, metrics, curves.epochs)
 
 
@@ -128,10 +131,51 @@ def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
         )
     return {
         "max_epochs": epochs,
-        "callbacks": list(instantiate(cfg.callbacks or {}).values()),
+        "callbacks": _callbacks(cfg),
         # A bar that is redrawn fills a log file with thousands of lines.
         "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
     }
+
+
+class KeptEpochs(ModelCheckpoint):
+    """The best epochs, each in a file of its own, beside the ``best.ckpt`` of another callback.
+
+    Lightning tells callbacks that watch the same apart by their class.
+    """
+
+
+class SavedAtEnd(L.Callback):
+    """Writes a checkpoint when a fit is over, in the ranks, which know what was learned."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write it."""
+        trainer.save_checkpoint(self._path)
+
+
+def _callbacks(cfg: DictConfig) -> list[L.Callback]:
+    """Those of ``cfg.callbacks``; with another ``save_top_k`` than 1 one more keeps these epochs.
+
+    ``best.ckpt`` is the best epoch in any case: it is what is tested.
+
+    Raises:
+        ConfigError: ``save_top_k`` keeps no epoch.
+    """
+    option = "callbacks.checkpoint.save_top_k"
+    kept = OmegaConf.select(cfg, option, default=1)
+    if isinstance(kept, bool) or not isinstance(kept, int) or not (kept == -1 or kept >= 1):
+        allowed = "whole numbers from 1 on, -1 for every epoch; best.ckpt is what is tested"
+        raise ConfigError(not_allowed(option, kept, allowed, f"{option}=1"))
+    if kept == 1:
+        return list(instantiate(cfg.callbacks or {}).values())
+    told = cfg.callbacks.checkpoint
+    best_alone = OmegaConf.merge(cfg, OmegaConf.from_dotlist([f"{option}=1"]))
+    name = str(told.get("filename") or "best")
+    own = {str(key): value for key, value in told.items() if not str(key).startswith("_")}
+    own["filename"] = name if "{" in name else f"{name}-{{epoch}}"
+    return [*instantiate(best_alone.callbacks).values(), KeptEpochs(**own)]
 
 
 def epochs_for(n_windows: int, a_step: int) -> int:
@@ -188,17 +232,20 @@ def _refit(
         options["max_epochs"] = epochs
     # Lines of its own: the steps of the first training would be there twice.
     loggers = [CSVLogger(cfg.paths.run_dir, name="refit", version="")]
+    counted = EpochCurves()
+    options["callbacks"].append(counted)
+    if not cfg.trainer.get("fast_dev_run"):
+        options["callbacks"].append(SavedAtEnd(_folder(cfg) / "refit.ckpt"))
     trainer = instantiate(cfg.trainer, **options, logger=loggers, enable_checkpointing=False)
     n_windows = sum(len(data.windows.indices[split]) for split in ("train", "val"))
     log.info("refit: %d epochs on all %d windows of train and val", trainer.max_epochs, n_windows)
     data.with_val = True
+    data.trainer = trainer  # spawned ranks get what it refers to: not the first trainer's network
     try:
         trainer.fit(model, datamodule=data)
-        if not cfg.trainer.get("fast_dev_run"):
-            trainer.save_checkpoint(_folder(cfg) / "refit.ckpt")
     finally:
         data.with_val = False
-    return model, trainer.current_epoch
+    return model, counted.taken(trainer)
 
 
 def _keep_both(validated: Path | None, folder: Path) -> None:
@@ -212,6 +259,15 @@ def _keep_both(validated: Path | None, folder: Path) -> None:
     if validated is not None and not (kept.exists() and validated.samefile(kept)):
         shutil.copyfile(validated, kept)
     refit.replace(folder / "best.ckpt")
+
+
+def _keep_as_best(validated: Path, folder: Path) -> None:
+    """Give what is tested the name ``best.ckpt``, where options or an earlier run named it else."""
+    best, copied = folder / "best.ckpt", folder / "copied.ckpt"
+    if not (best.exists() and validated.samefile(best)):
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(validated, copied)
+        copied.replace(best)
 
 
 def _folder(cfg: DictConfig) -> Path:
