@@ -146,3 +146,13 @@ def test_the_plateau_of_these_trainings_has_lowered_the_rate(uninterrupted):
     _, whole = uninterrupted("plateau")
     rates = [epoch["learning_rate"] for epoch in whole.curves]
     assert rates[-1] < rates[0] == 2e-3
+
+
+@pytest.mark.parametrize("limit", ["trainer.max_epochs=2", "+trainer.max_steps=1"])
+def test_a_training_by_steps_that_goes_on_says_that_it_is_another(
+    limit, uninterrupted, tmp_path, caplog
+):
+    folder, _ = uninterrupted("default")
+    # Both limits are reached: nothing is trained.
+    train(tmp_path, (limit,), checkpoint=folder / "each" / "epoch=1.ckpt")
+    assert ("type trainer.max_epochs=N" in caplog.text) == ("steps" in limit)

@@ -140,6 +140,11 @@ class DualGAFClassifier(L.LightningModule):
         if self._seed is None:
             # Of the first rank, which writes the checkpoint.
             self._seed = self.trainer.strategy.broadcast(new_seed())
+        if self.trainer.ckpt_path is not None and self.trainer.max_steps != -1:
+            log.warning(
+                "a training with trainer.max_steps goes on in the middle of an epoch (Lightning "
+                "2.6), so it is not the one that was not interrupted; type trainer.max_epochs=N"
+            )
         data: Any = getattr(self.trainer, "datamodule", None)
         if self.net.minirocket is None or self.trainer.ckpt_path is not None:
             return
