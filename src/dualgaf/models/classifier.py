@@ -28,7 +28,7 @@ from dualgaf.models.losses.settings import (
 )
 from dualgaf.models.minirocket.branch import MOST_WINDOWS
 from dualgaf.models.net import DualGAFNet
-from dualgaf.models.optimization import Optimization, configure, is_plateau, step_plateau
+from dualgaf.models.optimization import Optimization, configure, follows_epochs, step_plateau
 from dualgaf.models.random_steps import drawn_from, new_seed
 from dualgaf.models.time_warp import TimeWarp
 from dualgaf.renamed import current_loss, current_net, current_state
@@ -223,8 +223,8 @@ class DualGAFClassifier(L.LightningModule):
         step_plateau(self.trainer)
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """A step of the schedule, other than ``plateau``."""
-        if not is_plateau(scheduler):
+        """A step of a schedule, other than that of `on_train_epoch_end`."""
+        if not follows_epochs(scheduler, self.trainer):
             super().lr_scheduler_step(scheduler, metric)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning.pytorch.utilities.types import LRSchedulerConfig, OptimizerLRScheduler
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
@@ -97,9 +97,9 @@ def configure(net: nn.Module, how: Optimization, trainer: L.Trainer) -> Optimize
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": by_step, "interval": "step"}}
 
 
-def is_plateau(schedule: object) -> bool:
-    """Whether a schedule follows a loss."""
-    return isinstance(schedule, ReduceLROnPlateau)
+def follows_epochs(schedule: object, trainer: L.Trainer) -> bool:
+    """Whether `step_plateau` takes the steps of a schedule, and Lightning has none to take."""
+    return any(schedule is config.scheduler for config in _plateaus(trainer))
 
 
 def step_plateau(trainer: L.Trainer) -> None:
@@ -111,19 +111,27 @@ def step_plateau(trainer: L.Trainer) -> None:
     Raises:
         ConfigError: the loss that it follows was not logged in this epoch.
     """
-    for config in trainer.lr_scheduler_configs:
-        if not is_plateau(config.scheduler) or (trainer.current_epoch + 1) % config.frequency:
+    for config in _plateaus(trainer):
+        if (trainer.current_epoch + 1) % config.frequency:
             continue
         watched = trainer.callback_metrics.get(str(config.monitor))
-        if watched is None and trainer.fit_loop.restarting:
-            continue  # the checkpoint is of a validation: its metrics are gone
-        if watched is None:
+        if watched is not None:
+            schedule: Any = config.scheduler
+            schedule.step(watched)
+        # The metrics of a checkpoint that a validation wrote are gone.
+        elif config.strict and not trainer.fit_loop.restarting:
             raise ConfigError(
                 f"classifier.schedule=plateau follows {config.monitor}, which this epoch has not "
                 "logged; type classifier.schedule=cosine"
             )
-        schedule: Any = config.scheduler
-        schedule.step(watched)
+
+
+def _plateaus(trainer: L.Trainer) -> list[LRSchedulerConfig]:
+    return [
+        config
+        for config in trainer.lr_scheduler_configs
+        if config.reduce_on_plateau and config.interval == "epoch"
+    ]
 
 
 def _is_validated(trainer: L.Trainer) -> bool:
