@@ -177,7 +177,7 @@ def test_bench_times_every_way_to_build_beside_the_limits(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["benchh"], "command='benchh' is not known; allowed: doctor, plan, cache"),
+        (["benchh"], "command='benchh' is not known; allowed: doctor, inspect, plan, cache"),
         (["benchh"], "type python -m dualgaf bench"),
         (["bench", "speed"], "bench='speed' is not known; allowed: build; type bench build"),
         (["bench", "--memory", "1GiB"], "--memory is not known; allowed: --help, --n-windows"),

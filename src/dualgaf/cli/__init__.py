@@ -15,7 +15,7 @@ from typing import Any
 from dualgaf import __version__
 from dualgaf.errors import ConfigError, DualGAFError, unknown_choice
 
-COMMANDS = ("doctor", "plan", "cache", "preview", "export", "bench", "train")
+COMMANDS = ("doctor", "inspect", "plan", "cache", "preview", "export", "bench", "train")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ import xxhash
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.errors import SplitError
 from dualgaf.imaging.windows import Windows, window_starts
+from dualgaf.series.inspection import TableFacts
 from dualgaf.series.lengths import equalise
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.source import Source
@@ -62,6 +63,8 @@ class WindowedSplits:
     """Time of the last step of each window."""
     file: Path | None = None
     """Where they are kept in the cache, if they are."""
+    facts: TableFacts | None = None
+    """What was understood of the files that they come from."""
 
     @cached_property
     def digest(self) -> str:
@@ -104,8 +107,21 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
     Raises:
         SourceError, SeriesError, SplitError: the source, a series or a split is not usable.
     """
-    steps, stride = source.window_size, source.stride
-    series_set = source.load()
+    return cut_windows(source.load(), source, seed)
+
+
+def cut_windows(series_set: SeriesSet, source: Source, seed: int) -> WindowedSplits:
+    """The windows of series that were read.
+
+    Args:
+        series_set: of ``source``.
+        source: how it is cut and how it is split.
+        seed: of the split.
+
+    Raises:
+        SeriesError, SplitError: a series or a split is not usable.
+    """
+    steps, stride, facts = source.window_size, source.stride, series_set.facts
     if steps is not None:
         series_set = _long_enough(series_set, steps)
     splits = split_series(series_set, source.split, seed)
@@ -145,6 +161,7 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
         start_times=_times(known, of_series, offsets),
         # A series that was stretched to the window ends where it ended.
         end_times=_times(known, of_series, offsets + (stretched or steps) - 1),
+        facts=facts,
     )
 
 

@@ -18,6 +18,7 @@ GROUP_NAMES = ("day", "group", "run", "series_id")
 # Options that take a list of names.
 _LISTS = ("data.channels", "data.exclude", "data.group_columns")
 
+_PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|min|m|h|d)")
 _SECONDS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -83,10 +84,23 @@ def typed_list(option: str, names: Sequence[str]) -> str:
         >>> typed_list("data.exclude", ["sat", "oat"]), typed_list("data.exclude", ["supply air"])
         ('data.exclude=[sat,oat]', '\'data.exclude=["supply air"]\'')
     """
-    if all(re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) for name in names):
+    if all(_PLAIN.fullmatch(name) for name in names):
         return f"{option}=[{','.join(names)}]"
-    quoted = ",".join('"' + name.replace('"', '\\"') + '"' for name in names)
-    return f"'{option}=[{quoted}]'"
+    return f"'{option}=[{','.join(map(_quoted, names))}]'"
+
+
+def typed_value(option: str, name: str) -> str:
+    r"""An option with a name as it must be typed in a shell.
+
+    Example:
+        >>> typed_value("data.plant", "A"), typed_value("data.plant", "unit A")
+        ('data.plant=A', '\'data.plant="unit A"\'')
+    """
+    return f"{option}={name}" if _PLAIN.fullmatch(name) else f"'{option}={_quoted(name)}'"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '\\"') + '"'
 
 
 def check_name(option: str, value: object) -> None:

@@ -6,18 +6,18 @@ that is found out, or left out, is one sentence in the list that comes back.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from dualgaf.errors import SourceError
+from dualgaf.series.inspection import Refuse
 from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.cells import CellRules, Column, label_texts, same_unit, understood
 from dualgaf.series.tables.classes import classes_of, settle_classes
 from dualgaf.series.tables.clocks import Clock, one_reading, read_clock
 from dualgaf.series.tables.columns import (
-    LABEL_NAMES,
     TIME_NAMES,
     ColumnRoles,
     need_columns,
@@ -31,16 +31,24 @@ if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
 
 
-def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[str], list[str]]:
+class Read(NamedTuple):
+    """The files of a folder, in order."""
+
+    tables: list[FileRows]
+    said: list[str]
+    """What was found out or left out, a sentence each."""
+    working: list[str]
+    """Values of the working column."""
+    roles: ColumnRoles
+
+
+def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     """Every file of a folder, understood.
 
     Args:
         root: a folder, or one file.
         source: its settings.
-
-    Returns:
-        The files in order; what was found out or left out, a sentence each; and the values of the
-        working column.
+        refuse: gets what must be decided although reading can go on.
 
     Raises:
         SourceError: a file, column or cell cannot be read, or files do not agree.
@@ -59,7 +67,7 @@ def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[s
             clocks[file] = read_clock(table[roles.time], file, source.time_format)
         drafts.append(_draft(table, roles, source, file, rules))
     assert roles is not None
-    said = settle_classes(drafts, roles.label, source)
+    said = settle_classes(drafts, roles.label, source, refuse)
     if roles.time is not None and roles.time != source.time_column:
         if roles.time.lower() not in TIME_NAMES:
             said.append(f"times are those of column {roles.time!r}")
@@ -67,7 +75,8 @@ def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[s
     times = one_reading(clocks) if clocks else {}
     said += _left_out(drafts)
     tables = [_rows(draft, times.get(draft.file), roles) for draft in drafts]
-    return tables, said, sorted({value for draft in drafts for value in draft.working})
+    working = sorted({value for draft in drafts for value in draft.working})
+    return Read(tables, said, working, roles)
 
 
 def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -111,9 +120,8 @@ def _draft(
         need_columns(table.columns, source.channels, "data.channels", file)
         wanted = list(source.channels)
     else:
-        labels = () if source.label_column else LABEL_NAMES[:1] * (source.label != "auto")
         # A nameless column is the row index that pandas writes in front of a table.
-        out = {*roles.names, *source.exclude, *labels, ""}
+        out = {*roles.names, *source.exclude, ""}
         wanted = [name for name in table.columns if name not in out]
     working = None if roles.working is None else label_texts(table[roles.working])
     columns = {}

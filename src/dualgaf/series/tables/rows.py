@@ -88,12 +88,20 @@ def sorted_by_time(rows: pl.DataFrame, file: str) -> pl.DataFrame:
     return rows.with_row_index("position").cast({"position": pl.Int64})
 
 
-def largest_gap(rows: pl.DataFrame, table: FileRows, max_gap: str | int | float) -> float | None:
+def median_step(rows: pl.DataFrame) -> float | None:
+    """Median step of time within groups, in microseconds for dates; None where there is none."""
+    step = pl.col("time").diff().over("group").cast(pl.Float64).alias("step")
+    steps = rows.select(step)["step"]
+    median = steps.filter(steps > 0).median()
+    return float(median) if isinstance(median, float) else None
+
+
+def largest_gap(table: FileRows, step: float | None, max_gap: str | int | float) -> float | None:
     """Largest step of time inside a series, in units of the time column; None = any.
 
     Args:
-        rows: sorted, of the whole file.
         table: the file.
+        step: see `median_step`; None where times are not known.
         max_gap: ``data.max_gap``.
 
     Raises:
@@ -101,12 +109,8 @@ def largest_gap(rows: pl.DataFrame, table: FileRows, max_gap: str | int | float)
     """
     given = parse_gap(max_gap)
     if given is None:
-        step = pl.col("time").diff().over("group").cast(pl.Float64).alias("step")
-        steps = rows.select(step)["step"]
-        median = steps.filter(steps > 0).median()
         # The factor keeps steps of 0.1 that are not exact from being cut at exactly twice.
-        timed = table.time_column is not None and isinstance(median, float)
-        return 2.0 * float(median) * (1 + 1e-9) if timed else None  # type: ignore[arg-type]
+        return None if step is None else 2.0 * step * (1 + 1e-9)
     size, is_duration = given
     if table.time_column is None:
         told, typed = "rows have no time column", "auto"

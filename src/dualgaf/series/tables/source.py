@@ -14,8 +14,8 @@
 polars reads, parses, sorts and compares; there is no loop over rows. What is left out is logged.
 """
 
-import logging
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
@@ -23,23 +23,29 @@ import polars as pl
 
 from dualgaf.errors import ConfigError, SourceError, check_whole, not_allowed, unknown_choice
 from dualgaf.series.contents import Contents
+from dualgaf.series.inspection import Refuse, refuse_at_once, tell_notes
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy, repair_nan
 from dualgaf.series.series import SeriesSet, join_sets
 from dualgaf.series.source import check_window
 from dualgaf.series.splits import SplitSettings
 from dualgaf.series.tables.cells import Decimal
-from dualgaf.series.tables.classes import LabelFrom, Unlabelled
+from dualgaf.series.tables.classes import BY_FILE, LabelFrom, Unlabelled
 from dualgaf.series.tables.columns import check_name, name_list, parse_gap
 from dualgaf.series.tables.copies import drop_copies
+from dualgaf.series.tables.doubts import check_sentinels, check_steps, days_said, odd_dates
+from dualgaf.series.tables.facts import DEAD, file_facts, lost_windows, table_facts
 from dualgaf.series.tables.files import SEPARATORS, named_files
 from dualgaf.series.tables.reading import read_rows, shared_channels
-from dualgaf.series.tables.rows import FileRows, cut, largest_gap, sorted_by_time
+from dualgaf.series.tables.rows import (
+    cut,
+    largest_gap,
+    median_step,
+    sorted_by_time,
+)
 from dualgaf.series.tables.suspects import check_suspects
 
 _COLUMNS = ("label_column", "split_column", "working_column")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -180,26 +186,69 @@ class TableSource:
             (2, 1)
             >>> folder.cleanup()
         """
+        found = self.understand(refuse_at_once)
+        if found.facts is not None:
+            tell_notes(found.facts)
+        return found
+
+    def understand(self, refuse: Refuse) -> SeriesSet:
+        """As `load`, without a word, and with a say in what is refused.
+
+        Args:
+            refuse: gets each error after which reading can go on, so that several are seen at
+                once: columns that are no measurements are left out then, and rows without a class
+                are not learned.
+
+        Returns:
+            The set, with its ``facts``.
+
+        Raises:
+            SourceError, SeriesError: reading cannot go on.
+        """
         root = Path(self.root).expanduser()
-        tables, said, working = read_rows(root, self)
+        read = read_rows(root, self, refuse)
+        tables = read.tables
         channels = shared_channels(tables, self.channels)
         if self.channels is None:
-            check_suspects(tables, channels)
+            channels = check_suspects(tables, channels, refuse)
+            check_sentinels(tables, channels, self.null_values, refuse)
         if not any(table.rows["keep"].any() for table in tables):
             raise SourceError(
                 f"no row of {root} has {self.working_column}={self.working_value!r} (there: "
-                f"{', '.join(working[:8])}); type data.working_value=... or "
+                f"{', '.join(read.working[:8])}); type data.working_value=... or "
                 "data.working_column=null"
             )
-        said += drop_copies(tables, channels, self.window_size)
-        parts = [part for table in tables if (part := self._series(table, channels)) is not None]
-        for line in said:
-            log.warning("%s: %s", root.name, line)
-        return repair_nan(join_sets(parts, root.name), self.nan, drop_dead=True)
+        read.said.extend(drop_copies(tables, channels, self.window_size))
+        lost, files, parts = Counter[str](), [], []
+        for table in tables:
+            rows = sorted_by_time(table.rows, table.file)
+            step = None if table.time_column is None else median_step(rows)
+            files.append(file_facts(table, step))
+            read.said.extend(odd_dates(table, rows))
+            gap = largest_gap(table, step, self.max_gap)
+            if self.window_size is not None:
+                lost += lost_windows(rows, step, gap, self.window_size, self._stride)
+            if (kept := rows.filter(pl.col("keep"))).height:
+                parts.append(cut(kept, table, channels, gap, self.max_gap == "auto"))
+        check_steps(files, all(table.dated for table in tables), refuse)
+        read.said.extend(days_said(tables, bool(read.roles.groups)))
+        whole = join_sets(parts, root.name)
+        found = repair_nan(whole, self.nan, drop_dead=True)
+        lost[DEAD] = self._n_windows(whole) - self._n_windows(found)
+        facts = table_facts(root.name, read, files, channels, self, lost)
+        return replace(found, facts=facts)
 
-    def _series(self, table: FileRows, channels: tuple[str, ...]) -> SeriesSet | None:
-        """The series of one file; None where no row is left."""
-        rows = sorted_by_time(table.rows, table.file)
-        gap = largest_gap(rows, table, self.max_gap)
-        kept = rows.filter(pl.col("keep"))
-        return cut(kept, table, channels, gap, self.max_gap == "auto") if kept.height else None
+    @property
+    def by_file(self) -> bool:
+        """Whether no column of classes is looked for."""
+        return self.label in BY_FILE
+
+    @property
+    def _stride(self) -> int:
+        return self.stride or self.window_size or 1
+
+    def _n_windows(self, series_set: SeriesSet) -> int:
+        if self.window_size is None:
+            return len(series_set)
+        longest_first = (n - self.window_size for n in series_set.lengths)
+        return sum(max(0, last // self._stride + 1) for last in longest_first)
