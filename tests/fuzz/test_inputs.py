@@ -174,7 +174,7 @@ table_settings = st.fixed_dictionaries(
         "window_size": st.none() | st.integers(2, 4),
         "ragged": st.sampled_from(["resample", "pad", "truncate", "error"]),
         "split": st.fixed_dictionaries(
-            {"method": st.sampled_from(["official", "group", "time", "stratified"])},
+            {"method": st.sampled_from(["official", "group", "time", "within", "stratified"])},
             optional={"val_fraction": st.sampled_from([0, 0.3])},
         ),
     },

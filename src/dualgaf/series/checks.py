@@ -73,8 +73,8 @@ def _check_groups(splits: Mapping[str, SeriesSet]) -> None:
             if home.setdefault(group, name) != name:
                 raise SplitError(
                     f"group {group!r} is in {home[group]} and in {name}; a group may be in one "
-                    "split only; type data.split.method=group, or data.split.method=time to cut "
-                    "groups"
+                    "split only; type data.split.method=group, or data.split.method=within to "
+                    "cut groups"
                 )
 
 
