@@ -190,10 +190,8 @@ def parse_gap(max_gap: object) -> tuple[float, bool] | None:
     """
     if max_gap == "auto":
         return None
-    if isinstance(max_gap, int | float) and not isinstance(max_gap, bool) and max_gap > 0:
-        return float(max_gap), False
-    match = _DURATION.fullmatch(max_gap.strip()) if isinstance(max_gap, str) else None
-    if match is None or float(match[1]) == 0:
+    found = _size(max_gap)
+    if found is None:
         raise ConfigError(
             not_allowed(
                 "data.max_gap",
@@ -202,4 +200,38 @@ def parse_gap(max_gap: object) -> tuple[float, bool] | None:
                 "data.max_gap=2h",
             )
         )
+    return found
+
+
+def parse_step(step: object) -> tuple[float, bool] | None:
+    """``data.step`` as (size, is a duration), or None for rows as they are.
+
+    Raises:
+        ConfigError: neither a duration nor a number above zero.
+
+    Example:
+        >>> parse_step("15min"), parse_step(5), parse_step(None)
+        ((900.0, True), (5.0, False), None)
+    """
+    if step is None:
+        return None
+    found = _size(step)
+    if found is None:
+        raise ConfigError(
+            not_allowed(
+                "data.step",
+                step,
+                "a duration above zero (s, min, h, d), a number for a numeric time column, or null",
+                "data.step=15min",
+            )
+        )
+    return found
+
+
+def _size(value: object) -> tuple[float, bool] | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value), False
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or float(match[1]) == 0:
+        return None
     return float(match[1]) * _SECONDS[match[2]], True
