@@ -5,7 +5,8 @@ import pytest
 
 from dualgaf.errors import SourceError
 from dualgaf.series.series import clock_text
-from dualgaf.series.tables.clocks import clock_array, is_clock, one_reading, read_clock
+from dualgaf.series.tables.agreement import one_reading
+from dualgaf.series.tables.clocks import clock_array, is_clock, read_clock
 
 
 def _times(cells, time_format=None):

@@ -1,8 +1,7 @@
-"""Times of a file as dates or as numbers, and one reading of them for a whole folder.
+"""Times of a file as dates or as numbers.
 
 Most cells can be read in one way only. ``1/2/2020`` can be read in two, and so can some numbers: a
-file's clock then has both readings, and the one that fits every file of the folder is taken. Where
-both do, the user is asked.
+file's clock then has both readings, see `agreement.py`.
 """
 
 from collections.abc import Mapping
@@ -158,45 +157,6 @@ def _check_year(cells: Written, column: pl.Series, file: str, year: int | None) 
             )
 
 
-def one_reading(clocks: Mapping[str, Clock]) -> dict[str, pl.Series]:
-    """The times of each file, all read in the same way.
-
-    Args:
-        clocks: by file, at least one.
-
-    Raises:
-        SourceError: two readings fit every file, or none does, or some have dates and some numbers.
-    """
-    chosen: dict[str, str] = {}
-    ordered = {file: clock for file, clock in clocks.items() if CERTAIN not in clock.readings}
-    if ordered:
-        first = next(iter(ordered))
-        known = list(ordered[first].readings)
-        common = [o for o in known if all(o in clock.readings for clock in ordered.values())]
-        if not common:
-            other = next(
-                f for f in ordered if not ordered[f].readings.keys() & ordered[first].readings
-            )
-            raise SourceError(
-                f"dates of {first} are {next(iter(ordered[first].readings))} and those of {other} "
-                f"{next(iter(ordered[other].readings))}; choose files of one kind with "
-                "data.pattern=..."
-            )
-        if len(common) > 1:
-            _check_same(ordered, common)
-        chosen = dict.fromkeys(ordered, common[0])
-    times = {file: clock.readings[chosen.get(file, CERTAIN)] for file, clock in clocks.items()}
-    kinds = {file: time.dtype == pl.Datetime for file, time in times.items()}
-    if len(set(kinds.values())) > 1:
-        dated, other = (next(f for f, kind in kinds.items() if kind is k) for k in (True, False))
-        raise SourceError(
-            f"column {clocks[dated].name!r} has dates in {dated} and numbers in {other}; choose "
-            'files of one kind with data.pattern="..." or say how they are written: '
-            'data.time_format="%Y-%m-%d %H:%M"'
-        )
-    return times
-
-
 def is_clock(texts: pl.Series) -> bool:
     """Whether all cells of a text column are dates, whatever the column is called."""
     head = texts.drop_nulls().head(1)
@@ -212,29 +172,6 @@ def clock_array(time: pl.Series) -> Array:
     if time.dtype == pl.Datetime:
         return time.to_numpy().astype("datetime64[us]")
     return time.to_numpy().astype(np.float64 if time.dtype.is_float() else np.int64)
-
-
-def _check_same(ordered: Mapping[str, Clock], common: list[str]) -> None:
-    """Raise where two readings fit all files and give other times."""
-    for file, clock in ordered.items():
-        one, other = (clock.readings[reading] for reading in common[:2])
-        differ = one.cast(pl.Int64) != other.cast(pl.Int64)
-        if not differ.any():
-            continue
-        row = int(differ.arg_true()[0])
-        typed = " or ".join(_typed(clock.forms[reading]) for reading in common)
-        where = f"{file}, time column {clock.name!r}, data row {row + 1}"
-        if common[0] in ORDERS:
-            raise SourceError(
-                f"{where} is {one[row]:%-d %B %Y} or {other[row]:%-d %B %Y}: month or day may come "
-                f"first, and no date of the folder tells which; type {typed}"
-            )
-        means = [f"{clock.readings[c][row]} ({WORDS.get(c, 'digits of a date')})" for c in common]
-        raise SourceError(f"{where} is {' or '.join(means)}, and no cell tells which; type {typed}")
-
-
-def _typed(form: str) -> str:
-    return f'data.time_format="{form}"' if "%" in form else f"data.time_format={form}"
 
 
 def _utc(time: pl.Series, word: str) -> pl.Series | None:

@@ -151,6 +151,26 @@ def need_columns(
         )
 
 
+def need_list(header: Sequence[str], names: Sequence[str], option: str, file: str) -> None:
+    """Raise SourceError unless all columns of an option that takes so many are there.
+
+    Example:
+        >>> need_list(["time", "tag", "val"], ["time", "tag", "value"], "data.long", "a.csv")
+        Traceback (most recent call last):
+        ...
+        dualgaf.errors.SourceError: a.csv has no column 'value' (data.long); it has: time, tag, ...
+    """
+    missing = [name for name in names if name not in header]
+    if missing:
+        free = [name for name in header if name not in names]
+        close = {n: get_close_matches(n, free, n=1, cutoff=0.3) or free[:1] for n in missing}
+        typed = [close[n][0] if close.get(n) else n for n in names]
+        raise SourceError(
+            f"{file} has no column {missing[0]!r} ({option}); it has: {', '.join(header[:20])}; "
+            f"type {typed_list(option, typed)}"
+        )
+
+
 def same_channels(first: Sequence[str], own: Sequence[str], first_file: str, file: str) -> None:
     """Raise SourceError unless two files have the same channels.
 

@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 
 from dualgaf.errors import SourceError
+from dualgaf.series.tables.agreement import one_reading
 from dualgaf.series.tables.cells import CellRules, same_unit
 from dualgaf.series.tables.classes import settle_classes
-from dualgaf.series.tables.clocks import Clock, one_reading, read_clock
+from dualgaf.series.tables.clocks import Clock, read_clock
 from dualgaf.series.tables.columns import TIME_NAMES, ColumnRoles, same_channels
 from dualgaf.series.tables.dialects.dates import CERTAIN
 from dualgaf.series.tables.dialects.faultlog import (
@@ -25,7 +26,7 @@ from dualgaf.series.tables.dialects.faultlog import (
     read_log,
 )
 from dualgaf.series.tables.dialects.hive import with_keys
-from dualgaf.series.tables.dialects.long import FLUX, kept_beside, widened
+from dualgaf.series.tables.dialects.long import FLUX, check_long, kept_beside, widened
 from dualgaf.series.tables.dialects.steps import starts_of
 from dualgaf.series.tables.dialects.units import take_units
 from dualgaf.series.tables.dialects.zones import local_and_instant
@@ -144,7 +145,9 @@ def _cells(
     long = source.long
     if long is None and set(FLUX) <= set(table.columns):
         long = FLUX
-    if long is not None:
+    if long is None:
+        check_long(table, source, file)
+    else:
         table = widened(table, long, kept_beside(table.columns, source), file, notes)
         units = {}
     return with_keys(table, file), units

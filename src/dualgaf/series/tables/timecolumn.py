@@ -12,7 +12,7 @@ import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.tables.clocks import is_clock
-from dualgaf.series.tables.columns import TIME_NAMES, find_column, need_columns, typed_list
+from dualgaf.series.tables.columns import TIME_NAMES, find_column, need_list, typed_list
 from dualgaf.series.tables.dialects.counts import is_number_clock
 from dualgaf.series.tables.dialects.dates import has_date, is_time_of_day, looks
 
@@ -53,7 +53,7 @@ def with_time_column(
     """
     given = source.time_column
     if isinstance(given, tuple):
-        need_columns(table.columns, given, "data.time_column", file)
+        need_list(table.columns, given, "data.time_column", file)
         return _joined(table, *given)
     if given != "auto":
         return table, TimeColumn(given)

@@ -6,6 +6,7 @@ be read is an error, never a replacement character.
 """
 
 import codecs
+import re
 
 from dualgaf.errors import SourceError
 from dualgaf.series.tables.notes import Notes
@@ -14,8 +15,13 @@ ENCODINGS = ("utf-8", "utf-16", "cp1252")
 """Those that are found alone."""
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 _PART_BYTES = 1 << 20
-_SIGNS = set("€‚„…‘’“”–—‰™Šš\u0178ŽžŒœ\xa0¡£§©ª«®¯°±²³´µ·¸¹º»¼½¾¿×÷")  # noqa: RUF001
-"""Beside letters with accents, what a table of measurements may have."""
+_LETTERS = frozenset(
+    "äöüÄÖÜßéèêëàâçîïôûùÉÈÀÇñáíóúÑÁÍÓÚåæøÅÆØãõ"  # of western Europe
+    "°µ²³½¼¾±·×§€–—’“”…«»¿¡®©\xa0"  # noqa: RUF001
+)
+"""What a table of measurements may have in cp1252; others are a sign of another encoding."""
+_OTHER = re.compile(r"ø ?[CF]\b|[A-Za-z][¹³¿¡½¼][a-z]|[a-z][ÄÖÜÅÆØÉÈÀÇÑÁÍÓÚ]")
+"""Words that cp850 or cp1250 make when they are read as cp1252: ``øC`` is ``°C``."""
 
 
 def as_utf8(raw: bytes, file: str, encoding: str | None, notes: Notes) -> bytes:
@@ -55,19 +61,19 @@ def _found(raw: bytes, file: str, notes: Notes) -> bytes:
         return raw
     try:
         text = raw.decode("cp1252")
-        strange = {c for c in set(text) if ord(c) > 127 and not (c in _SIGNS or "À" <= c <= "ÿ")}
-    except UnicodeDecodeError as error:
-        strange, place = {raw[error.start : error.end].hex()}, error.start
-    if not strange:
+        strange = {c for c in set(text) if ord(c) > 127} - _LETTERS
+    except UnicodeDecodeError:
+        text, strange = "", {"a byte that is none"}
+    if not strange and _OTHER.search(text) is None:
         place = next(k for k, c in enumerate(text) if ord(c) > 127)
         notes.add(f"letters are read as cp1252 ({text[max(0, place - 9) : place + 9]!r})", file)
         return text.encode()
     place = next(k for k, byte in enumerate(raw) if byte > 127)
     line = raw.count(b"\n", 0, place) + 1
     raise SourceError(
-        f"{file}, line {line}: {raw[max(0, place - 9) : place + 9]!r} is not UTF-8, and as cp1252 "
-        "it has letters that no table has; type how it is written: data.encoding=cp850, "
-        "data.encoding=latin2 or another that Python knows"
+        f"{file}, line {line}: {raw[max(0, place - 9) : place + 9]!r} is not UTF-8, and cp1252 "
+        "makes odd letters of it; type how it is written: data.encoding=cp850, "
+        "data.encoding=cp1250, data.encoding=cp1252 or another that Python knows"
     )
 
 

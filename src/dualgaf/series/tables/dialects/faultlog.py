@@ -72,8 +72,11 @@ def read_log(path: Path, source: TableSettings, notes: Notes) -> FaultLog:
                 f"{', '.join(table.columns[:12])}; needed: start, end and class; rename its columns"
             )
         found[what] = table[name]
-    form = source.time_format
-    clocks = [read_clock(found[key], file, form, source.year) for key in ("start", "end")]
+    for what in ("start", "end"):
+        if found[what].has_nulls():
+            row = int(found[what].is_null().arg_true()[0])
+            raise SourceError(f"{file}, data row {row + 1} has no {what}; write it there")
+    clocks = [_clock(found[what], file, source) for what in ("start", "end")]
     ends = found["end"]
     days = [False] * len(ends)
     if ends.dtype == pl.String:
@@ -142,6 +145,14 @@ def classes_at(time: pl.Series, log: pl.DataFrame) -> pl.Series:
     at = log[place.clip(0)] if len(log) else log
     inside = inside & (time <= at["end"])
     return pl.select(pl.when(inside).then(at["label"]).alias("label")).to_series()
+
+
+def _clock(column: pl.Series, file: str, source: TableSettings) -> Clock:
+    """By the format of the tables, or by what fits: a log is written by other hands."""
+    try:
+        return read_clock(column, file, source.time_format, source.year)
+    except SourceError:
+        return read_clock(column, file, None, source.year)
 
 
 def _is_day(cell: str | None) -> bool:

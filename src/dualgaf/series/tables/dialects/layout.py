@@ -15,6 +15,7 @@ from dualgaf.series.tables.notes import Notes
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _SAMPLE_LINES = 60
+_EXCEL_HINT = re.compile(rb'"?sep=.?"?\r?\n')
 _NUMBER = re.compile(r"\s*[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?\s*")
 
 
@@ -51,6 +52,8 @@ def lay_out(
     """
     raw = _without_blank_end(raw)
     first = 0 if header_line is None else header_line - 1
+    if header_line is None and _EXCEL_HINT.match(raw):
+        first = 1
     raw = _from_line(raw, first, file)
     top = list(_lines(raw, _SAMPLE_LINES))
     found = _found(top, file, separator, fixed=header_line is not None)

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from dualgaf.errors import SourceError
-from dualgaf.series.tables.columns import GROUP_NAMES, LABEL_NAMES, need_columns, typed_list
+from dualgaf.series.tables.columns import (
+    GROUP_NAMES,
+    LABEL_NAMES,
+    TIME_NAMES,
+    find_column,
+    need_list,
+    typed_list,
+)
 from dualgaf.series.tables.notes import Notes
 
 if TYPE_CHECKING:
@@ -21,6 +28,11 @@ if TYPE_CHECKING:
 FLUX = ("_time", "_field", "_value")
 """Columns of time, name and value in the CSV files of InfluxDB."""
 _HEAD_BYTES = 1 << 14
+_LONG_NAMES = (
+    (*TIME_NAMES, "zeit", "zeitstempel"),
+    ("tag", "tagname", "tag_name", "sensor", "point", "point_name", "variable", "signal", "metric"),
+    ("value", "val", "reading", "wert"),
+)
 _OWN = ("", "result", "table", "_start", "_stop")
 
 
@@ -90,6 +102,21 @@ def kept_beside(header: Collection[str], source: "TableSettings") -> set[str]:
     }
 
 
+def check_long(table: pl.DataFrame, source: "TableSettings", file: str) -> None:
+    """Raise SourceError where a row seems to be one value of one sensor, by the names."""
+    if source.channels or source.group_columns:
+        return
+    time, tag, value = (find_column(table.columns, names) for names in _LONG_NAMES)
+    if time is None or tag is None or value is None:
+        return
+    if table.height > table[time].n_unique() and 1 < table[tag].n_unique() < table.height:
+        raise SourceError(
+            f"{file} has several rows a time; if each is one value of one sensor, type "
+            f"{typed_list('data.long', [time, tag, value])}; if each is of one plant or run of "
+            f"several, type {typed_list('data.group_columns', [tag])}"
+        )
+
+
 def widened(
     table: pl.DataFrame, names: tuple[str, ...], beside: Collection[str], file: str, notes: Notes
 ) -> pl.DataFrame:
@@ -110,7 +137,7 @@ def widened(
         >>> widened(rows, ("t", "tag", "value"), (), "a.csv", Notes()).rows()
         [(1, 5, 6), (2, 7, None)]
     """
-    need_columns(table.columns, names, "data.long", file)
+    need_list(table.columns, names, "data.long", file)
     time, tag, value = names
     index = [time, *(name for name in table.columns if name in beside and name not in names)]
     out = [name for name in table.columns if name not in (*index, tag, value)]
