@@ -193,9 +193,8 @@ def _times(facts: TableFacts) -> str:
 
 
 def _classes(facts: TableFacts) -> str:
-    where = "names of files" if facts.label_column is None else f"column {facts.label_column!r}"
     rows = ", ".join(f"{name} {n} rows" for name, n in facts.classes.items())
-    return f"{len(facts.classes)} ({where}): {rows or 'none'}"
+    return f"{len(facts.classes)} ({facts.labels_from}): {rows or 'none'}"
 
 
 def _windows_lines(windows: WindowedSplits, facts: TableFacts | None = None) -> list[str]:

@@ -62,7 +62,9 @@ class TableFacts:
     dated: bool
     """Whether times are dates."""
     label_column: str | None
-    """None = the class is the name of the file."""
+    """None = the class is from elsewhere, see ``labels_from``."""
+    labels_from: str
+    """Words for where classes are from: a column, names of files, a fault log."""
     group_columns: tuple[str, ...]
     """What tells groups apart within a file; () = the calendar day, where times are dates."""
     channels: tuple[str, ...]

@@ -102,6 +102,53 @@ def _filled_set(series_set: SeriesSet, broken: list[int], drop_dead: bool) -> Se
     return series_set.replace_values(values, gaps).take(kept)
 
 
+def cut_at_holes(series_set: SeriesSet, limit: int) -> tuple[SeriesSet, int]:
+    """Series that end where a channel has no value for more than ``limit`` steps.
+
+    Args:
+        series_set: any set.
+        limit: steps of the longest hole that is kept.
+
+    Returns:
+        The pieces between longer holes, and how many steps lie in such holes.
+
+    Raises:
+        SeriesError: nothing is left.
+
+    Example:
+        >>> holes = SeriesSet.from_arrays(np.array([[[0.0, np.nan, 2.0, np.nan, np.nan, 5.0]]]))
+        >>> pieces, steps = cut_at_holes(holes, 1)
+        >>> pieces.lengths, steps
+        ((3, 1), 2)
+    """
+    kept = [~_in_long_holes(series, limit) for series in series_set.values]
+    if all(own.all() for own in kept):
+        return series_set, 0
+    pieces = []
+    for index, own in enumerate(kept):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], own, [False]]).astype(np.int8)))
+        pieces += [(index, int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+    if not pieces:
+        raise SeriesError(
+            f"{series_set.name}: every row lies in a hole of more than {limit} rows; type "
+            "data.fill_limit=null, or leave out the sensors that have no values with data.exclude"
+        )
+    return series_set.cut(pieces), sum(int((~own).sum()) for own in kept)
+
+
+def _in_long_holes(series: Array, limit: int) -> Array:
+    """(L,) whether a channel has no value there, in a run of more than ``limit``."""
+    found = np.zeros(series.shape[1], dtype=bool)
+    for row in ~np.isfinite(series):
+        if not row.any():
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], row, [False]]).astype(np.int8)))
+        for a, b in edges.reshape(-1, 2):
+            if b - a > limit:
+                found[a:b] = True
+    return found
+
+
 def check_nan_policy(policy: object) -> None:
     """Raise ConfigError unless ``policy`` is known."""
     if policy not in get_args(NanPolicy):

@@ -29,6 +29,7 @@ _COMMA = r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?"
 _POINT_THOUSANDS = r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?"
 _COMMA_THOUSANDS = r"[+-]?\d{1,3}([. ]\d{3})*(,\d+)?"
 _UNIT = r"^([+-]?[\d.,]*\d[\d.,]*)\s*([^\d\s.,:/+-][^\d:/]{0,11})$"
+_DURATION = r"^(\d+):([0-5]\d):([0-5]\d(?:[.,]\d+)?)$"
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,14 @@ class Column:
     """The first cell of a text column."""
 
 
-def understood(column: pl.Series, file: str, rules: CellRules) -> Column:
+def understood(column: pl.Series, file: str, rules: CellRules, unit: str | None = None) -> Column:
     """A column as numbers, as nothing, or as text.
 
     Args:
         column: texts, or what a Parquet file has.
         file: its name, for messages.
         rules: of the cells.
+        unit: of the column, where a row of units says it.
 
     Raises:
         SourceError: some of its cells are numbers and one is none, or its numbers can be read in
@@ -89,7 +91,7 @@ def understood(column: pl.Series, file: str, rules: CellRules) -> Column:
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         if column.null_count() == len(column):
             return Column(name, "empty")
-        return Column(name, "numbers", _array(column, rules))
+        return Column(name, "numbers", _array(column, rules), unit)
     if column.dtype == pl.Null:
         return Column(name, "empty")
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
@@ -100,8 +102,8 @@ def understood(column: pl.Series, file: str, rules: CellRules) -> Column:
     if rules.decimal != "comma":
         parsed = texts.cast(pl.Float64, strict=False)
         if parsed.null_count() == texts.null_count():
-            return Column(name, "numbers", _array(parsed, rules))
-    return _by_notation(texts, column, file, rules)
+            return Column(name, "numbers", _array(parsed, rules), unit)
+    return _by_notation(texts, column, file, rules, unit)
 
 
 def present(texts: pl.Series, null_values: Sequence[str]) -> pl.Series:
@@ -165,7 +167,9 @@ def _array(column: pl.Series, rules: CellRules) -> Array:
     return values
 
 
-def _by_notation(texts: pl.Series, column: pl.Series, file: str, rules: CellRules) -> Column:
+def _by_notation(
+    texts: pl.Series, column: pl.Series, file: str, rules: CellRules, unit: str | None
+) -> Column:
     """Cells that are not all written with a decimal point alone."""
     name = column.name
     small = texts.str.to_lowercase()
@@ -173,12 +177,18 @@ def _by_notation(texts: pl.Series, column: pl.Series, file: str, rules: CellRule
         if small.is_in([off, on]).fill_null(True).all():
             values = small.replace_strict({off: 0.0, on: 1.0}, return_dtype=pl.Float64)
             return Column(name, "numbers", _array(values, rules), found=f"{off} = 0, {on} = 1")
-    unit = None
+    hours = texts.str.extract_groups(_DURATION).struct.unnest()
+    if hours.to_series(0).null_count() == texts.null_count():
+        parts = [hours.to_series(k).cast(pl.Float64) for k in range(3)]
+        minutes = 60 * parts[0] + parts[1] + parts[2] / 60
+        told = "hours:minutes:seconds, in min"
+        return Column(name, "numbers", _array(minutes, rules), "min", found=told)
+    said = []
     bare = texts.str.extract(_UNIT, 1)
     units = texts.str.extract(_UNIT, 2).str.strip_chars()
     if bare.null_count() == texts.null_count() and units.n_unique() == 1 + units.has_nulls():
         texts, unit = bare, str(units.drop_nulls()[0])
-    said = [f"in {unit}"] if unit else []
+        said.append(f"in {unit}")
     thousands_comma = _all(texts, _POINT_THOUSANDS)
     if rules.decimal != "comma" and _all(texts, _POINT):
         texts = texts.str.strip_chars()

@@ -62,7 +62,8 @@ def settle_classes(
     Raises:
         SourceError: there are such rows and no rule for them, or two files give one name.
     """
-    if column is None or source.label in BY_FILE:
+    log = None if source.fault_log is None else Path(source.fault_log).name
+    if log is None and (column is None or source.label in BY_FILE):
         _check_stems(drafts, source, refuse)
         return _by_name_said(drafts) if source.label == "auto" else []
     missing = {d.file: int((d.label.is_null() & d.keep).sum()) for d in drafts}
@@ -72,8 +73,11 @@ def settle_classes(
     rows = f"{n} of {sum(d.height for d in drafts)} rows"
     where = ", ".join(file for file, own in missing.items() if own)[:200]
     if source.unlabelled is None:
+        told = f"label column {column!r}: {rows} have no label, the cell is missing"
+        if log is not None:
+            told = f"{log} (data.fault_log): {rows} have no label, they lie outside of its faults"
         told = (
-            f"label column {column!r}: {rows} have no label, the cell is missing ({where}); "
+            f"{told} ({where}); "
             "if they are a class of their own (often the normal one), type data.unlabelled=class "
             "data.unlabelled_class=normal; to predict and not to learn them, type "
             "data.unlabelled=predict; to leave them out, type data.unlabelled=drop"

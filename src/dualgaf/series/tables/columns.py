@@ -165,6 +165,26 @@ def need_columns(
         )
 
 
+def need_list(header: Sequence[str], names: Sequence[str], option: str, file: str) -> None:
+    """Raise SourceError unless all columns of an option that takes so many are there.
+
+    Example:
+        >>> need_list(["time", "tag", "val"], ["time", "tag", "value"], "data.long", "a.csv")
+        Traceback (most recent call last):
+        ...
+        dualgaf.errors.SourceError: a.csv has no column 'value' (data.long); it has: time, tag, ...
+    """
+    missing = [name for name in names if name not in header]
+    if missing:
+        free = [name for name in header if name not in names]
+        close = {n: get_close_matches(n, free, n=1, cutoff=0.3) or free[:1] for n in missing}
+        typed = [close[n][0] if close.get(n) else n for n in names]
+        raise SourceError(
+            f"{file} has no column {missing[0]!r} ({option}); it has: {', '.join(header[:20])}; "
+            f"type {typed_list(option, typed)}"
+        )
+
+
 def same_channels(first: Sequence[str], own: Sequence[str], first_file: str, file: str) -> None:
     """Raise SourceError unless two files have the same channels.
 
@@ -204,10 +224,8 @@ def parse_gap(max_gap: object) -> tuple[float, bool] | None:
     """
     if max_gap == "auto":
         return None
-    if isinstance(max_gap, int | float) and not isinstance(max_gap, bool) and max_gap > 0:
-        return float(max_gap), False
-    match = _DURATION.fullmatch(max_gap.strip()) if isinstance(max_gap, str) else None
-    if match is None or float(match[1]) == 0:
+    found = _size(max_gap)
+    if found is None:
         raise ConfigError(
             not_allowed(
                 "data.max_gap",
@@ -216,4 +234,38 @@ def parse_gap(max_gap: object) -> tuple[float, bool] | None:
                 "data.max_gap=2h",
             )
         )
+    return found
+
+
+def parse_step(step: object) -> tuple[float, bool] | None:
+    """``data.step`` as (size, is a duration), or None for rows as they are.
+
+    Raises:
+        ConfigError: neither a duration nor a number above zero.
+
+    Example:
+        >>> parse_step("15min"), parse_step(5), parse_step(None)
+        ((900.0, True), (5.0, False), None)
+    """
+    if step is None:
+        return None
+    found = _size(step)
+    if found is None:
+        raise ConfigError(
+            not_allowed(
+                "data.step",
+                step,
+                "a duration above zero (s, min, h, d), a number for a numeric time column, or null",
+                "data.step=15min",
+            )
+        )
+    return found
+
+
+def _size(value: object) -> tuple[float, bool] | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value), False
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or float(match[1]) == 0:
+        return None
     return float(match[1]) * _SECONDS[match[2]], True

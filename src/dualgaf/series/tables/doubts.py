@@ -40,7 +40,8 @@ def check_steps(files: Sequence[FileFacts], dated: bool, refuse: Refuse) -> None
     refuse(
         SourceError(
             f"{first} has a row every {short} and {second} every {long}, so equal windows "
-            "would be unequal times; choose files of one step with data.pattern=..."
+            "would be unequal times; choose files of one step with data.pattern=..., or "
+            f"type data.step={long} to bring them to one"
         )
     )
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -48,12 +49,17 @@ def table_facts(
         for channel in channels
         if (unit := next((u for t in tables if (u := t.columns[channel].unit)), None))
     }
+    column = None if source.by_file or source.fault_log is not None else roles.label
+    labels_from = "names of files" if column is None else f"column {column!r}"
+    if source.fault_log is not None:
+        labels_from = f"fault log {Path(source.fault_log).name}"
     return TableFacts(
         name=name,
         files=tuple(files),
         time_column=roles.time,
         dated=all(table.dated for table in tables),
-        label_column=None if source.by_file or roles.label is None else roles.label,
+        label_column=column,
+        labels_from=labels_from,
         group_columns=roles.groups,
         channels=channels,
         units=units,

@@ -1,4 +1,4 @@
-"""Which column of a file plays which role, from its header and, for a clock, from its cells."""
+"""Which column of a file plays which role beside that of the times, from its header."""
 
 from typing import TYPE_CHECKING
 
@@ -6,11 +6,9 @@ import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.tables.classes import BY_FILE
-from dualgaf.series.tables.clocks import is_clock
 from dualgaf.series.tables.columns import (
     GROUP_NAMES,
     LABEL_NAMES,
-    TIME_NAMES,
     ColumnRoles,
     find_column,
     need_columns,
@@ -21,17 +19,21 @@ if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
 
 
-def find_roles(table: pl.DataFrame, source: "TableSource", file: str) -> ColumnRoles:
+def find_roles(
+    table: pl.DataFrame, time: str | None, source: "TableSource", file: str
+) -> ColumnRoles:
     """Which column of a file plays which role.
 
+    Args:
+        table: its cells.
+        time: its column of times.
+        source: the settings.
+        file: its name.
+
     Raises:
-        SourceError: there is no column of classes, or more than one of times.
+        SourceError: there is no column of classes.
     """
     header = table.columns
-    time = source.time_column
-    if time == "auto":
-        time = find_column(header, TIME_NAMES)
-        time = _found_clock(table, source, file) if time is None else time
     # Also where it is not used: a column of classes must never become a channel.
     label = source.label_column or find_column(header, LABEL_NAMES)
     if source.label == "column" and label is None:
@@ -39,27 +41,6 @@ def find_roles(table: pl.DataFrame, source: "TableSource", file: str) -> ColumnR
     by_name = (find_column(header, [name]) for name in GROUP_NAMES)
     groups = source.group_columns or tuple(name for name in by_name if name is not None)
     return ColumnRoles(time, label, groups, source.split_column, source.working_column)
-
-
-def _found_clock(table: pl.DataFrame, source: "TableSource", file: str) -> str | None:
-    """The column whose cells are dates, whatever it is called."""
-    chosen = {*(source.channels or ()), *source.exclude, *source.group_columns}
-    chosen |= {source.label_column or "", source.split_column or "", source.working_column or ""}
-    found = [
-        column.name
-        for column in table
-        if (column.name not in chosen or column.name == "")
-        and (
-            column.dtype in (pl.Date, pl.Datetime)
-            or (column.dtype == pl.String and is_clock(column))
-        )
-    ]
-    if len(found) > 1:
-        raise SourceError(
-            f"{file} has more than one column of times: {', '.join(map(repr, found))}; type "
-            f"data.time_column={found[0] or found[1]}"
-        )
-    return found[0] if found else None
 
 
 def check_roles(
@@ -84,7 +65,7 @@ def check_roles(
         SourceError: names the column and both files.
     """
     known = None if file == first else first
-    by_file = source.label in BY_FILE
+    by_file = source.label in BY_FILE or source.fault_log is not None
     for option, names in (
         ("time_column", [roles.time]),
         ("label_column", [roles.label if not by_file or source.label_column else None]),
