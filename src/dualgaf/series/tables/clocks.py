@@ -214,6 +214,12 @@ def _whole(parsed: pl.Series, column: pl.Series, file: str) -> pl.Series:
     """Without a zone, none missing."""
     if parsed.null_count():
         row = int(parsed.is_null().arg_true()[0])
+        if column[row] is None or not str(column[row]).strip():
+            raise SourceError(
+                f"{file}, time column {column.name!r}, data row {row + 1}: the cell is empty, and "
+                "a row without a time has no place; remove that row, or type data.time_column=NAME "
+                "if another column has the times"
+            )
         raise SourceError(
             f"{file}, time column {column.name!r}, data row {row + 1}: {column[row]!r} is no time; "
             'known are ISO, month/day/year and day.month.year; type data.time_format="%d/%m/%Y '

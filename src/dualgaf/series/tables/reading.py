@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.cells import CellRules, Column, label_texts, same_unit, understood
 from dualgaf.series.tables.classes import classes_of, settle_classes
 from dualgaf.series.tables.clocks import Clock, one_reading, read_clock
 from dualgaf.series.tables.columns import (
+    GROUP_NAMES,
     LABEL_NAMES,
     TIME_NAMES,
     ColumnRoles,
@@ -54,7 +55,7 @@ def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[s
         table = read_table(path, file, source.separator, source.header_line)
         own = find_roles(table, source, file)
         roles = roles or own
-        check_roles(roles, own, source, table.columns, file, next(iter(paths)))
+        check_roles(roles, own, source, table.columns, file, list(paths))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format)
         drafts.append(_draft(table, roles, source, file, rules))
@@ -66,7 +67,7 @@ def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[s
         said += [f"times are read as {order}" for order in _orders(clocks)]
     times = one_reading(clocks) if clocks else {}
     said += _left_out(drafts)
-    tables = [_rows(draft, times.get(draft.file), roles) for draft in drafts]
+    tables = [_rows(draft, times.get(draft.file), roles, source) for draft in drafts]
     return tables, said, sorted({value for draft in drafts for value in draft.working})
 
 
@@ -98,7 +99,7 @@ def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) 
                 for name, column in table.columns.items()
                 if column.values is not None or (column.kind == "empty" and name in names)
             ]
-            same_channels(names, own, first.file, table.file)
+            same_channels(names, own, first.file, table.file, [t.file for t in tables])
         for name in names:
             same_unit(first.columns[name], table.columns[name], first.file, table.file)
     return names
@@ -114,16 +115,19 @@ def _draft(
         labels = () if source.label_column else LABEL_NAMES[:1] * (source.label != "auto")
         # A nameless column is the row index that pandas writes in front of a table.
         out = {*roles.names, *source.exclude, *labels, ""}
+        if source.group_columns is None:  # a day that is no group is no measurement either
+            out |= {name for name in table.columns if name.lower() in GROUP_NAMES}
         wanted = [name for name in table.columns if name not in out]
     working = None if roles.working is None else label_texts(table[roles.working])
     columns = {}
     for name in wanted:
         column = understood(table[name], file, rules)
         if source.channels is not None and column.kind == "text":
+            numbers = [other for other in source.channels if other != name]
+            typed = typed_option("data.channels", numbers) if numbers else "data.channels=null"
             raise SourceError(
                 f"{file}, column {name!r}, data row 1: {column.example!r} is not a number "
-                "(every cell is text); if it means missing, add it to data.null_values; to leave "
-                "the column out, leave it out of data.channels"
+                f"(every cell is text); to leave the column out type {typed}"
             )
         columns[name] = column
     return FileDraft(
@@ -187,11 +191,14 @@ def _left_out(drafts: list[FileDraft]) -> list[str]:
     return found
 
 
-def _rows(draft: FileDraft, time: pl.Series | None, roles: ColumnRoles) -> FileRows:
+def _rows(
+    draft: FileDraft, time: pl.Series | None, roles: ColumnRoles, source: "TableSource"
+) -> FileRows:
     """One row a data row, with the columns row, time, group, label, split and keep."""
     row = pl.Series("row", np.arange(draft.height), dtype=pl.Int64)
     days = []
-    if time is not None and time.dtype == pl.Datetime and not roles.groups:
+    by_day = source.group_columns is not None and not roles.groups
+    if time is not None and time.dtype == pl.Datetime and by_day:
         days = [time.dt.date().cast(pl.String)]
     # The file is part of the group: run 1 of one file is not run 1 of another.
     names = [pl.Series([draft.file]).new_from_index(0, draft.height), *draft.groups, *days]

@@ -1,10 +1,11 @@
 """Which column of a file plays which role, from its header and, for a clock, from its cells."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.classes import BY_FILE
 from dualgaf.series.tables.clocks import is_clock
 from dualgaf.series.tables.columns import (
@@ -14,7 +15,7 @@ from dualgaf.series.tables.columns import (
     ColumnRoles,
     find_column,
     need_columns,
-    typed_list,
+    without_file,
 )
 
 if TYPE_CHECKING:
@@ -35,15 +36,22 @@ def find_roles(table: pl.DataFrame, source: "TableSource", file: str) -> ColumnR
     # Also where it is not used: a column of classes must never become a channel.
     label = source.label_column or find_column(header, LABEL_NAMES)
     if source.label == "column" and label is None:
-        need_columns(header, LABEL_NAMES[:1], "data.label_column", file)
+        raise SourceError(
+            f"{file} has no column {LABEL_NAMES[0]!r} (data.label_column), nor "
+            f"{', '.join(LABEL_NAMES[1:])}; it has: "
+            f"{', '.join(header[:20])}{', ...' if len(header) > 20 else ''}; type "
+            "data.label_column=NAME with one of these, or data.label=file where each file is a "
+            "class"
+        )
     by_name = (find_column(header, [name]) for name in GROUP_NAMES)
     groups = source.group_columns or tuple(name for name in by_name if name is not None)
+    groups = () if source.group_columns is None else groups
     return ColumnRoles(time, label, groups, source.split_column, source.working_column)
 
 
 def _found_clock(table: pl.DataFrame, source: "TableSource", file: str) -> str | None:
     """The column whose cells are dates, whatever it is called."""
-    chosen = {*(source.channels or ()), *source.exclude, *source.group_columns}
+    chosen = {*(source.channels or ()), *source.exclude, *(source.group_columns or ())}
     chosen |= {source.label_column or "", source.split_column or "", source.working_column or ""}
     found = [
         column.name
@@ -57,7 +65,7 @@ def _found_clock(table: pl.DataFrame, source: "TableSource", file: str) -> str |
     if len(found) > 1:
         raise SourceError(
             f"{file} has more than one column of times: {', '.join(map(repr, found))}; type "
-            f"data.time_column={found[0] or found[1]}"
+            f"{typed_option('data.time_column', found[0] or found[1])}"
         )
     return found[0] if found else None
 
@@ -68,7 +76,7 @@ def check_roles(
     source: "TableSource",
     header: list[str],
     file: str,
-    first: str,
+    files: Sequence[str],
 ) -> None:
     """Raise unless a file has the columns of the first, and no other that would have had a role.
 
@@ -78,11 +86,12 @@ def check_roles(
         source: the settings.
         header: of the file.
         file: its name.
-        first: name of the first file.
+        files: names of all files, in their order.
 
     Raises:
         SourceError: names the column and both files.
     """
+    first = files[0]
     known = None if file == first else first
     by_file = source.label in BY_FILE
     for option, names in (
@@ -94,7 +103,7 @@ def check_roles(
         ("exclude", source.exclude),
     ):
         given = [name for name in names if name is not None]
-        need_columns(header, given, f"data.{option}", file, known)
+        need_columns(header, given, f"data.{option}", file, known, files)
     for what, mine, theirs in (
         ("times", own.time, roles.time),
         ("classes", None if by_file else own.label, roles.label),
@@ -102,8 +111,8 @@ def check_roles(
     ):
         if theirs is None and mine is not None:
             raise SourceError(
-                f"{file} has a column of {what}, {mine!r}, which {first} lacks; choose files of "
-                f'one kind with data.pattern="...", or leave the column out: '
-                f"{typed_list('data.exclude', [mine])}"
+                f"{file} has a column of {what}, {mine!r}, which {first} lacks; choose "
+                f"files of one kind, {without_file(file, files)}, or leave the column out, type "
+                f"{typed_option('data.exclude', [mine])}"
                 + (" data.label=file" if what == "classes" else "")
             )

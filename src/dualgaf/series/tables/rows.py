@@ -1,12 +1,12 @@
 """The rows of one file: their times, groups, labels and splits, and its columns of numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
 from dualgaf.series.series import Origin, SeriesSet
 from dualgaf.series.tables.cells import Column
@@ -64,8 +64,15 @@ class FileRows:
         return found
 
 
-def sorted_by_time(rows: pl.DataFrame, file: str) -> pl.DataFrame:
+def sorted_by_time(
+    rows: pl.DataFrame, file: str, columns: Mapping[str, Column] | None = None
+) -> pl.DataFrame:
     """Groups together and in order of time, with ``position``, the row's number after sorting.
+
+    Args:
+        rows: of one file.
+        file: its name.
+        columns: those without a role; they tell what to type where a time comes twice.
 
     Raises:
         SourceError: a time comes twice in a group.
@@ -82,10 +89,27 @@ def sorted_by_time(rows: pl.DataFrame, file: str) -> pl.DataFrame:
             raise SourceError(
                 f"{file}: time {time.removesuffix('.000000')} comes twice in group "
                 f"{double['group'][0]!r} (again in data row {double['row'][0] + 1}); a group needs "
-                "one row a time; name the columns that tell runs apart: "
-                "data.group_columns=[run], or type data.time_column=null for rows that are in order"
+                f"one row a time; {_apart(file, columns or {})}, or type data.time_column=null for "
+                "rows that are in order"
             )
     return rows.with_row_index("position").cast({"position": pl.Int64})
+
+
+def _apart(file: str, columns: Mapping[str, Column]) -> str:
+    """What to do with rows of one time: they are of several runs, or each is of another sensor."""
+    texts = [name for name, column in columns.items() if column.kind == "text"]
+    numbers = [name for name, column in columns.items() if column.kind == "numbers"]
+    if len(texts) == len(numbers) == 1:
+        wide = f"pivot(on={texts[0]!r}, values={numbers[0]!r}).write_csv('wide.csv')"
+        return (
+            f"if {texts[0]!r} tells runs apart, type {typed_option('data.group_columns', texts)}; "
+            f"if it names what {numbers[0]!r} measures, each sensor needs a column of its own: in "
+            f"Python type polars.read_csv({file!r}).{wide}"
+        )
+    return (
+        "name the columns that tell runs apart: "
+        f"{typed_option('data.group_columns', texts[:1] or ['run'])}"
+    )
 
 
 def largest_gap(rows: pl.DataFrame, table: FileRows, max_gap: str | int | float) -> float | None:

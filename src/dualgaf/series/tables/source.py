@@ -16,12 +16,20 @@ polars reads, parses, sorts and compares; there is no loop over rows. What is le
 
 import logging
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import get_args
 
 import polars as pl
 
-from dualgaf.errors import ConfigError, SourceError, check_whole, not_allowed, unknown_choice
+from dualgaf.errors import (
+    ConfigError,
+    SourceError,
+    check_whole,
+    not_allowed,
+    typed_option,
+    unknown_choice,
+)
 from dualgaf.series.contents import Contents
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy, repair_nan
@@ -82,9 +90,9 @@ class TableSource:
     ``drop``: they are left out; ``class``: they are a class; None: there are none."""
     unlabelled_class: str = "normal"
     """The class of ``unlabelled=class``."""
-    group_columns: tuple[str, ...] = ()
+    group_columns: tuple[str, ...] | None = ()
     """Columns that tell groups apart, within a file; () = those of day, group, run, series_id that
-    are there, else the calendar day, else the file."""
+    are there, else the calendar day, else the file; None = the file, whatever is there."""
     split_column: str | None = None
     """Column with train, val, test or predict, for ``data.split.method=official``."""
     working_column: str | None = None
@@ -121,7 +129,7 @@ class TableSource:
                 not_allowed("data.root", self.root, "a folder or a file", "data.root=FOLDER")
             )
         if self.label not in get_args(LabelFrom):
-            raise ConfigError(unknown_choice("data.label", self.label, get_args(LabelFrom)))
+            raise ConfigError(_unknown_label(self.label))
         for option in ("channels", "exclude", "group_columns", "null_values"):
             given = name_list(f"data.{option}", getattr(self, option))
             object.__setattr__(self, option, given)
@@ -199,7 +207,16 @@ class TableSource:
 
     def _series(self, table: FileRows, channels: tuple[str, ...]) -> SeriesSet | None:
         """The series of one file; None where no row is left."""
-        rows = sorted_by_time(table.rows, table.file)
+        rows = sorted_by_time(table.rows, table.file, table.columns)
         gap = largest_gap(rows, table, self.max_gap)
         kept = rows.filter(pl.col("keep"))
         return cut(kept, table, channels, gap, self.max_gap == "auto") if kept.height else None
+
+
+def _unknown_label(label: object) -> str:
+    """A word that is none of `LabelFrom`, nor written like one, is the name of a column."""
+    known = get_args(LabelFrom)
+    if not isinstance(label, str) or get_close_matches(label, known, n=1, cutoff=0.7):
+        return unknown_choice("data.label", label, known)
+    typed = f"{typed_option('data.label_column', label)} for a column of that name"
+    return unknown_choice("data.label", label, known, instead=f"{typed}, or type data.label=auto")
