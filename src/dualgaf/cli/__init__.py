@@ -14,6 +14,7 @@ from typing import Any
 
 from dualgaf import __version__
 from dualgaf.errors import ConfigError, DualGAFError, unknown_choice
+from dualgaf.training.wording import as_typed
 
 COMMANDS = ("doctor", "inspect", "plan", "cache", "preview", "export", "bench", "train")
 
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given)
     except DualGAFError as error:
-        print(f"dualgaf: {error}", file=sys.stderr)
+        print(f"dualgaf: {as_typed(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("dualgaf: interrupted", file=sys.stderr)

@@ -9,7 +9,7 @@
 4. The images stay until `close` or an exception: fit, validate and test share them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -108,6 +108,7 @@ class DualGAFDataModule(L.LightningDataModule):
         if batch_size != "auto":
             check_whole("batch_size", batch_size, 1, 64)
         check_whole("num_workers", num_workers, 0, 0)
+        check_whole("seed", seed, 0, 0)
         self._batch_size = None if batch_size == "auto" else int(batch_size)
         self.num_workers = int(num_workers)
         self.seed = seed
@@ -150,6 +151,11 @@ class DualGAFDataModule(L.LightningDataModule):
         predict: Any = None,
         *,
         overlap: Overlap = "warn",
+        nan: str = "error",
+        ragged: str = "error",
+        window_size: int | None = None,
+        stride: int | None = None,
+        channel_names: Sequence[str] | None = None,
         **settings: Any,
     ) -> Self:
         """A DataModule of windows that are in memory.
@@ -160,7 +166,12 @@ class DualGAFDataModule(L.LightningDataModule):
             val: likewise; without it there is no validation.
             test: likewise.
             predict: x alone.
-            overlap: where windows of two splits are equal: ``warn``, ``error`` or ``allow``.
+            overlap: as for `ArraySource`, and so are the next five.
+            nan: see ``overlap``.
+            ragged: see ``overlap``.
+            window_size: see ``overlap``.
+            stride: see ``overlap``.
+            channel_names: see ``overlap``.
             **settings: as for the class.
 
         Raises:
@@ -169,7 +180,10 @@ class DualGAFDataModule(L.LightningDataModule):
         """
         given = SplitSettings("official", val_fraction=0.0)
         source = ArraySource(
-            train, val=val, test=test, predict=predict, split=given, overlap=overlap
+            *(train, val, test, predict, channel_names),
+            *(nan, ragged, window_size, stride),
+            split=given,
+            overlap=overlap,
         )
         return cls(source, **settings)
 

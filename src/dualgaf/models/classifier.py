@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from dualgaf.errors import check_number
+from dualgaf.errors import ConfigError, check_number, unknown_choice
 from dualgaf.models.losses.classification import CrossEntropyLoss
 from dualgaf.models.losses.settings import (
     build_loss,
@@ -32,6 +32,8 @@ from dualgaf.models.time_warp import TimeWarp
 from dualgaf.renamed import current_loss, current_net, current_state
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+"""Images and series are float32: weights of another kind do not go with them."""
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +125,17 @@ class DualGAFClassifier(L.LightningModule):
         """(B, C, S, S) twice and (B, C, T) -> logits (B, K)."""
         logits: Tensor = self.net(gasf, gadf, series)
         return logits
+
+    def setup(self, stage: str) -> None:
+        """Refuse weights that do not go with the images.
+
+        Raises:
+            ConfigError: the precision of the Trainer is not one of `PRECISIONS`.
+        """
+        got = self.trainer.precision
+        if got not in PRECISIONS:
+            typed = f'Trainer(precision="{PRECISIONS[0]}")'
+            raise ConfigError(unknown_choice("precision", got, PRECISIONS, instead=typed))
 
     def on_fit_start(self) -> None:
         """Solve the MiniRocket branch, if there is one, from windows of the DataModule."""

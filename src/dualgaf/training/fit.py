@@ -30,22 +30,22 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
-from dualgaf.errors import ConfigError, not_allowed, unknown_choice
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.training import Epoch
 from dualgaf.training.ranks import is_first, on_one_device, ranks_started
 from dualgaf.training.report import EpochCurves
+from dualgaf.training.trainer import check_trainer, in_one_line, is_off, make_trainer
 
 log = logging.getLogger(__name__)
 
 STEPS = 1500
 """Steps of the optimiser that ``trainer.max_epochs=auto`` aims at. In cross-validation on training
 splits 1000 were enough for most sets, and NATOPS was better with 2000."""
+VALIDATED = ("val/loss", "val/acc", "val/f1_macro")
+"""What a validation logs."""
 EPOCHS = (20, 150)
 """The fewest and the most epochs that it takes."""
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-"""Images and series are float32: weights of another kind do not go with them."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,15 @@ def fit(
         loggers: of the run; the second training has a ``refit/metrics.csv``.
     """
     model, curves = make_model(), EpochCurves()
-    is_watched = "val" in data.windows.indices
+    is_watched = "val" in data.windows.indices and not is_off(cfg, "val")
     options = trainer_options(cfg, data)
-    if not is_watched:  # the last epoch is the best that is known
+    if not is_watched:
         options = _unwatched(options)
-        best = ModelCheckpoint(_folder(cfg), "best", enable_version_counter=False)
-        options["callbacks"].append(best)
-    options["callbacks"].append(curves)
-    trainer: L.Trainer = instantiate(cfg.trainer, **options, logger=loggers)
+    options["callbacks"] = [*_kept(options["callbacks"], cfg), curves]
+    trainer = make_trainer(cfg, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.
-    with ranks_started(trainer):
+    with ranks_started(trainer), in_one_line():
         if trainer.world_size > 1:
             # Before there are other ranks: an error is said once, and those that are spawned get a
             # handle, where one that they built would end with them.
@@ -95,6 +93,10 @@ def fit(
             data.setup("fit")
         trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
         validated = _best_of(trainer, cfg)
+        if validated is None and _writes(cfg):
+            log.info("no epoch was validated: the weights of the last step are kept")
+            validated = _folder(cfg) / "best.ckpt"
+            trainer.save_checkpoint(validated)
         metrics: dict[str, Any] = {"fit/epochs": trainer.current_epoch}
         final = model
         if cfg.refit and is_watched:
@@ -112,23 +114,19 @@ def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
     """What a `Trainer` gets beside ``cfg.trainer``: callbacks, progress bar, number of epochs.
 
     Raises:
-        ConfigError: ``trainer.max_epochs`` is neither a number nor ``auto``, or the precision is
-            not one of `PRECISIONS`.
+        ConfigError: see `check_trainer`.
     """
-    precision = cfg.trainer.get("precision", PRECISIONS[0])
-    if precision not in PRECISIONS:
-        raise ConfigError(unknown_choice("trainer.precision", precision, PRECISIONS))
+    check_trainer(cfg)
     epochs = cfg.trainer.get("max_epochs")
     if epochs == "auto":
         a_step = data.batch_size * cfg.trainer.get("accumulate_grad_batches", 1)
         epochs = epochs_for(len(data.windows.indices["train"]), a_step)
-    if isinstance(epochs, str):
-        raise ConfigError(
-            not_allowed("trainer.max_epochs", epochs, "auto, or a number", "trainer.max_epochs=100")
-        )
+    callbacks = list(instantiate(cfg.get("callbacks") or {}).values())
+    if cfg.trainer.get("enable_checkpointing") is False:
+        callbacks = [c for c in callbacks if not isinstance(c, CheckpointCallback)]
     return {
         "max_epochs": epochs,
-        "callbacks": list(instantiate(cfg.callbacks or {}).values()),
+        "callbacks": callbacks,
         # A bar that is redrawn fills a log file with thousands of lines.
         "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
     }
@@ -155,6 +153,24 @@ def _unwatched(options: dict[str, Any]) -> dict[str, Any]:
         c for c in options["callbacks"] if not isinstance(c, CheckpointCallback | EarlyStopping)
     ]
     return {**options, "callbacks": kept, "limit_val_batches": 0}
+
+
+def _kept(callbacks: Sequence[L.Callback], cfg: DictConfig) -> list[L.Callback]:
+    """Callbacks of which one writes ``best.ckpt``: the last epoch, where none was asked for."""
+    if cfg.trainer.get("enable_checkpointing") is False:
+        return list(callbacks)
+    for callback in callbacks:
+        if isinstance(callback, EarlyStopping) and callback.monitor in VALIDATED:
+            callback.strict = False  # steps or time may end the training before the first of them
+    if any(isinstance(callback, CheckpointCallback) for callback in callbacks):
+        return list(callbacks)
+    return [*callbacks, ModelCheckpoint(_folder(cfg), "best", enable_version_counter=False)]
+
+
+def _writes(cfg: DictConfig) -> bool:
+    return cfg.trainer.get("enable_checkpointing") is not False and not cfg.trainer.get(
+        "fast_dev_run"
+    )
 
 
 def _best_of(trainer: L.Trainer, cfg: DictConfig) -> Path | None:
@@ -185,10 +201,10 @@ def _refit(
     model = make_model()
     options = _unwatched(trainer_options(cfg, data))
     if options["max_epochs"] is None or options["max_epochs"] < 0:  # early stopping was to end it
-        options["max_epochs"] = epochs
+        options["max_epochs"] = max(1, epochs)  # steps or time may have ended the first epoch
     # Lines of its own: the steps of the first training would be there twice.
     loggers = [CSVLogger(cfg.paths.run_dir, name="refit", version="")]
-    trainer = instantiate(cfg.trainer, **options, logger=loggers, enable_checkpointing=False)
+    trainer = make_trainer(cfg, **{**options, "enable_checkpointing": False}, logger=loggers)
     n_windows = sum(len(data.windows.indices[split]) for split in ("train", "val"))
     log.info("refit: %d epochs on all %d windows of train and val", trainer.max_epochs, n_windows)
     data.with_val = True

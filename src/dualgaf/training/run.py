@@ -59,8 +59,14 @@ from dualgaf.training.report import (
     build_metrics,
     write_outcome,
 )
+from dualgaf.training.trainer import check_trainer, make_trainer
+from dualgaf.training.wording import as_typed
 
 TASKS = ("fit", "test", "predict", "build")
+NOTHING_TO_TEST = (
+    "there is no window to measure on: neither a test split, nor a val split that the network has "
+    "not learned; type data.split.test_fraction=0.2 in a training, and train anew"
+)
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +96,11 @@ def train(cfg: DictConfig) -> float | None:
         cause = own_error(error)
         if cause is None or _full_error():
             raise
+        told = as_typed(str(cause))
         if is_sweep():
-            log.warning("this job failed: %s", cause)
-            raise CompactHydraException(f"dualgaf: {cause}") from error
-        raise SystemExit(f"dualgaf: {cause}") from error
+            log.warning("this job failed: %s", told)
+            raise CompactHydraException(f"dualgaf: {told}") from error
+        raise SystemExit(f"dualgaf: {told}") from error
     except KeyboardInterrupt:
         if _full_error():
             raise
@@ -112,6 +119,7 @@ def _run(cfg: DictConfig) -> float | None:
     silence_other_ranks()
     end_with_parent()
     _check_task(cfg)
+    check_trainer(cfg)
     if cfg.task != "fit" and not is_first():
         return None
     L.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -164,11 +172,10 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     def make_model() -> DualGAFClassifier:
         return make_classifier(cfg, data, checkpoint)
 
-    loggers = list(instantiate(cfg.logger or {}).values())
+    loggers = list(instantiate(cfg.get("logger") or {}).values())
     if cfg.task == "predict":
-        trainer = instantiate(
-            cfg.trainer, **trainer_options(cfg, data), **single_device(cfg), logger=loggers
-        )
+        options = {**trainer_options(cfg, data), **single_device(cfg)}
+        trainer = make_trainer(cfg, **options, logger=loggers)
         found = _predict(cfg, trainer, make_model(), data)
         return Outcome(found, outside=outside_training(data))
     if cfg.task == "fit":
@@ -187,8 +194,12 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     # One that averages weights would put those of the last epoch in the place of the best.
     others = (c for c in options["callbacks"] if not isinstance(c, WeightAveraging))
     options["callbacks"] = [*others, kept]
-    trainer = instantiate(cfg.trainer, **options, logger=loggers)
+    trainer = make_trainer(cfg, **options, logger=loggers)
     scores = _evaluate(trainer, learned, data)
+    if not scores and cfg.task == "test":
+        raise SplitError(NOTHING_TO_TEST)
+    if not scores:
+        log.warning("%s; the network is trained all the same", NOTHING_TO_TEST.split(";")[0])
     parameters = sum(p.numel() for p in learned.final.net.parameters() if p.requires_grad)
     metrics = {
         **learned.metrics,
@@ -219,11 +230,10 @@ def _evaluate(trainer: L.Trainer, learned: Learned, data: DualGAFDataModule) -> 
         ("test", trainer.test, learned.final),
     )
     for split, evaluate, model in evaluations:
-        if split in data.windows.indices and model is not None:
+        is_off = getattr(trainer, f"limit_{split}_batches") == 0
+        if split in data.windows.indices and model is not None and not is_off:
             (scores,) = evaluate(model, datamodule=data, verbose=False)
             found.update(scores)
-    if not found:
-        raise SplitError("there is neither a val nor a test split to evaluate")
     return found
 
 

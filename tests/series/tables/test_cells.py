@@ -90,8 +90,9 @@ def test_text_among_numbers_is_named():
     with pytest.raises(SourceError) as caught:
         _read(["1", "2", "#BAD", "x"])
     assert str(caught.value) == (
-        "plant.csv, column 'sat', data row 3: '#BAD' is not a number (2 such cells); if it means "
-        "missing, add it to data.null_values; to leave the column out type data.exclude=[sat]"
+        "plant.csv, column 'sat', data row 3: '#BAD' is not a number (2 such cells); if that means "
+        'missing, type \'data.null_values=["NA","#VALUE!","-999","#BAD","x"]\'; to leave the '
+        "column out, type data.exclude=[sat]"
     )
 
 

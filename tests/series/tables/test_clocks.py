@@ -63,9 +63,6 @@ def test_dates_and_numbers_as_they_are():
     [
         (["8/28/2007 0:05", "28/8/2007 0:05"], 2, "'28/8/2007 0:05'"),
         (["noon"], 1, "'noon'"),
-        (["2007-08-28 00:05", None], 2, "None"),
-        (["1", None], 2, "None"),
-        ([1.0, float("nan")], 2, "None"),
     ],
 )
 def test_cells_that_are_no_time(cells, row, got):
@@ -75,6 +72,19 @@ def test_cells_that_are_no_time(cells, row, got):
         f"a.csv, time column 'Datetime', data row {row}: {got} is no time; known are ISO, "
         'month/day/year and day.month.year; type data.time_format="%d/%m/%Y %H:%M", '
         "data.time_column=NAME, or data.time_column=null for rows that are in order"
+    )
+
+
+@pytest.mark.parametrize(
+    "cells", [["2007-08-28 00:05", None], ["1", None], [1.0, float("nan")], ["2007-08-28", " "]]
+)
+def test_an_empty_cell_is_no_time_of_an_unknown_format(cells):
+    with pytest.raises(SourceError) as caught:
+        _times(cells)
+    assert str(caught.value) == (
+        "a.csv, time column 'Datetime', data row 2: the cell is empty, and a row without a time "
+        "has no place; remove that row, or type data.time_column=NAME if another column has the "
+        "times"
     )
 
 

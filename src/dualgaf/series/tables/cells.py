@@ -14,10 +14,9 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
 from dualgaf.series.labels import is_missing
-from dualgaf.series.tables.columns import typed_list
 
 Decimal = Literal["auto", "point", "comma"]
 
@@ -142,7 +141,7 @@ def same_unit(first: Column, own: Column, first_file: str, file: str) -> None:
         raise SourceError(
             f"column {own.name!r} is in {first.unit or 'no unit'} in {first_file} and in "
             f"{own.unit or 'no unit'} in {file}; convert one of them, choose files with "
-            f"data.pattern=..., or type {typed_list('data.exclude', [own.name])}"
+            f"data.pattern=..., or type {typed_option('data.exclude', [own.name])}"
         )
 
 
@@ -209,7 +208,7 @@ def _by_notation(
         return Column(name, "numbers", _array(parsed, rules), unit, ", ".join(said) or None)
     if parsed.null_count() == len(parsed):
         return Column(name, "text", example=str(column.drop_nulls()[0]))
-    raise SourceError(_stray(column, texts.is_not_null() & parsed.is_null(), file))
+    raise SourceError(_stray(column, texts.is_not_null() & parsed.is_null(), file, rules))
 
 
 def _all(texts: pl.Series, pattern: str) -> bool:
@@ -225,10 +224,14 @@ def _two_readings(column: pl.Series, texts: pl.Series, file: str) -> str:
     )
 
 
-def _stray(column: pl.Series, stray: pl.Series, file: str) -> str:
+def _stray(column: pl.Series, stray: pl.Series, file: str, rules: CellRules) -> str:
     row = int(stray.arg_true()[0])
+    cells = column.cast(pl.String).filter(stray).str.strip_chars().unique(maintain_order=True)
+    # An empty cell always is missing.
+    missing = [*filter(None, rules.null_values), *cells[:5].to_list()]
     return (
         f"{file}, column {column.name!r}, data row {row + 1}: {column[row]!r} is not a number "
-        f"({stray.sum()} such cells); if it means missing, add it to data.null_values; "
-        f"to leave the column out type {typed_list('data.exclude', [column.name])}"
+        f"({stray.sum()} such cells); if that means missing, type "
+        f"{typed_option('data.null_values', missing)}; to leave the column out, type "
+        f"{typed_option('data.exclude', [column.name])}"
     )

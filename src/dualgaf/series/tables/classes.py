@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.inspection import Refuse
 from dualgaf.series.tables.cells import label_texts
-from dualgaf.series.tables.columns import typed_value
 from dualgaf.series.tables.files import stem
 from dualgaf.series.tables.rows import FileDraft
 
@@ -110,7 +109,7 @@ def _by_name_said(drafts: list[FileDraft]) -> list[str]:
     )
     likely = [name for name in texts if _LIKELY.search(name.lower())]
     if likely:
-        typed = typed_value("data.label_column", likely[0])
+        typed = typed_option("data.label_column", likely[0])
         told += f"; if column {likely[0]!r} has them, type {typed}"
     return [told + (", ..." if len(rows) > 8 else "")]
 

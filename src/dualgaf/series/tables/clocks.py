@@ -187,6 +187,12 @@ def _whole(parsed: pl.Series, column: pl.Series, file: str) -> pl.Series:
 
 
 def _no_time(column: pl.Series, row: int, file: str) -> str:
+    if column[row] is None or not str(column[row]).strip():
+        return (
+            f"{file}, time column {column.name!r}, data row {row + 1}: the cell is empty, and a "
+            "row without a time has no place; remove that row, or type data.time_column=NAME if "
+            "another column has the times"
+        )
     return (
         f"{file}, time column {column.name!r}, data row {row + 1}: {column[row]!r} is no time; "
         'known are ISO, month/day/year and day.month.year; type data.time_format="%d/%m/%Y '

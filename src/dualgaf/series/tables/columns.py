@@ -8,8 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from os.path import commonprefix  # of names, not of paths
 
-from dualgaf.errors import ConfigError, SourceError, not_allowed
+from dualgaf.errors import ConfigError, SourceError, not_allowed, typed_option
 
 TIME_NAMES = ("datetime", "time", "timestamp", "date", "step")
 LABEL_NAMES = ("fault", "label", "class", "target")
@@ -18,7 +20,6 @@ GROUP_NAMES = ("day", "group", "run", "series_id")
 # Options that take a list of names.
 _LISTS = ("data.channels", "data.exclude", "data.group_columns")
 
-_PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|min|m|h|d)")
 _SECONDS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -48,7 +49,8 @@ class ColumnRoles:
 def name_list(option: str, value: object) -> tuple[str, ...] | None:
     """A list of names as a tuple.
 
-    ``data.channels`` may be None instead, and not empty; ``data.null_values`` may have numbers.
+    ``data.channels`` and ``data.group_columns`` may be None instead, ``data.channels`` not empty;
+    ``data.null_values`` may have numbers.
 
     Raises:
         ConfigError: it is anything else.
@@ -58,7 +60,7 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
         ('note',)
     """
     channels = option == "data.channels"
-    if value is None and channels:
+    if value is None and option in ("data.channels", "data.group_columns"):
         return None
     if option == "data.null_values" and isinstance(value, list | tuple):
         # [-999] is a list of numbers, in YAML as in Python
@@ -75,32 +77,6 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
             )
         )
     return tuple(value)  # type: ignore[arg-type]
-
-
-def typed_list(option: str, names: Sequence[str]) -> str:
-    r"""An option with a list of names as it must be typed in a shell.
-
-    Example:
-        >>> typed_list("data.exclude", ["sat", "oat"]), typed_list("data.exclude", ["supply air"])
-        ('data.exclude=[sat,oat]', '\'data.exclude=["supply air"]\'')
-    """
-    if all(_PLAIN.fullmatch(name) for name in names):
-        return f"{option}=[{','.join(names)}]"
-    return f"'{option}=[{','.join(map(_quoted, names))}]'"
-
-
-def typed_value(option: str, name: str) -> str:
-    r"""An option with a name as it must be typed in a shell.
-
-    Example:
-        >>> typed_value("data.plant", "A"), typed_value("data.plant", "unit A")
-        ('data.plant=A', '\'data.plant="unit A"\'')
-    """
-    return f"{option}={name}" if _PLAIN.fullmatch(name) else f"'{option}={_quoted(name)}'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '\\"') + '"'
 
 
 def check_name(option: str, value: object) -> None:
@@ -130,6 +106,7 @@ def need_columns(
     option: str,
     file: str,
     first_file: str | None = None,
+    files: Sequence[str] = (),
 ) -> None:
     """Raise unless all of these columns are in the header.
 
@@ -139,6 +116,7 @@ def need_columns(
         option: the option that asked, as a user types it.
         file: the file's name.
         first_file: another file of the set that has the columns.
+        files: every file of the set.
 
     Raises:
         SourceError: names the missing column and those that are there, closest first.
@@ -152,16 +130,20 @@ def need_columns(
     for name in names:
         if name in header:
             continue
-        close = get_close_matches(name, header, n=len(header) or 1, cutoff=0.3)
+        close = _closest(name, header)
         listed = [*close, *(column for column in header if column not in close)]
         shown = ", ".join(listed[:20]) + (", ..." if len(listed) > 20 else "")
-        many = option in _LISTS
-        typed = f"{option}=[{listed[0]}]" if many else f"{option}={listed[0]}"
         known = f", which {first_file} has" if first_file else ""
-        choose = 'choose files with data.pattern="..." or ' if first_file else ""
+        likely: str | list[str] = close[0] if close else "NAME"
+        if option in _LISTS:
+            meant = [*close[:1], *(other for other in names if other in header)]
+            likely = meant or ["NAME"]
+        ways = [f"type {typed_option(option, likely)}"]
+        if first_file is not None:
+            ways = [*ways[: len(close)], without_file(file, files)]
         raise SourceError(
             f"{file} has no column {name!r} ({option}){known}; it has: {shown}; "
-            f"{choose}type {typed}"
+            f"{', or '.join(ways)}"
         )
 
 
@@ -181,12 +163,46 @@ def need_list(header: Sequence[str], names: Sequence[str], option: str, file: st
         typed = [close[n][0] if close.get(n) else n for n in names]
         raise SourceError(
             f"{file} has no column {missing[0]!r} ({option}); it has: {', '.join(header[:20])}; "
-            f"type {typed_list(option, typed)}"
+            f"type {typed_option(option, typed)}"
         )
 
 
-def same_channels(first: Sequence[str], own: Sequence[str], first_file: str, file: str) -> None:
-    """Raise SourceError unless two files have the same channels.
+def without_file(file: str, files: Sequence[str]) -> str:
+    """What to do so that one file of a folder is not read.
+
+    Args:
+        file: the one.
+        files: every file of the set.
+
+    Example:
+        >>> without_file("fault_log.csv", ["ahu_1.csv", "ahu_2.csv", "fault_log.csv"])
+        'type data.pattern="ahu_*.csv" to leave fault_log.csv out'
+    """
+    others = [other for other in files if other != file]
+    if others and not any("/" in name for name in files):
+        first = commonprefix(others)  # noqa: RUF071  # of names, not of paths
+        ends = [other[len(first) :][::-1] for other in others]
+        last = commonprefix(ends)[::-1]  # noqa: RUF071
+        pattern = others[0] if len(others) == 1 else f"{first}*{last}"
+        for likely in (pattern, f"[!{file[0]}]{pattern}"):
+            if all(fnmatchcase(o, likely) for o in others) and not fnmatchcase(file, likely):
+                return f'type data.pattern="{likely}" to leave {file} out'
+    return f"move {file} to another folder"
+
+
+def _closest(name: str, header: Sequence[str]) -> list[str]:
+    """Columns that may be meant: those that have the name as a part, then those written alike."""
+    plain = {column: " ".join(re.findall(r"[^\W_]+", column.lower())) for column in header}
+    wanted = " ".join(re.findall(r"[^\W_]+", name.lower()))
+    found = [c for c, text in plain.items() if f" {wanted} " in f" {text} "] if wanted else []
+    small = get_close_matches(wanted, list(plain.values()), n=len(header) or 1, cutoff=0.6)
+    return list(dict.fromkeys([*found, *(c for text in small for c in header if plain[c] == text)]))
+
+
+def same_channels(
+    first: Sequence[str], own: Sequence[str], first_file: str, file: str, files: Sequence[str] = ()
+) -> None:
+    """Raise SourceError unless two files of a set have the same channels.
 
     Example:
         >>> same_channels(["sat", "oat"], ["oat", "sat"], "a.csv", "b.csv")
@@ -199,10 +215,12 @@ def same_channels(first: Sequence[str], own: Sequence[str], first_file: str, fil
             for word, names in (("lacks", lacks), ("has in addition", extra))
             if names
         ]
+        both = [name for name in first if name in own]
+        typed = f"type {typed_option('data.channels', both)} for those of both files"
+        ways = [typed] * bool(both) + [without_file(file, files)]
         raise SourceError(
             f"{file} does not have the same channels as {first_file}: it {' and '.join(told)}; all "
-            'files of a set need the same; choose files with data.pattern="..." or columns with '
-            "data.channels=[...] or data.exclude=[...]"
+            f"files of a set need the same; {', or '.join(ways)}"
         )
 
 

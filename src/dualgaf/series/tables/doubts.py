@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
 from dualgaf.series.inspection import FileFacts, Refuse, duration_text
 from dualgaf.series.series import clock_text
 from dualgaf.series.tables.clocks import clock_array
-from dualgaf.series.tables.columns import typed_list
 from dualgaf.series.tables.rows import FileRows
 
 SENTINELS = (999.0, 9999.0, 99999.0, 999999.0, 999.9, 9999.9, 32767.0, 32768.0, 65535.0)
@@ -65,12 +64,12 @@ def check_sentinels(
     if not found:
         return
     told = ", ".join(f"{value:g} in {', '.join(names[:4])}" for value, names in found.items())
-    missing = typed_list("data.null_values", [*nulls, *(f"{value:g}" for value in found)])
+    missing = typed_option("data.null_values", [*nulls, *(f"{value:g}" for value in found)])
     refuse(
         SourceError(
             f"numbers that often mean a missing value come again and again, far from all others: "
             f"{told}; if they mean missing, type {missing} (and data.nan=interpolate to fill the "
-            f"gaps); if they are measurements, type {typed_list('data.channels', list(channels))}"
+            f"gaps); if they are measurements, type {typed_option('data.channels', list(channels))}"
         )
     )
 
@@ -102,7 +101,7 @@ def days_said(tables: Sequence[FileRows], grouped: bool) -> list[str]:
         return []
     return [
         f"series end at midnight, a group is a day of a file ({days} of them); to have others, "
-        "type data.group_columns=[NAME]"
+        "type data.group_columns=[NAME], or data.group_columns=null for none"
     ]
 
 

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.cells import CellRules, Column, label_texts, understood
 from dualgaf.series.tables.classes import classes_of
-from dualgaf.series.tables.columns import ColumnRoles, need_columns
+from dualgaf.series.tables.columns import GROUP_NAMES, ColumnRoles, need_columns
 from dualgaf.series.tables.dialects.hive import keys_of
 from dualgaf.series.tables.rows import FileDraft
 
@@ -44,16 +44,19 @@ def draft_of(
         # A nameless column is the row index that pandas writes in front of a table; what a folder
         # is called is no measurement.
         out = {*roles.names, *source.exclude, "", *keys_of(file)}
+        if source.group_columns is None:  # a day that is no group is no measurement either
+            out |= {name for name in table.columns if name.lower() in GROUP_NAMES}
         wanted = [name for name in table.columns if name not in out]
     working = None if roles.working is None else label_texts(table[roles.working])
     columns = {}
     for name in wanted:
         column = understood(table[name], file, rules, units.get(name))
         if source.channels is not None and column.kind == "text":
+            numbers = [other for other in source.channels if other != name]
+            typed = typed_option("data.channels", numbers) if numbers else "data.channels=null"
             raise SourceError(
                 f"{file}, column {name!r}, data row 1: {column.example!r} is not a number "
-                "(every cell is text); if it means missing, add it to data.null_values; to leave "
-                "the column out, leave it out of data.channels"
+                f"(every cell is text); to leave the column out type {typed}"
             )
         columns[name] = column
     return FileDraft(

@@ -78,7 +78,7 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         column = column or found
         own = find_roles(table, found.name, source, file)
         roles = roles or own
-        check_roles(roles, own, source, table.columns, file, next(iter(paths)))
+        check_roles(roles, own, source, table.columns, file, list(paths))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
         drafts.append(draft_of(table, roles, source, file, rules, units))
@@ -91,7 +91,7 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         _label(drafts, times, log)
     said = notes.lines() + said + settle_classes(drafts, roles.label, source, refuse)
     said += columns_said(drafts)
-    tables = [_rows(d, times.get(d.file), instants.get(d.file), roles) for d in drafts]
+    tables = [_rows(d, times.get(d.file), instants.get(d.file), roles, source) for d in drafts]
     working = sorted({value for draft in drafts for value in draft.working})
     return Read(tables, said, working, roles)
 
@@ -140,7 +140,7 @@ def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) 
                 for name, column in table.columns.items()
                 if column.values is not None or (column.kind == "empty" and name in names)
             ]
-            same_channels(names, own, first.file, table.file)
+            same_channels(names, own, first.file, table.file, [t.file for t in tables])
         for name in names:
             same_unit(first.columns[name], table.columns[name], first.file, table.file)
     return names
@@ -220,7 +220,11 @@ def _label(drafts: list[FileDraft], times: dict[str, pl.Series], log: FaultLog) 
 
 
 def _rows(
-    draft: FileDraft, time: pl.Series | None, instant: pl.Series | None, roles: ColumnRoles
+    draft: FileDraft,
+    time: pl.Series | None,
+    instant: pl.Series | None,
+    roles: ColumnRoles,
+    source: "TableSource",
 ) -> FileRows:
     """One row a data row, with the columns row, time, group, label, split and keep.
 
@@ -228,7 +232,8 @@ def _rows(
     """
     row = pl.Series("row", np.arange(draft.height), dtype=pl.Int64)
     days = []
-    if time is not None and time.dtype == pl.Datetime and not roles.groups:
+    by_day = source.group_columns is not None and not roles.groups
+    if time is not None and time.dtype == pl.Datetime and by_day:
         days = [time.dt.date().cast(pl.String)]
     # The file is part of the group: run 1 of one file is not run 1 of another.
     names = [pl.Series([draft.file]).new_from_index(0, draft.height), *draft.groups, *days]

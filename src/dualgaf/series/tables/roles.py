@@ -1,10 +1,11 @@
 """Which column of a file plays which role beside that of the times, from its header."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.classes import BY_FILE
 from dualgaf.series.tables.columns import (
     GROUP_NAMES,
@@ -12,7 +13,7 @@ from dualgaf.series.tables.columns import (
     ColumnRoles,
     find_column,
     need_columns,
-    typed_list,
+    without_file,
 )
 
 if TYPE_CHECKING:
@@ -37,9 +38,16 @@ def find_roles(
     # Also where it is not used: a column of classes must never become a channel.
     label = source.label_column or find_column(header, LABEL_NAMES)
     if source.label == "column" and label is None:
-        need_columns(header, LABEL_NAMES[:1], "data.label_column", file)
+        raise SourceError(
+            f"{file} has no column {LABEL_NAMES[0]!r} (data.label_column), nor "
+            f"{', '.join(LABEL_NAMES[1:])}; it has: "
+            f"{', '.join(header[:20])}{', ...' if len(header) > 20 else ''}; type "
+            "data.label_column=NAME with one of these, or data.label=file where each file is a "
+            "class"
+        )
     by_name = (find_column(header, [name]) for name in GROUP_NAMES)
     groups = source.group_columns or tuple(name for name in by_name if name is not None)
+    groups = () if source.group_columns is None else groups
     return ColumnRoles(time, label, groups, source.split_column, source.working_column)
 
 
@@ -49,7 +57,7 @@ def check_roles(
     source: "TableSource",
     header: list[str],
     file: str,
-    first: str,
+    files: Sequence[str],
 ) -> None:
     """Raise unless a file has the columns of the first, and no other that would have had a role.
 
@@ -59,11 +67,12 @@ def check_roles(
         source: the settings.
         header: of the file.
         file: its name.
-        first: name of the first file.
+        files: names of all files, in their order.
 
     Raises:
         SourceError: names the column and both files.
     """
+    first = files[0]
     known = None if file == first else first
     by_file = source.label in BY_FILE or source.fault_log is not None
     for option, names in (
@@ -75,7 +84,7 @@ def check_roles(
         ("exclude", source.exclude),
     ):
         given = [name for name in names if name is not None]
-        need_columns(header, given, f"data.{option}", file, known)
+        need_columns(header, given, f"data.{option}", file, known, files)
     for what, mine, theirs in (
         ("times", own.time, roles.time),
         ("classes", None if by_file else own.label, roles.label),
@@ -83,8 +92,8 @@ def check_roles(
     ):
         if theirs is None and mine is not None:
             raise SourceError(
-                f"{file} has a column of {what}, {mine!r}, which {first} lacks; choose files of "
-                f'one kind with data.pattern="...", or leave the column out: '
-                f"{typed_list('data.exclude', [mine])}"
+                f"{file} has a column of {what}, {mine!r}, which {first} lacks; choose "
+                f"files of one kind, {without_file(file, files)}, or leave the column out, type "
+                f"{typed_option('data.exclude', [mine])}"
                 + (" data.label=file" if what == "classes" else "")
             )

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
 from dualgaf.series.series import Origin, SeriesSet
 from dualgaf.series.tables.cells import Column
 from dualgaf.series.tables.clocks import clock_array
-from dualgaf.series.tables.columns import parse_gap, typed_list
+from dualgaf.series.tables.columns import parse_gap
 
 
 @dataclass
@@ -88,8 +88,8 @@ def sorted_by_time(table: FileRows, channels: Sequence[str] = ()) -> pl.DataFram
             raise SourceError(
                 f"{file}: time {time.removesuffix('.000000')} comes twice in group "
                 f"{double['group'][0]!r} (again in data row {double['row'][0] + 1}); a group needs "
-                "one row a time; name the columns that tell runs apart: "
-                "data.group_columns=[run], or type data.time_column=null for rows that are in order"
+                f"one row a time; {_apart(table)}, or type data.time_column=null for "
+                "rows that are in order"
                 f"{_other_ways(table, channels, shown)}"
             )
     return rows.with_row_index("position").cast({"position": pl.Int64})
@@ -108,7 +108,7 @@ def _other_ways(table: FileRows, channels: Sequence[str], time: pl.Series) -> st
     texts = [name for name, column in table.columns.items() if column.kind == "text"]
     if len(channels) == 1 and texts and table.time_column is not None:
         names = [table.time_column, texts[0], channels[0]]
-        return f"; if each row is one value of one sensor, type {typed_list('data.long', names)}"
+        return f"; if each row is one value of one sensor, type {typed_option('data.long', names)}"
     if table.dated and table.time_column is not None:
         hour = time.filter(time.dt.month().is_in([10, 11]) & (time.dt.weekday() == 7))
         if len(hour) == len(time) and (hour.dt.hour() <= 3).all():
@@ -117,6 +117,15 @@ def _other_ways(table: FileRows, channels: Sequence[str], time: pl.Series) -> st
                 "data.time_zone=Europe/Berlin"
             )
     return ""
+
+
+def _apart(table: FileRows) -> str:
+    """What to do with rows of one time that are of several runs."""
+    texts = [name for name, column in table.columns.items() if column.kind == "text"]
+    return (
+        "name the columns that tell runs apart: type "
+        f"{typed_option('data.group_columns', texts[:1] or ['run'])}"
+    )
 
 
 def largest_gap(table: FileRows, step: float | None, max_gap: str | int | float) -> float | None:

@@ -2,10 +2,11 @@
 
 import codecs
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dualgaf.errors import ConfigError, check_whole, not_allowed, unknown_choice
+from dualgaf.errors import ConfigError, check_whole, not_allowed, typed_option, unknown_choice
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy
 from dualgaf.series.source import check_window
@@ -81,9 +82,9 @@ class TableSettings:
     out; ``class``: they are a class; None: there are none."""
     unlabelled_class: str = "normal"
     """The class of ``unlabelled=class``."""
-    group_columns: tuple[str, ...] = ()
+    group_columns: tuple[str, ...] | None = ()
     """Columns that tell groups apart, within a file; () = those of day, group, run, series_id that
-    are there, else the calendar day, else the file."""
+    are there, else the calendar day, else the file; None = the file, whatever is there."""
     split_column: str | None = None
     """Column with train, val, test or predict, for ``data.split.method=official``."""
     working_column: str | None = None
@@ -131,7 +132,7 @@ class TableSettings:
                 not_allowed("data.root", self.root, "a folder or a file", "data.root=FOLDER")
             )
         if self.label not in get_args(LabelFrom):
-            raise ConfigError(unknown_choice("data.label", self.label, get_args(LabelFrom)))
+            raise ConfigError(_unknown_label(self.label))
         for option in ("channels", "exclude", "group_columns", "null_values"):
             given = name_list(f"data.{option}", getattr(self, option))
             object.__setattr__(self, option, given)
@@ -242,3 +243,12 @@ def _is_encoding(name: object) -> bool:
         return isinstance(name, str) and codecs.lookup(name)._is_text_encoding
     except (LookupError, ValueError):
         return False
+
+
+def _unknown_label(label: object) -> str:
+    """A word that is none of `LabelFrom`, nor written like one, is the name of a column."""
+    known = get_args(LabelFrom)
+    if not isinstance(label, str) or get_close_matches(label, known, n=1, cutoff=0.7):
+        return unknown_choice("data.label", label, known)
+    typed = f"{typed_option('data.label_column', label)} for a column of that name"
+    return unknown_choice("data.label", label, known, instead=f"{typed}, or type data.label=auto")

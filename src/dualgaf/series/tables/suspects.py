@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
 from dualgaf.series.inspection import Refuse
-from dualgaf.series.tables.columns import LABEL_NAMES, TIME_NAMES, typed_list
+from dualgaf.series.tables.columns import LABEL_NAMES, TIME_NAMES
 from dualgaf.series.tables.rows import FileRows
 
 LEAST_ROWS = 8
@@ -51,8 +51,8 @@ def check_suspects(
             continue
         told = (
             f"column {name!r} {why}; a network would learn it instead of the plant; type "
-            f"{typed_list('data.exclude', [name])} to leave it out, or "
-            f"{typed_list('data.channels', list(channels))} if it is a measurement"
+            f"{typed_option('data.exclude', [name])} to leave it out, or "
+            f"{typed_option('data.channels', list(channels))} if it is a measurement"
         )
         refuse(SourceError(told))
     return tuple(kept)

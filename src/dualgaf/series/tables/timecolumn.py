@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.clocks import is_clock
-from dualgaf.series.tables.columns import TIME_NAMES, find_column, need_list, typed_list
+from dualgaf.series.tables.columns import TIME_NAMES, find_column, need_list
 from dualgaf.series.tables.dialects.counts import is_number_clock
 from dualgaf.series.tables.dialects.dates import has_date, is_time_of_day, looks
 
@@ -61,7 +61,7 @@ def with_time_column(
         return _joined(table, *first.pair)
     if first is not None and first.name in table.columns:
         return table, first
-    chosen = {*(source.channels or ()), *source.exclude, *source.group_columns}
+    chosen = {*(source.channels or ()), *source.exclude, *(source.group_columns or ())}
     chosen |= {source.label_column or "", source.split_column or "", source.working_column or ""}
     free = [name for name in table.columns if name not in chosen or name == ""]
     named = [name for name in free if name.lower() in TIME_NAMES]
@@ -105,7 +105,7 @@ def _one_daytime(daytimes: list[str], day: str, file: str) -> str:
             raise SourceError(
                 f"{file} has dates in {day!r} and more than one column with times of day: "
                 f"{', '.join(map(repr, daytimes))}; type "
-                f"{typed_list('data.time_column', [day, daytimes[0]])}"
+                f"{typed_option('data.time_column', [day, daytimes[0]])}"
             )
         return named[0]
     return daytimes[0]
@@ -126,7 +126,7 @@ def _other(table: pl.DataFrame, free: list[str], daytimes: list[str], file: str)
             raise SourceError(
                 f"{file}, column {name!r} has times of day ({table[name][0]!r}) and no column has "
                 "dates; if rows are in order and evenly spaced, type data.time_column=null "
-                f"{typed_list('data.exclude', [name])}"
+                f"{typed_option('data.exclude', [name])}"
             )
     for name in free:
         if _mostly_dates(table[name]):

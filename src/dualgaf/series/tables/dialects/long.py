@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.columns import (
     GROUP_NAMES,
     LABEL_NAMES,
     TIME_NAMES,
     find_column,
     need_list,
-    typed_list,
 )
 from dualgaf.series.tables.notes import Notes
 
@@ -98,7 +97,7 @@ def kept_beside(header: Collection[str], source: "TableSettings") -> set[str]:
     return {
         name
         for name in header
-        if name.lower() in common or name in asked or name in source.group_columns
+        if name.lower() in common or name in asked or name in (source.group_columns or ())
     }
 
 
@@ -112,8 +111,8 @@ def check_long(table: pl.DataFrame, source: "TableSettings", file: str) -> None:
     if table.height > table[time].n_unique() and 1 < table[tag].n_unique() < table.height:
         raise SourceError(
             f"{file} has several rows a time; if each is one value of one sensor, type "
-            f"{typed_list('data.long', [time, tag, value])}; if each is of one plant or run of "
-            f"several, type {typed_list('data.group_columns', [tag])}"
+            f"{typed_option('data.long', [time, tag, value])}; if each is of one plant or run of "
+            f"several, type {typed_option('data.group_columns', [tag])}"
         )
 
 
@@ -170,7 +169,7 @@ def _two_values(
     same = pl.all_horizontal(pl.col(name).eq_missing(first[name]) for name in [*index, tag])
     both = rows.filter(same)
     told = [name for name in out if both[name].n_unique() > 1]
-    way = f"type {typed_list('data.group_columns', told[:1])}" if told else "remove one of them"
+    way = f"type {typed_option('data.group_columns', told[:1])}" if told else "remove one of them"
     return (
         f"{file}: sensor {first[tag]!r} has two values at {first[index[0]]} (data rows "
         f"{', '.join(str(row + 1) for row in table.select(same).to_series().arg_true()[:2])}); "
