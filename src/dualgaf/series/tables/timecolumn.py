@@ -54,11 +54,11 @@ def with_time_column(
     given = source.time_column
     if isinstance(given, tuple):
         need_list(table.columns, given, "data.time_column", file)
-        return _joined(table, *given)
+        return joined(table, *given)
     if given != "auto":
         return table, TimeColumn(given)
     if first is not None and first.pair is not None and set(first.pair) <= set(table.columns):
-        return _joined(table, *first.pair)
+        return joined(table, *first.pair)
     if first is not None and first.name in table.columns:
         return table, first
     chosen = {*(source.channels or ()), *source.exclude, *source.group_columns}
@@ -85,17 +85,24 @@ def with_time_column(
     if day is not None:
         if not daytimes or table[day].is_unique().all():
             return table, TimeColumn(day)
-        return _joined(table, day, _one_daytime(daytimes, day, file))
+        return joined(table, day, _one_daytime(daytimes, day, file))
     return table, TimeColumn(_other(table, free, daytimes, file))
 
 
-def _joined(table: pl.DataFrame, day: str, daytime: str) -> tuple[pl.DataFrame, TimeColumn]:
+def joined(table: pl.DataFrame, day: str, daytime: str) -> tuple[pl.DataFrame, TimeColumn]:
+    """The table with one column of times instead of two.
+
+    Example:
+        >>> days = pl.DataFrame({"Datum": ["1.2.2020"], "Zeit": ["0:05"]})
+        >>> joined(days, "Datum", "Zeit")[0]["Datum Zeit"].to_list()
+        ['1.2.2020 0:05']
+    """
     name = f"{day} {daytime}"
     texts = [table[part].cast(pl.String).str.strip_chars() for part in (day, daytime)]
     # A date of a spreadsheet has a time of day, too: midnight
     texts[0] = texts[0].str.replace(_MIDNIGHT, "")
-    joined = pl.select(pl.concat_str(texts, separator=" ").alias(name))
-    return joined.hstack(table.drop(day, daytime)), TimeColumn(name, (day, daytime))
+    clock = pl.select(pl.concat_str(texts, separator=" ").alias(name))
+    return clock.hstack(table.drop(day, daytime)), TimeColumn(name, (day, daytime))
 
 
 def _one_daytime(daytimes: list[str], day: str, file: str) -> str:
