@@ -53,6 +53,8 @@ def lay_out(
     Raises:
         SourceError: two separators fit alike, or the line is no header.
     """
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
     raw = _without_blank_end(raw)
     first = 0 if header_line is None else header_line - 1
     if header_line is None and _EXCEL_HINT.match(raw):
