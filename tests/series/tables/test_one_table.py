@@ -321,7 +321,7 @@ ASKED = {
     ),
     "names in the second line": (
         {"a.csv": f"plant,north,x,y\n{PLAIN}"},
-        "a.csv: the row below the header has 'temp', 'flow' above numbers; if these are the names",
+        "a.csv: the row below the header has 'time', 'temp', 'flow' above numbers; if these",
         ["data.header_line=2", "data.null_values=[temp,flow] data.header_line=1"],
         ROWS,
     ),

@@ -11,7 +11,7 @@ import polars as pl
 from dualgaf.errors import SourceError
 from dualgaf.series.tables.clocks import Clock
 from dualgaf.series.tables.dialects.counts import WORDS
-from dualgaf.series.tables.dialects.dates import CERTAIN, ORDERS
+from dualgaf.series.tables.dialects.dates import CERTAIN, ORDERS, YEAR_FIRST
 
 _MONTH_DAYS = 20
 
@@ -40,6 +40,7 @@ def one_reading(clocks: Mapping[str, Clock]) -> dict[str, pl.Series]:
                 f"{next(iter(ordered[other].readings))}; choose files of one kind with "
                 "data.pattern=..."
             )
+        common = _without_years(ordered, common)
         if len(common) > 1:
             alike = len({str(clock.forms) for clock in clocks.values()}) == 1
             _check_same(ordered, common, alike)
@@ -55,6 +56,18 @@ def one_reading(clocks: Mapping[str, Clock]) -> dict[str, pl.Series]:
             'data.time_format="%Y-%m-%d %H:%M"'
         )
     return times
+
+
+def _without_years(ordered: Mapping[str, Clock], common: list[str]) -> list[str]:
+    """Without years in front where dates would jump by months in that reading alone.
+
+    Every ``28/8/07`` may be a day of August 2007 and one of August 2028.
+    """
+    others = [order for order in common if order != YEAR_FIRST]
+    if YEAR_FIRST not in common or not others:
+        return common
+    jumps = {o: sum(_jumps(clock.readings[o]) for clock in ordered.values()) for o in common}
+    return others if jumps[YEAR_FIRST] > min(jumps[order] for order in others) else common
 
 
 def _check_jumps(ordered: Mapping[str, Clock], order: str) -> None:
@@ -87,17 +100,20 @@ def _check_same(ordered: Mapping[str, Clock], common: list[str], alike: bool) ->
         alike: whether all files of the folder are written in one format.
     """
     for file, clock in ordered.items():
-        one, other = (clock.readings[reading] for reading in common[:2])
-        differ = one.cast(pl.Int64) != other.cast(pl.Int64)
-        if not differ.any():
+        one = clock.readings[common[0]]
+        others = [clock.readings[reading] for reading in common[1:]]
+        other = next((o for o in others if (one.cast(pl.Int64) != o.cast(pl.Int64)).any()), None)
+        if other is None:
             continue
+        differ = one.cast(pl.Int64) != other.cast(pl.Int64)
         row = int(differ.arg_true()[0])
         forms = clock.forms if alike else {**clock.forms, **ORDERS}
         typed = " or ".join(_typed(forms[reading]) for reading in common)
+        first = "day, month or year" if YEAR_FIRST in common else "month or day"
         where = f"{file}, time column {clock.name!r}, data row {row + 1}"
         if common[0] in ORDERS:
             raise SourceError(
-                f"{where} is {one[row]:%-d %B %Y} or {other[row]:%-d %B %Y}: month or day may come "
+                f"{where} is {one[row]:%-d %B %Y} or {other[row]:%-d %B %Y}: {first} may come "
                 f"first, and no date of the folder tells which; type {typed}"
             )
         means = [f"{clock.readings[c][row]} ({WORDS.get(c, 'digits of a date')})" for c in common]

@@ -26,8 +26,9 @@ SWITCHES = (("off", "on"), ("false", "true"), ("closed", "open"), ("no", "yes"))
 _POINT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _COMMA = r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?"
 _POINT_THOUSANDS = r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?"
+_OTHER_THOUSANDS = r"[+-]?\d{1,3}(['\u2019 ]\d{3})*(\.\d+)?"
 _COMMA_THOUSANDS = r"[+-]?\d{1,3}([. ]\d{3})*(,\d+)?"
-_UNIT = r"^([+-]?[\d.,]*\d[\d.,]*)\s*([^\d\s.,:/+-][^\d:/]{0,11})$"
+_UNIT = r"^([+-]?[\d.,]*\d[\d.,'\u2019]*)\s*([^\d\s.,:/+-][^\d:/]{0,11})$"
 _DURATION = r"^(\d+):([0-5]\d):([0-5]\d(?:[.,]\d+)?)$"
 
 
@@ -171,6 +172,7 @@ def _by_notation(
 ) -> Column:
     """Cells that are not all written with a decimal point alone."""
     name = column.name
+    texts = texts.str.replace_all("[\u00a0\u202f]", " ")  # blanks that do not break
     small = texts.str.to_lowercase()
     for off, on in SWITCHES:
         if small.is_in([off, on]).fill_null(True).all():
@@ -200,6 +202,9 @@ def _by_notation(
     elif rules.decimal != "comma" and thousands_comma:
         texts = texts.str.replace_all(",", "", literal=True)
         said.append("commas between thousands")
+    elif rules.decimal != "comma" and _all(texts, _OTHER_THOUSANDS):
+        texts = texts.str.replace_all("['\u2019 ]", "")
+        said.append("marks between thousands")
     elif rules.decimal != "point" and _all(texts, _COMMA_THOUSANDS):
         texts = texts.str.replace_all(r"[. ]", "").str.replace(",", ".", literal=True)
         said.append("decimal comma, points or blanks between thousands")

@@ -17,7 +17,7 @@ from dualgaf.series.tables.agreement import one_reading
 from dualgaf.series.tables.cells import CellRules, same_unit
 from dualgaf.series.tables.classes import settle_classes
 from dualgaf.series.tables.clocks import Clock, read_clock
-from dualgaf.series.tables.columns import TIME_NAMES, ColumnRoles, same_channels
+from dualgaf.series.tables.columns import TIME_NAMES, ColumnRoles, need_list, same_channels
 from dualgaf.series.tables.dialects.dates import CERTAIN
 from dualgaf.series.tables.dialects.faultlog import (
     FaultLog,
@@ -36,7 +36,7 @@ from dualgaf.series.tables.files import named_files, read_table
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.roles import check_roles, find_roles
 from dualgaf.series.tables.rows import FileDraft, FileRows
-from dualgaf.series.tables.timecolumn import TimeColumn, with_time_column
+from dualgaf.series.tables.timecolumn import TimeColumn, joined, with_time_column
 
 if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
@@ -158,6 +158,10 @@ def _cells(
     if long is None:
         check_long(table, source, file)
     else:
+        if len(long) == 4:
+            need_list(table.columns, long, "data.long", file)
+            table, column = joined(table, long[0], long[1])
+            long = (f"{column.name}", *long[2:])
         table = widened(table, long, kept_beside(table.columns, source), file, notes)
         units = {}
     return with_keys(table, file), units

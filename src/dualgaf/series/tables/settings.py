@@ -112,7 +112,8 @@ class TableSettings:
     """The line of a CSV file that has the names of the columns; None = the first that has as many
     cells as those below it."""
     long: tuple[str, ...] | None = None
-    """Columns with time, name and value, where a row is one value of one sensor."""
+    """Columns with time (or date and time of day), name and value, where a row is one value of one
+    sensor."""
     nan: str = "error"
     """``error`` or ``interpolate``, see `dualgaf.series.missing`."""
     fill_limit: int | None = None
@@ -207,13 +208,13 @@ class TableSettings:
         if self.encoding is not None and not _is_encoding(self.encoding):
             raise ConfigError(unknown_choice("data.encoding", self.encoding, ENCODINGS))
         if self.long is not None:
-            given = _texts(self.long, 3)
-            if given is None or len(set(given)) < 3:
+            given = _texts(self.long, 3) or _texts(self.long, 4)
+            if given is None or len(set(given)) < len(given):
                 raise ConfigError(
                     not_allowed(
                         "data.long",
                         self.long,
-                        "the names of three columns: time, sensor, value; or null",
+                        "names of columns: time (or date and time of day), sensor, value; or null",
                         "data.long=[time,tag,value]",
                     )
                 )

@@ -13,8 +13,8 @@ import polars as pl
 from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.clocks import is_clock
 from dualgaf.series.tables.columns import TIME_NAMES, find_column, need_list
-from dualgaf.series.tables.dialects.counts import is_number_clock
-from dualgaf.series.tables.dialects.dates import has_date, is_time_of_day, looks
+from dualgaf.series.tables.dialects.counts import NUMBER, is_number_clock, number_readings
+from dualgaf.series.tables.dialects.dates import has_date, is_plain_number, is_time_of_day, looks
 
 if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
@@ -54,11 +54,11 @@ def with_time_column(
     given = source.time_column
     if isinstance(given, tuple):
         need_list(table.columns, given, "data.time_column", file)
-        return _joined(table, *given)
+        return joined(table, *given)
     if given != "auto":
         return table, TimeColumn(given)
     if first is not None and first.pair is not None and set(first.pair) <= set(table.columns):
-        return _joined(table, *first.pair)
+        return joined(table, *first.pair)
     if first is not None and first.name in table.columns:
         return table, first
     chosen = {*(source.channels or ()), *source.exclude, *(source.group_columns or ())}
@@ -69,6 +69,7 @@ def with_time_column(
     common = find_column([name for name in named if name not in daytimes], TIME_NAMES)
     common = common or find_column([n for n in table.columns if n not in daytimes], TIME_NAMES)
     if common is not None and not (daytimes and _is_day(table[common], True)):
+        _check_day_beside(table, common, free, file)
         return table, TimeColumn(common)
     dates = [name for name in free if _is_dates(table[name])]
     days = [name for name in dates if _is_day(table[name], bool(daytimes))]
@@ -85,17 +86,40 @@ def with_time_column(
     if day is not None:
         if not daytimes or table[day].is_unique().all():
             return table, TimeColumn(day)
-        return _joined(table, day, _one_daytime(daytimes, day, file))
+        return joined(table, day, _one_daytime(daytimes, day, file))
     return table, TimeColumn(_other(table, free, daytimes, file))
 
 
-def _joined(table: pl.DataFrame, day: str, daytime: str) -> tuple[pl.DataFrame, TimeColumn]:
+def _check_day_beside(table: pl.DataFrame, common: str, free: list[str], file: str) -> None:
+    """Raise SourceError where numbers have the name of a time, and the days stand beside them."""
+    cell = _first(table[common])
+    if not (table[common].dtype.is_numeric() or (cell is not None and is_plain_number(cell))):
+        return
+    dates = [name for name in free if name.lower() in TIME_NAMES and _is_dates(table[name])]
+    column = table[common]
+    readings = number_readings(column, column.cast(pl.String).str.strip_chars()) if dates else None
+    if readings is not None and NUMBER in readings:
+        raise SourceError(
+            f"{file} has dates in {dates[0]!r} and numbers in {common!r}; type "
+            f"data.time_column={dates[0]} if that is the time, data.time_column={common} if days "
+            "do not matter; if both make one time, write the second as 22:05"
+        )
+
+
+def joined(table: pl.DataFrame, day: str, daytime: str) -> tuple[pl.DataFrame, TimeColumn]:
+    """The table with one column of times instead of two.
+
+    Example:
+        >>> days = pl.DataFrame({"Datum": ["1.2.2020"], "Zeit": ["0:05"]})
+        >>> joined(days, "Datum", "Zeit")[0]["Datum Zeit"].to_list()
+        ['1.2.2020 0:05']
+    """
     name = f"{day} {daytime}"
     texts = [table[part].cast(pl.String).str.strip_chars() for part in (day, daytime)]
     # A date of a spreadsheet has a time of day, too: midnight
     texts[0] = texts[0].str.replace(_MIDNIGHT, "")
-    joined = pl.select(pl.concat_str(texts, separator=" ").alias(name))
-    return joined.hstack(table.drop(day, daytime)), TimeColumn(name, (day, daytime))
+    clock = pl.select(pl.concat_str(texts, separator=" ").alias(name))
+    return clock.hstack(table.drop(day, daytime)), TimeColumn(name, (day, daytime))
 
 
 def _one_daytime(daytimes: list[str], day: str, file: str) -> str:

@@ -13,9 +13,10 @@ import polars as pl
 
 from dualgaf.series.tables.dialects.zones import MARK, offsets_of
 
-CERTAIN, MONTH_FIRST, DAY_FIRST = "as it is", "month/day/year", "day/month/year"
-ORDERS = {MONTH_FIRST: "month_first", DAY_FIRST: "day_first"}
-"""Orders of day and month, with the values of ``data.time_format`` that mean them."""
+CERTAIN = "as it is"
+MONTH_FIRST, DAY_FIRST, YEAR_FIRST = "month/day/year", "day/month/year", "year/month/day"
+ORDERS = {MONTH_FIRST: "month_first", DAY_FIRST: "day_first", YEAR_FIRST: "year_first"}
+"""Orders of day, month and year, with the values of ``data.time_format`` that mean them."""
 _DATES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "Y-n-n": ((CERTAIN, "%Y-%m-%d"),),
     "Y/n/n": ((CERTAIN, "%Y/%m/%d"),),
@@ -23,9 +24,9 @@ _DATES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "n.n.Y": ((CERTAIN, "%d.%m.%Y"),),
     "n.n.n": ((CERTAIN, "%d.%m.%y"),),
     "n/n/Y": ((MONTH_FIRST, "%m/%d/%Y"), (DAY_FIRST, "%d/%m/%Y")),
-    "n/n/n": ((MONTH_FIRST, "%m/%d/%y"), (DAY_FIRST, "%d/%m/%y")),
+    "n/n/n": ((MONTH_FIRST, "%m/%d/%y"), (DAY_FIRST, "%d/%m/%y"), (YEAR_FIRST, "%y/%m/%d")),
     "n-n-Y": ((MONTH_FIRST, "%m-%d-%Y"), (DAY_FIRST, "%d-%m-%Y")),
-    "n-n-n": ((MONTH_FIRST, "%m-%d-%y"), (DAY_FIRST, "%d-%m-%y")),
+    "n-n-n": ((MONTH_FIRST, "%m-%d-%y"), (DAY_FIRST, "%d-%m-%y"), (YEAR_FIRST, "%y-%m-%d")),
     "n-b-Y": ((CERTAIN, "%d-%b-%Y"),),
     "n b Y": ((CERTAIN, "%d %b %Y"),),
     "n/b/Y": ((CERTAIN, "%d/%b/%Y"),),
@@ -53,6 +54,8 @@ _TIMES = {
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.]\d+)?)?(?:\s?[AaPp][Mm])?"
 _SPLIT = re.compile(rf"(|.*?[^ T:])([ T:]?)({_TIME})|(.+)")
 _DAY_END = r"([ T])24:00(:00(?:\.0*)?)?$"
+_WEEKDAY = r"(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? "
+_PLAIN_NUMBER = re.compile(r"[+-]?\d*[.,]?\d*([eE][+-]?\d+)?")
 _FALL = -300 * 86_400_000_000
 
 
@@ -103,11 +106,23 @@ def is_time_of_day(cell: str) -> bool:
     return not date and between in ("", " ") and bool(time)
 
 
+def is_plain_number(cell: str) -> bool:
+    """Whether a cell is a number without any mark but a decimal point or comma.
+
+    Example:
+        >>> is_plain_number("-1,5e3"), is_plain_number("28.8.07")
+        (True, False)
+    """
+    return _PLAIN_NUMBER.fullmatch(cell) is not None
+
+
 def has_date(cell: str) -> bool:
     """Whether a cell begins with a date.
 
     ``1/2`` and eight digits do so only where a time of day stands behind them.
     """
+    if is_plain_number(cell.strip()):
+        return False
     date, _, time = looks(_tidy_cell(cell))
     return date in _DATES and (bool(time) or not (_yearless(date) or date == "E"))
 
@@ -121,7 +136,7 @@ def written(texts: pl.Series, year: int | None) -> Written:
 
     Example:
         >>> list(written(pl.Series(["28/8/07 0:05"]), None).fitting)
-        ['day/month/year']
+        ['day/month/year', 'year/month/day']
     """
     cells = texts.drop_nulls()
     if not len(cells):
@@ -202,6 +217,10 @@ def _tidy(texts: pl.Series) -> pl.Series:
         texts.str.replace_all(r"\s+", " ")
         .str.replace(r"(:\d\d),(\d+)", "${1}.${2}")
         .str.replace(r"(?i)(\d)\s?([ap])\.?\s?m\.?(?:$|(\s))", "${1} ${2}m${3}")
+        .str.replace(_WEEKDAY, "")
+        .str.replace(r"(\d)(?:,|_| -) ?(\d{1,2}:\d\d)", "${1} ${2}")  # 12.1.2020, 0:05
+        .str.replace(r"^(\d{8})[T_ ](\d\d)(\d\d)(\d\d)", "${1} ${2}:${3}:${4}")
+        .str.replace(r"(?i) (?:uhr|h)$", "")
     )
 
 

@@ -16,7 +16,10 @@ from dualgaf.series.tables.notes import Notes
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _SAMPLE_LINES = 60
 _EXCEL_HINT = re.compile(rb'"?sep=.?"?\r?\n')
-_NUMBER = re.compile(r"\s*[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?\s*")
+_DATUM = re.compile(
+    r"\s*[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?(\s*[^\d\s]{1,6})?\s*"  # 21.5, 45 %
+    r"|\s*\d{1,4}[-/.]\d{1,2}[-/.]\d.*|.*\d:\d\d.*"  # dates and times of day
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ def lay_out(
     Raises:
         SourceError: two separators fit alike, or the line is no header.
     """
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
     raw = _without_blank_end(raw)
     first = 0 if header_line is None else header_line - 1
     if header_line is None and _EXCEL_HINT.match(raw):
@@ -170,12 +175,14 @@ def _cut(top: list[str], mark: str, fixed: bool) -> _Table | None:
 
 
 def _is_data(row: list[str]) -> bool:
-    return any(_NUMBER.fullmatch(cell) for cell in row)
+    """Whether a cell is a number, one with a unit, or a time."""
+    return any(_DATUM.fullmatch(cell) for cell in row)
 
 
 def _is_header(names: list[str], below: list[list[str]]) -> bool:
     """Whether lines above may be left out: names above rows that have numbers."""
-    return not _is_data(names) and sum(map(bool, names)) > 1 and any(map(_is_data, below))
+    named = all(names[1:-1]) and any(names)  # an index and a blank at the end have no name
+    return named and not _is_data(names) and any(map(_is_data, below))
 
 
 def _is_comment_header(top: list[str], mark: str) -> bool:
