@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from dualgaf.errors import ConfigError, SourceError, not_allowed
+from dualgaf.plain import plain
 
 TIME_NAMES = ("datetime", "time", "timestamp", "date", "step")
 LABEL_NAMES = ("fault", "label", "class", "target")
@@ -56,7 +57,7 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
         >>> name_list("data.exclude", ["note"])
         ('note',)
     """
-    channels = option == "data.channels"
+    channels, value = option == "data.channels", plain(value)
     if value is None and channels:
         return None
     if option == "data.null_values" and isinstance(value, list | tuple):
