@@ -23,6 +23,7 @@ from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_settings import ImageSettings
 from dualgaf.data.imaging_state import ImagingState
+from dualgaf.data.training_facts import TrainingFacts
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.data.windows_cache import cached_windows, train_bounds
 from dualgaf.errors import ConfigError, FallbackWarning, SplitError
@@ -72,6 +73,7 @@ class ImageBuild:
         self.reports: list[BuildReport] = []
         self.datasets: dict[str, DualGAFDataset] = {}
         self._windowed: WindowedSplits | None = None
+        self._facts: TrainingFacts | None = None
         self._renderer: Renderer | None = None
         self._values_hash: str | None = None
         self._lent: weakref.WeakSet[DualGAFDataset] = weakref.WeakSet()
@@ -116,6 +118,8 @@ class ImageBuild:
     def imaging_state(self) -> ImagingState:
         """How windows become images."""
         renderer = self.renderer()
+        if self._facts is None:
+            self._facts = TrainingFacts.of(self.windows, self.source)
         return ImagingState(
             recipe=renderer.recipe,
             window_size=renderer.window_size,
@@ -125,6 +129,7 @@ class ImageBuild:
             class_names=self.windows.class_names,
             digest=self.windows.digest,
             dtype=self.windows.windows.flat.dtype.name,
+            facts=self._facts,
         )
 
     def dataset(self, split: str) -> DualGAFDataset:
