@@ -14,9 +14,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
 from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.data.window_digest import (
+    digest_of,
+    float32_digest,
+    float32_tells_apart,
+    labels_digest,
+    window_hashes,
+)
 from dualgaf.errors import SeriesError, SplitError
 from dualgaf.imaging.windows import Windows, window_starts
 from dualgaf.series.doors import ARRAYS, door_of
@@ -29,9 +35,6 @@ from dualgaf.series.splits import split_series
 Array = npt.NDArray[Any]
 
 log = logging.getLogger(__name__)
-
-AT_A_TIME = 256
-"""Windows that are hashed at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +73,35 @@ class WindowedSplits:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of the windows of the train split, and of those of the val split.
+        """What tells the windows of the train split, and those of the val split, from others.
 
-        Means will not do to tell two splits apart: those of a standardised archive are all 0.
+        Means will not do: those of a standardised archive are all 0.
         """
-        found = xxhash.xxh3_128()
-        for split in ("train", "val"):
-            rows = self.indices.get(split, np.zeros(0, dtype=np.int64))
-            found.update(f"{split} {len(rows)} ".encode())
-            for first in range(0, len(rows), AT_A_TIME):
-                windows = self.windows.take(rows[first : first + AT_A_TIME])
-                # Not the last digits of float64: another processor may compute them otherwise.
-                with np.errstate(over="ignore"):
-                    found.update(windows.astype(np.float32, order="C").data)
-        return found.hexdigest()
+        return digest_of(self._hashes)
+
+    @cached_property
+    def labels_digest(self) -> str:
+        """The same of the classes of these windows."""
+        rows = np.concatenate(list(self._learnable.values()))
+        hashes = np.concatenate(list(self._hashes.values()))
+        return labels_digest(hashes, self.labels[rows], self.class_names)
+
+    @cached_property
+    def earlier_digest(self) -> str | None:
+        """`digest` of version 1; None where it is the same for windows that differ."""
+        every = np.concatenate([rows for name, rows in self.indices.items() if name != "predict"])
+        if not float32_tells_apart(self.windows, every):
+            return None
+        return float32_digest(self.windows, self._learnable)
+
+    @property
+    def _learnable(self) -> dict[str, Array]:
+        none = np.zeros(0, dtype=np.int64)
+        return {split: self.indices.get(split, none) for split in ("train", "val")}
+
+    @cached_property
+    def _hashes(self) -> dict[str, Array]:
+        return {name: window_hashes(self.windows, own) for name, own in self._learnable.items()}
 
     def standardised(self, rows: Array) -> tuple[Array, Array, Array]:
         """Series, classes and groups of windows.

@@ -8,7 +8,7 @@ import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import lightning as L
 import torch
@@ -29,6 +29,7 @@ from dualgaf.models.minirocket.branch import MOST_WINDOWS
 from dualgaf.models.net import DualGAFNet
 from dualgaf.models.optimization import Optimization, configure
 from dualgaf.models.time_warp import TimeWarp
+from dualgaf.plain import plain_settings
 from dualgaf.renamed import current_loss, current_net, current_state
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -71,6 +72,7 @@ class DualGAFClassifier(L.LightningModule):
         torch.Size([1, 2])
     """
 
+    @plain_settings
     def __init__(
         self,
         net: DualGAFNet | Mapping[str, Any],
@@ -203,6 +205,31 @@ class DualGAFClassifier(L.LightningModule):
         """Probabilities (B, K)."""
         gasf, gadf, series, _ = batch
         return _probabilities(self(gasf, gadf, series))
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: Any,
+        map_location: Any = None,
+        hparams_file: Any = None,
+        strict: bool | None = None,
+        weights_only: bool | None = True,
+        **settings: Any,
+    ) -> Self:
+        """The classifier of a checkpoint, as Lightning loads it, without running code of the file.
+
+        Args:
+            checkpoint_path: a file, or an address of the web.
+            map_location: as of Lightning.
+            hparams_file: as of Lightning.
+            strict: as of Lightning.
+            weights_only: False runs code that the file may hold: only for files of your own.
+            **settings: those that take the place of stored ones.
+        """
+        found: Self = super().load_from_checkpoint(
+            checkpoint_path, map_location, hparams_file, strict, weights_only, **settings
+        )
+        return found
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Read old names; leave out what a loss of one's own kept, where this model has another."""

@@ -30,7 +30,8 @@ class Source(Protocol):
 
     A class that has a method ``contents`` as well, without arguments, has its windows kept in
     ``cache.dir``: it gives a text that is another one whenever `load` gives something else, or
-    None. A class that inherits needs one of its own.
+    None. A class that inherits needs one of its own. Where there is an attribute ``units``, channel
+    name -> unit, a checkpoint keeps them.
 
     Example:
         >>> from dualgaf import SimulatedSource

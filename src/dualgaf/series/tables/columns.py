@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from os.path import commonprefix  # of names, not of paths
 
 from dualgaf.errors import ConfigError, SourceError, not_allowed, typed_option
+from dualgaf.plain import plain
 
 TIME_NAMES = ("datetime", "time", "timestamp", "date", "step")
 LABEL_NAMES = ("fault", "label", "class", "target")
@@ -59,7 +60,7 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
         >>> name_list("data.exclude", ["note"])
         ('note',)
     """
-    channels = option == "data.channels"
+    channels, value = option == "data.channels", plain(value)
     if value is None and option in ("data.channels", "data.group_columns"):
         return None
     if option == "data.null_values" and isinstance(value, list | tuple):
