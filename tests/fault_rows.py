@@ -47,4 +47,5 @@ FAULTS = {
     28: Fault("eight builders race for one store", "one builds, seven wait and share it"),
     29: Fault("no __main__ guard, stdin, a daemonic process", "works"),
     30: Fault("any of these, again and again", "memory, open files and threads stay flat"),
+    31: Fault("a killed builder leaves a forked child", "the next one builds at once"),
 }
