@@ -11,7 +11,6 @@ import os
 # for GunPoint beside one busy process). The setting counts only before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -141,14 +140,6 @@ def check_overrides(overrides: Sequence[str]) -> None:
         return  # an unknown option of a group: Hydra lists the options itself
     for key in keys:
         _check_key(cfg, key)
-
-
-def exit_on_unknown_keys() -> None:
-    """Check ``sys.argv``; on an unknown key print the allowed ones and leave with status 1."""
-    try:
-        check_overrides(sys.argv[1:])
-    except ConfigError as error:
-        raise SystemExit(f"dualgaf: {error}") from error
 
 
 def _check_key(cfg: DictConfig, key: str) -> None:
