@@ -1,5 +1,6 @@
 """Which options make another run of a folder, and that nothing of it is touched then."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from dualgaf.plan.preset import conf_folder
 from dualgaf.training.run_folder import RECORD, check_folder, entered, finished
 
 
+@functools.cache
 def config(*overrides):
     with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
         return compose("train", overrides=["paths.run_dir=.", "data=simulated", *overrides])
@@ -61,7 +63,7 @@ def test_options_that_change_no_result_make_the_same_run(folder, override):
         ("images=on_device", "images=precompute there, on_device here"),
         ("+trainer.max_steps=3", "trainer.max_steps=none there, 3 here"),
         ("~callbacks.early_stopping", "callbacks.early_stopping._target_=lightning.pytorch"),
-        ("data=ucr", "and 1"),
+        ("data=ucr", "dualgaf.SimulatedSource there, dualgaf.ArchiveSource here"),
         ("trainer.devices=2", "trainer.devices=1 there, 2 here"),
     ],
 )

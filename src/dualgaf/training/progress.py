@@ -25,6 +25,8 @@ from dualgaf.system.whole_file import whole_file
 from dualgaf.training.report import EpochCurves
 
 FIRST, REFIT, BEST, VALIDATED = (f"{name}.ckpt" for name in ("last", "refit", "best", "validated"))
+TWICE = 200
+"""Lines back that one may be repeated from; a logger writes after 100 steps."""
 
 
 class LastCheckpoint(CheckpointCallback):
@@ -212,15 +214,18 @@ def keep_logs(loggers: Sequence[Logger], steps: int) -> None:
 
 
 def _lines_before(path: Path, steps: int) -> list[dict[str, Any]]:
+    kept: list[dict[str, Any]] = []
+    last = 0
     with path.open(newline="") as file:
-        lines = [
-            {key: value for key, value in line.items() if value} for line in csv.DictReader(file)
-        ]
-    kept = [
-        line for line in lines if str(line.get("step", "")).isdigit() and int(line["step"]) < steps
-    ]
-    # A logger that was interrupted as it wrote has written its lines twice.
-    return [line for n, line in enumerate(kept) if line not in kept[max(0, n - 200) : n]]
+        for cells in csv.DictReader(file):
+            line = {key: cell for key, cell in cells.items() if cell}
+            step = int(line["step"]) if line.get("step", "x").isdigit() else -1
+            # Not those of the evaluation, whose steps begin anew; nor lines that come twice, of a
+            # logger that was interrupted as it wrote.
+            if last <= step < steps and line not in kept[-TWICE:]:
+                kept.append(line)
+                last = step
+    return kept
 
 
 def _moved(node: Any, old: str, new: str) -> Any:

@@ -74,8 +74,8 @@ def resume_command(folder: Path) -> str:
         folder: of the run, or of the sweep.
 
     Example:
-        >>> resume_command(Path("my run")).partition(" ")[2].split(" ", 1)[1]
-        "'resume="my run"'"
+        >>> print(resume_command(Path("my run")).split(" ", 2)[2])
+        'resume="my run"'
     """
     program = Path(sys.argv[0])
     words = ["-m dualgaf", *first_words] if first_words else [shlex.quote(shown(program))]

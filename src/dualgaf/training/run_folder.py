@@ -123,7 +123,7 @@ def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
     Raises:
         ConfigError: the run in the folder is another one.
     """
-    if cfg.task != "fit" or not check_folder(cfg, folder):
+    if not check_folder(cfg, folder) or cfg.task != "fit":
         return None
     recorded = _record(folder, before_hydra=False)
     is_longer = recorded is not None and _differences(_counted(recorded), _counted(cfg), ())
