@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from dualgaf.errors import ConfigError
+from dualgaf.errors import DualGAFError
 from dualgaf.system.termination import Stopped, is_started_rank
 from dualgaf.training.config import check_overrides
 from dualgaf.training.resume import in_full, resume_command
@@ -42,7 +42,7 @@ def as_command(main: Callable[[], object]) -> int:
         if not is_started_rank():  # that has them in full already
             sys.argv[1:] = in_full(sys.argv[1:])
         main()
-    except ConfigError as error:
+    except DualGAFError as error:
         print(f"dualgaf: {error}", file=sys.stderr)
         return WRONG
     except Stopped as stopped:
