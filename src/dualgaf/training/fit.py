@@ -107,7 +107,7 @@ def fit(
         options = _unwatched(options)
         best = ModelCheckpoint(folder, "best", enable_version_counter=False)
         options["callbacks"].append(best)
-    options["callbacks"] += [curves, LastCheckpoint(folder / FIRST)]
+    options["callbacks"] += [curves, *_newest(cfg, FIRST)]
     trainer = make_trainer(cfg, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.
@@ -143,6 +143,13 @@ def fit(
 def checkpoints(cfg: DictConfig) -> Path:
     """The folder of a run's checkpoints."""
     return Path(cfg.paths.run_dir) / "checkpoints"
+
+
+def _newest(cfg: DictConfig, name: str) -> list[LastCheckpoint]:
+    """What writes the newest state of a training; nothing where no checkpoint is wanted."""
+    is_wanted = cfg.trainer.get("enable_checkpointing") is not False
+    writes = is_wanted and not cfg.trainer.get("fast_dev_run")
+    return [LastCheckpoint(checkpoints(cfg) / name)] if writes else []
 
 
 def _tell(before: Progress, goes_on: bool, folder: Path, max_epochs: int | None) -> None:
@@ -253,7 +260,7 @@ def _refit(
         return model, done.trained, done.seconds
     # Lines of its own: the steps of the first training would be there twice.
     loggers = [CSVLogger(cfg.paths.run_dir, name="refit", version="")]
-    options["callbacks"].append(LastCheckpoint(folder / REFIT))
+    options["callbacks"] += _newest(cfg, REFIT)
     trainer = make_trainer(cfg, **options, logger=loggers)
     take(trainer)
     n_windows = sum(len(data.windows.indices[split]) for split in ("train", "val"))

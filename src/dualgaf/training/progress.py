@@ -77,8 +77,6 @@ class LastCheckpoint(CheckpointCallback):
         self._seconds = state_dict["seconds"]
 
     def _save(self, trainer: L.Trainer) -> None:
-        if getattr(trainer, "fast_dev_run", False):
-            return
         for logger in trainer.loggers:
             logger.save()
         trainer.save_checkpoint(self.path, weights_only=False)
