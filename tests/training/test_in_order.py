@@ -1,4 +1,4 @@
-"""What `make_trainer` adds to Lightning's Trainer: whole checkpoints, and SIGTERM left alone."""
+"""What a Trainer gets beside Lightning's own: whole checkpoints, and SIGTERM left alone."""
 
 import resource
 import signal
@@ -9,7 +9,8 @@ import torch
 from omegaconf import OmegaConf
 
 from dualgaf.errors import CheckpointError
-from dualgaf.training.trainer import WholeCheckpointIO, make_trainer
+from dualgaf.training.in_order import WholeCheckpointIO
+from dualgaf.training.trainer import make_trainer
 
 
 @pytest.fixture
