@@ -52,6 +52,10 @@ class HandleError(DualGAFError, OSError):
     """A store handle is stale, forged, or belongs to somebody else."""
 
 
+class CheckpointError(DualGAFError, OSError):
+    """A checkpoint cannot be written; the one before is whole."""
+
+
 class ChunkError(DualGAFError, RuntimeError):
     """A chunk of windows could not be filled; the text names the chunk, its windows and why."""
 

@@ -7,7 +7,6 @@ import os
 # for GunPoint beside one busy process). The setting counts only before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +20,6 @@ from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError
 from dualgaf.renamed import current_choice, current_config
 from dualgaf.training.overrides import check_overrides, composed
-from dualgaf.training.wording import as_typed
 
 
 def load_config(overrides: Sequence[str]) -> DictConfig:
@@ -98,11 +96,3 @@ def own_error(error: BaseException) -> DualGAFError | None:
     while found is not None and not isinstance(found, DualGAFError):
         found = found.__cause__
     return found
-
-
-def exit_on_unknown_keys() -> None:
-    """Check ``sys.argv``; on an unknown key print the allowed ones and leave with status 1."""
-    try:
-        check_overrides(sys.argv[1:])
-    except ConfigError as error:
-        raise SystemExit(f"dualgaf: {as_typed(str(error))}") from error

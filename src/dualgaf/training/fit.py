@@ -6,6 +6,9 @@
    many epochs as the first might have taken, and is not watched. It is what is tested. From then on
    it is ``best.ckpt``, and the first is ``validated.ckpt``.
 
+Each training writes its state after each epoch (`dualgaf.training.progress`). One that was stopped
+goes on from there, to the weights that it would have had.
+
 The second training costs as much time again. It gives a small set the fifth of its windows back
 that was held out, and does not let ten windows choose the epoch: in two-fold cross-validation on
 training splits it took the fraction of errors from 0.22 to 0.10 (ECG200), from 0.14 to 0.04
@@ -34,7 +37,19 @@ from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.training import Epoch
+from dualgaf.system.whole_file import whole_file
 from dualgaf.training.classifier import make_classifier
+from dualgaf.training.progress import (
+    BEST,
+    FIRST,
+    REFIT,
+    VALIDATED,
+    LastCheckpoint,
+    Progress,
+    begin_anew,
+    keep_logs,
+    settle_in,
+)
 from dualgaf.training.ranks import is_first, on_one_device, ranks_started
 from dualgaf.training.report import EpochCurves
 from dualgaf.training.trainer import check_trainer, in_one_line, is_off, make_trainer
@@ -44,7 +59,7 @@ log = logging.getLogger(__name__)
 STEPS = 1500
 """Steps of the optimiser that ``trainer.max_epochs=auto`` aims at. In cross-validation on training
 splits 1000 were enough for most sets, and NATOPS was better with 2000."""
-VALIDATED = ("val/loss", "val/acc", "val/f1_macro")
+MONITORED = ("val/loss", "val/acc", "val/f1_macro")
 """What a validation logs."""
 EPOCHS = (20, 150)
 """The fewest and the most epochs that it takes."""
@@ -69,6 +84,7 @@ def fit(
     data: DualGAFDataModule,
     make_model: Callable[[], DualGAFClassifier],
     loggers: list[Logger],
+    before: Progress | None = None,
 ) -> Learned:
     """Train as a configuration says, in every rank.
 
@@ -77,41 +93,83 @@ def fit(
         data: the DataModule; it may have images already.
         make_model: a new classifier for these data.
         loggers: of the run; the second training has a ``refit/metrics.csv``.
+        before: where the first training goes on, of the run's folder.
+
+    Raises:
+        ConfigError: an option is not allowed.
     """
-    model, curves = make_model(), EpochCurves()
+    model, curves, folder = make_model(), EpochCurves(), checkpoints(cfg)
     is_watched = "val" in data.windows.indices and not is_off(cfg, "val")
     data.further_networks = int(cfg.refit and is_watched)
     options = trainer_options(cfg, data)
+    goes_on = before is None or before.goes_on(options["max_epochs"])
+    if before is not None:
+        _tell(before, goes_on, folder, options["max_epochs"])
     if not is_watched:
         options = _unwatched(options)
-    options["callbacks"] = [*_kept(options["callbacks"], cfg), curves]
+    options["callbacks"] = [*_kept(options["callbacks"], cfg), curves, *_newest(cfg, FIRST)]
     trainer = make_trainer(cfg, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.
-    with ranks_started(trainer), in_one_line():
+    with ranks_started(trainer) as take, in_one_line():
         if trainer.world_size > 1:
             # Before there are other ranks: an error is said once, and those that are spawned get a
             # handle, where one that they built would end with them.
             data.trainer = trainer
             trainer.strategy.connect(model)  # the plan counts it
             data.setup("fit")
-        trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
-        validated = _best_of(trainer, cfg)
-        if validated is None and _writes(cfg):
-            log.info("no epoch was validated: the weights of the last step are kept")
-            validated = _folder(cfg) / "best.ckpt"
-            trainer.save_checkpoint(validated)
-        metrics: dict[str, Any] = {"fit/epochs": trainer.current_epoch}
-        final = model
+        if goes_on:
+            start = cfg.ckpt_path if before is None else before.checkpoint
+            trainer.fit(model, datamodule=data, ckpt_path=start, weights_only=True)
+            validated, epochs = _best_of(trainer, cfg), trainer.current_epoch
+            if validated is None and _writes(cfg):
+                log.info("no epoch was validated: the weights of the last step are kept")
+                validated = folder / BEST
+                trainer.save_checkpoint(validated)
+        else:
+            assert before is not None
+            validated, epochs, curves.epochs = before.best, before.trained, [*before.epochs]
+        metrics: dict[str, Any] = {"fit/epochs": epochs}
+        final, seconds = model, 0.0 if before is None else before.seconds
         if cfg.refit and is_watched:
-            final, metrics["refit/epochs"] = _refit(cfg, data, make_model, trainer.current_epoch)
-    metrics["fit/seconds"] = time.perf_counter() - started
+            final, metrics["refit/epochs"], earlier = _refit(cfg, data, make_model, epochs, take)
+            seconds += earlier
+    metrics["fit/seconds"] = seconds + time.perf_counter() - started
     if is_first():
+        if (folder / VALIDATED).is_file() and final is not model:
+            validated = folder / VALIDATED
         if validated is not None:
             Checkpoint(validated).load_into(model)
         if final is not model:
-            _keep_both(validated, _folder(cfg))
+            _keep_both(validated, folder)
     return Learned(model, final, metrics, curves.epochs)
+
+
+def checkpoints(cfg: DictConfig) -> Path:
+    """The folder of a run's checkpoints."""
+    return Path(cfg.paths.run_dir) / "checkpoints"
+
+
+def _newest(cfg: DictConfig, name: str) -> list[LastCheckpoint]:
+    """What writes the newest state of a training; nothing where no checkpoint is wanted."""
+    return [LastCheckpoint(checkpoints(cfg) / name)] if _writes(cfg) else []
+
+
+def _tell(before: Progress, goes_on: bool, folder: Path, max_epochs: int | None) -> None:
+    """Say from where a run goes on; in the first rank also put its files in order for that."""
+    if not is_first():
+        return
+    settle_in(before, folder)
+    what = "goes on" if goes_on else "is over"
+    log.info("this run has trained %d epochs; its first training %s", before.trained, what)
+    if before.max_epochs not in (None, max_epochs):
+        log.info(
+            "trainer.max_epochs=%s, it was %s: from here on the learning rate is that of a "
+            "training of this length",
+            max_epochs,
+            before.max_epochs,
+        )
+        begin_anew(folder)
 
 
 def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
@@ -164,11 +222,11 @@ def _kept(callbacks: Sequence[L.Callback], cfg: DictConfig) -> list[L.Callback]:
     if cfg.trainer.get("enable_checkpointing") is False:
         return list(callbacks)
     for callback in callbacks:
-        if isinstance(callback, EarlyStopping) and callback.monitor in VALIDATED:
+        if isinstance(callback, EarlyStopping) and callback.monitor in MONITORED:
             callback.strict = False  # steps or time may end the training before the first of them
     if any(isinstance(callback, CheckpointCallback) for callback in callbacks):
         return list(callbacks)
-    return [*callbacks, ModelCheckpoint(_folder(cfg), "best", enable_version_counter=False)]
+    return [*callbacks, ModelCheckpoint(checkpoints(cfg), "best", enable_version_counter=False)]
 
 
 def _writes(cfg: DictConfig) -> bool:
@@ -192,34 +250,56 @@ def _refit(
     data: DualGAFDataModule,
     make_model: Callable[[], DualGAFClassifier],
     epochs: int,
-) -> tuple[DualGAFClassifier, int]:
-    """A network that has learned the train and the val split, and the epochs that it took.
+    take: Callable[[L.Trainer], None],
+) -> tuple[DualGAFClassifier, int, float]:
+    """A network that has learned the train and the val split.
 
     Args:
         cfg: of the run.
         data: the DataModule, with its images.
         make_model: a new classifier.
         epochs: what the first training took; for one without a limit of its own.
+        take: of `ranks_started`.
+
+    Returns:
+        The network, its epochs, and the seconds that it took before it was stopped.
     """
     _let_go(data.trainer)
+    folder = checkpoints(cfg)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     model = make_model()
     options = _unwatched(trainer_options(cfg, data))
     if options["max_epochs"] is None or options["max_epochs"] < 0:  # early stopping was to end it
         options["max_epochs"] = max(1, epochs)  # steps or time may have ended the first epoch
+    before = Progress.read(folder, REFIT)
+    done = before if before is not None else _refitted(folder)
+    if done is not None and done.ended and done.max_epochs == options["max_epochs"]:
+        Checkpoint(done.checkpoint).load_into(model)
+        return model, done.trained, done.seconds
     # Lines of its own: the steps of the first training would be there twice.
     loggers = [CSVLogger(cfg.paths.run_dir, name="refit", version="")]
-    trainer = make_trainer(cfg, **{**options, "enable_checkpointing": False}, logger=loggers)
+    options["callbacks"] += _newest(cfg, REFIT)
+    trainer = make_trainer(cfg, **options, logger=loggers)
+    take(trainer)
     n_windows = sum(len(data.windows.indices[split]) for split in ("train", "val"))
     log.info("refit: %d epochs on all %d windows of train and val", trainer.max_epochs, n_windows)
+    if before is not None and is_first():
+        log.info("refit: goes on after epoch %d", before.trained)
+        settle_in(before, folder)
+        keep_logs(loggers, before.steps)
     data.with_val = True
     try:
-        trainer.fit(model, datamodule=data)
-        if not cfg.trainer.get("fast_dev_run"):
-            trainer.save_checkpoint(_folder(cfg) / "refit.ckpt")
+        start = None if before is None else before.checkpoint
+        trainer.fit(model, datamodule=data, ckpt_path=start, weights_only=True)
     finally:
         data.with_val = False
-    return model, trainer.current_epoch
+    return model, trainer.current_epoch, 0.0 if before is None else before.seconds
+
+
+def _refitted(folder: Path) -> Progress | None:
+    path = folder / BEST
+    is_there = path.is_file() and Checkpoint(path).learned_val
+    return Progress.read(folder, BEST) if is_there else None
 
 
 def planned_network(
@@ -250,13 +330,10 @@ def _keep_both(validated: Path | None, folder: Path) -> None:
 
     Whenever this process is killed, there is a ``best.ckpt``.
     """
-    refit, kept = folder / "refit.ckpt", folder / "validated.ckpt"
+    refit, kept = folder / REFIT, folder / VALIDATED
     if not refit.is_file():
         return
     if validated is not None and not (kept.exists() and validated.samefile(kept)):
-        shutil.copyfile(validated, kept)
-    refit.replace(folder / "best.ckpt")
-
-
-def _folder(cfg: DictConfig) -> Path:
-    return Path(cfg.paths.run_dir) / "checkpoints"
+        with whole_file(kept) as draft:
+            shutil.copyfile(validated, draft)
+    refit.replace(folder / BEST)

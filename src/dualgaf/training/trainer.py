@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from dualgaf.errors import ConfigError, DualGAFError, check_whole, not_allowed, unknown_choice
 from dualgaf.models.classifier import PRECISIONS
+from dualgaf.training.in_order import StopCheck, keep_sigterm, plugins
 
 OF_THE_RUN = {
     "logger": "type logger=csv, or ~logger for none",
@@ -69,10 +70,12 @@ def make_trainer(cfg: DictConfig, **options: Any) -> L.Trainer:
     Raises:
         ConfigError: the Trainer refuses its options.
     """
+    options["callbacks"] = [*options.get("callbacks", ()), StopCheck()]
     try:
-        trainer: L.Trainer = instantiate(cfg.trainer, **options)
+        trainer: L.Trainer = instantiate(cfg.trainer, **options, plugins=plugins(cfg))
     except InstantiationException as error:
         raise _refused(error.__cause__ or error) from error
+    keep_sigterm(trainer)
     return trainer
 
 
