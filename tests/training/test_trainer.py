@@ -87,6 +87,7 @@ def test_a_run_without_a_logger_or_without_checkpoints_is_one(tmp_path):
     metrics = trained(tmp_path, "~logger", "+trainer.enable_checkpointing=false", "refit=true")
     assert {"val/acc", "test/acc", "refit/epochs"} <= set(metrics)
     assert {path.name for path in tmp_path.iterdir()} <= {
+        ".hydra",
         "metrics.json",
         "refit",
         "checkpoints",
