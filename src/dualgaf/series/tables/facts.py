@@ -120,7 +120,7 @@ def lost_windows(
 
 def file_facts(table: FileRows, step: float | None) -> FileFacts:
     """Rows, times and step of one file; ``step`` as of `median_step`."""
-    time = table.rows["time"]
+    time = table.rows["local" if "local" in table.rows.columns else "time"]
     if table.time_column is None:
         return FileFacts(table.file, table.rows.height, None, None, None)
     ends = clock_array(pl.Series([time.min(), time.max()], dtype=time.dtype))
