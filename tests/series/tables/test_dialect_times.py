@@ -152,14 +152,15 @@ def test_a_table_without_times_says_so(tmp_path, caplog):
     assert "no column has times" not in caplog.text
 
 
-def test_dates_beside_a_duration_are_a_clock_alone(tmp_path, caplog):
+@pytest.mark.parametrize(("last", "minutes"), [("26:00:00", 1560), ("03:00:00", 180)])
+def test_dates_beside_a_duration_are_a_clock_alone(tmp_path, caplog, last, minutes):
     text = rows_of(
-        "12.1.2024,01:30:00,a", "13.1.2024,02:00:30,a", "14.1.2024,26:00:00,a",
+        "12.1.2024,01:30:00,a", "13.1.2024,02:00:30,a", f"14.1.2024,{last},a",
         head="Datum,runtime,fault",
     )  # fmt: skip
     series_set = TableSource(folder_of(tmp_path, a__csv=text), group_columns=["fault"]).load()
-    assert first_channel(series_set) == [[90, 120.5, 1560]]
-    assert "read as hours:minutes:seconds, in min: 'runtime'" in caplog.text
+    assert first_channel(series_set) == [[90, 120.5, minutes]]
+    assert "read as durations, in min: 'runtime'" in caplog.text
 
 
 def test_dates_that_jump_by_months_in_the_order_of_another_file(tmp_path):
