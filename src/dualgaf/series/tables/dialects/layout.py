@@ -56,7 +56,7 @@ def lay_out(
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     raw = _without_blank_end(raw)
-    if not raw.strip():
+    if not raw or raw.isspace():
         raise SourceError(f"{file} is empty; needed: a header and data rows")
     first = 0 if header_line is None else header_line - 1
     if header_line is None and _EXCEL_HINT.match(raw):
