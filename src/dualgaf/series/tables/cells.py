@@ -26,10 +26,12 @@ SWITCHES = (("off", "on"), ("false", "true"), ("closed", "open"), ("no", "yes"))
 _POINT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _COMMA = r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?"
 _POINT_THOUSANDS = r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?"
-_OTHER_THOUSANDS = r"[+-]?\d{1,3}(['\u2019 ]\d{3})*(\.\d+)?"
-_COMMA_THOUSANDS = r"[+-]?\d{1,3}([. ]\d{3})*(,\d+)?"
+_MARKS = "['\u2019 \u00a0\u202f]"
+_OTHER_THOUSANDS = rf"[+-]?\d{{1,3}}({_MARKS}\d{{3}})*(\.\d+)?"
+_COMMA_THOUSANDS = r"[+-]?\d{1,3}([. \u00a0\u202f]\d{3})*(,\d+)?"
 _UNIT = r"^([+-]?[\d.,]*\d[\d.,'\u2019]*)\s*([^\d\s.,:/+-][^\d:/]{0,11})$"
-_DURATION = r"^(\d+):([0-5]\d):([0-5]\d(?:[.,]\d+)?)$"
+_AS_MINUTES = "durations, in min"
+_DURATION = r"(?:(\d+) days?,? )?(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)"
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ def understood(column: pl.Series, file: str, rules: CellRules, unit: str | None 
         return Column(name, "numbers", _array(column, rules), unit)
     if column.dtype == pl.Null:
         return Column(name, "empty")
+    if column.dtype == pl.Duration:
+        minutes = column.dt.total_microseconds() / 6e7
+        return Column(name, "numbers", _array(minutes, rules), "min", found=_AS_MINUTES)
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return Column(name, "text", example=f"{column.dtype}")
     texts = present(column.cast(pl.String), rules.null_values)
@@ -172,18 +177,16 @@ def _by_notation(
 ) -> Column:
     """Cells that are not all written with a decimal point alone."""
     name = column.name
-    texts = texts.str.replace_all("[\u00a0\u202f]", " ")  # blanks that do not break
     small = texts.str.to_lowercase()
     for off, on in SWITCHES:
         if small.is_in([off, on]).fill_null(True).all():
             values = small.replace_strict({off: 0.0, on: 1.0}, return_dtype=pl.Float64)
             return Column(name, "numbers", _array(values, rules), found=f"{off} = 0, {on} = 1")
-    hours = texts.str.extract_groups(_DURATION).struct.unnest()
-    if hours.to_series(0).null_count() == texts.null_count():
-        parts = [hours.to_series(k).cast(pl.Float64) for k in range(3)]
-        minutes = 60 * parts[0] + parts[1] + parts[2] / 60
-        told = "hours:minutes:seconds, in min"
-        return Column(name, "numbers", _array(minutes, rules), "min", found=told)
+    if _all(texts.drop_nulls().head(1), _DURATION) and _all(texts, _DURATION):
+        parts = texts.str.extract_groups(f"^{_DURATION}$").struct.unnest()
+        days, hours, minutes, seconds = (parts.to_series(k).cast(pl.Float64) for k in range(4))
+        total = 1440 * days.fill_null(0) + 60 * hours + minutes + seconds / 60
+        return Column(name, "numbers", _array(total, rules), "min", found=_AS_MINUTES)
     said = []
     bare = texts.str.extract(_UNIT, 1)
     units = texts.str.extract(_UNIT, 2).str.strip_chars()
@@ -203,10 +206,10 @@ def _by_notation(
         texts = texts.str.replace_all(",", "", literal=True)
         said.append("commas between thousands")
     elif rules.decimal != "comma" and _all(texts, _OTHER_THOUSANDS):
-        texts = texts.str.replace_all("['\u2019 ]", "")
+        texts = texts.str.replace_all(_MARKS, "")
         said.append("marks between thousands")
     elif rules.decimal != "point" and _all(texts, _COMMA_THOUSANDS):
-        texts = texts.str.replace_all(r"[. ]", "").str.replace(",", ".", literal=True)
+        texts = texts.str.replace_all("[. \u00a0\u202f]", "").str.replace(",", ".", literal=True)
         said.append("decimal comma, points or blanks between thousands")
     parsed = texts.cast(pl.Float64, strict=False)
     if parsed.null_count() == texts.null_count():

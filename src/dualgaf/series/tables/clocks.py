@@ -63,6 +63,8 @@ def read_clock(
     """
     if column.dtype.is_temporal() and column.dtype not in (pl.Time, pl.Duration):
         return _of_dates(column, file)
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
     if column.dtype.is_float():
         column = column.fill_nan(None)
         if (column.drop_nulls() % 1 == 0).all() and time_format is not None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
 
 MISSING, LEFT_OUT, CHANGES = "rows are missing", "rows are left out", "the class changes"
+_MOST = 2**40
+"""Steps that no file has; larger numbers are no integers of polars."""
 SHORT, DEAD = "piece too short", "a sensor has no value"
 
 
@@ -82,6 +84,7 @@ def lost_windows(
         steps: T.
         stride: steps between two windows.
     """
+    steps, stride = min(steps, _MOST), min(stride, _MOST)
     time = pl.col("time").cast(pl.Float64)
     new_group = pl.col("group").ne_missing(pl.col("group").shift(1)).fill_null(True)
     jump = (time.diff() > gap).fill_null(False) if gap is not None else pl.lit(False)
@@ -120,7 +123,7 @@ def lost_windows(
 
 def file_facts(table: FileRows, step: float | None) -> FileFacts:
     """Rows, times and step of one file; ``step`` as of `median_step`."""
-    time = table.rows["time"]
+    time = table.rows["local" if "local" in table.rows.columns else "time"]
     if table.time_column is None:
         return FileFacts(table.file, table.rows.height, None, None, None)
     ends = clock_array(pl.Series([time.min(), time.max()], dtype=time.dtype))

@@ -198,8 +198,6 @@ def _read_csv(
     polars would give the second of two equal names another one, and fill a row that has too few
     cells.
     """
-    if not raw.strip(b"\r\n"):
-        raise pl.exceptions.NoDataError
     raw, mark, names, first = lay_out(raw, file, separator, header_line, notes)
     try:
         table = pl.read_csv(raw, separator=mark, infer_schema=False)

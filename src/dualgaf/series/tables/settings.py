@@ -49,9 +49,9 @@ class TableSettings:
     ``auto`` = datetime, time, timestamp, date or step, else the one whose cells are times; None =
     rows are evenly spaced and in order."""
     time_format: str | None = None
-    """Format of times, also of those that are digits, e.g. ``%d/%m/%Y %H:%M``; ``unix_s``,
-    ``unix_ms``, ``unix_us``, ``unix_ns``, ``excel`` (days) or ``number``; None = what fits every
-    file in one way only."""
+    """Format of times, also of those that are digits, e.g. ``%d/%m/%Y %H:%M``; ``day_first``,
+    ``month_first``, ``year_first``; ``unix_s``, ``unix_ms``, ``unix_us``, ``unix_ns``, ``excel``
+    (days) or ``number``; None = what fits every file in one way only."""
     year: int | None = None
     """The year of dates that are written without one."""
     time_zone: str | None = None

@@ -78,7 +78,7 @@ def with_time_column(
         found = full or days
         raise SourceError(
             f"{file} has more than one column of times: {', '.join(map(repr, found))}; type "
-            f"data.time_column={found[0] or found[1]}"
+            f"{typed_option('data.time_column', found[0] or found[1])}"
         )
     if common is None and full:
         return table, TimeColumn(full[0])
@@ -101,8 +101,9 @@ def _check_day_beside(table: pl.DataFrame, common: str, free: list[str], file: s
     if readings is not None and NUMBER in readings:
         raise SourceError(
             f"{file} has dates in {dates[0]!r} and numbers in {common!r}; type "
-            f"data.time_column={dates[0]} if that is the time, data.time_column={common} if days "
-            "do not matter; if both make one time, write the second as 22:05"
+            f"{typed_option('data.time_column', dates[0])} if that is the time, "
+            f"{typed_option('data.time_column', common)} if days do not matter; if both make one "
+            "time, write the second as 22:05"
         )
 
 
@@ -141,7 +142,8 @@ def _other(table: pl.DataFrame, free: list[str], daytimes: list[str], file: str)
     if len(numbers) > 1:
         raise SourceError(
             f"{file} has more than one column of numbers that is a clock: "
-            f"{', '.join(map(repr, numbers))}; type data.time_column={numbers[0] or numbers[1]}"
+            f"{', '.join(map(repr, numbers))}; type "
+            f"{typed_option('data.time_column', numbers[0] or numbers[1])}"
         )
     if numbers:
         return numbers[0]
@@ -160,7 +162,7 @@ def _other(table: pl.DataFrame, free: list[str], daytimes: list[str], file: str)
 
 def _first(column: pl.Series) -> str | None:
     """The first cell that is there, of a column of texts."""
-    if column.dtype != pl.String:
+    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return None
     at = column.is_not_null().arg_max() if column.null_count() < len(column) else None
     return None if at is None else str(column[at]).strip()
@@ -170,7 +172,7 @@ def _is_dates(column: pl.Series) -> bool:
     if column.dtype in (pl.Date, pl.Datetime):
         return True
     cell = _first(column)
-    return cell is not None and has_date(cell) and is_clock(column)
+    return cell is not None and has_date(cell) and is_clock(column.cast(pl.String))
 
 
 def _is_day(column: pl.Series, midnights: bool) -> bool:

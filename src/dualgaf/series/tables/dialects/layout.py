@@ -56,6 +56,8 @@ def lay_out(
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     raw = _without_blank_end(raw)
+    if not raw or raw.isspace():
+        raise SourceError(f"{file} is empty; needed: a header and data rows")
     first = 0 if header_line is None else header_line - 1
     if header_line is None and _EXCEL_HINT.match(raw):
         first = 1
@@ -76,7 +78,7 @@ def lay_out(
         raw = head + found.mark.encode() + raw[end:]
         names = [*names, ""]
     _check_header(names, top, found.mark, file, first + found.line + 1)
-    raw = _without_cut_line(raw, found, len(names), file, notes)
+    raw = _without_cut_line(raw, found.mark, names, file, notes)
     return raw, found.mark, names, top[0]
 
 
@@ -211,15 +213,15 @@ def _check_header(names: list[str], top: list[str], mark: str, file: str, line: 
         )
 
 
-def _without_cut_line(raw: bytes, table: _Table, width: int, file: str, notes: Notes) -> bytes:
+def _without_cut_line(raw: bytes, mark: str, names: list[str], file: str, notes: Notes) -> bytes:
     at = raw.rfind(b"\n")
     last = raw[at + 1 :]
     if at < 0 or last.count(b'"') % 2 or raw.find(b"\n", 0, at) < 0:
         return raw
-    cells = next(csv.reader([last.decode(errors="replace")], delimiter=table.mark), [])
-    if table.blank_ends and len(cells) == width - 1:
-        return raw + table.mark.encode()
-    if 0 < len(cells) < width:
-        notes.add(f"the last line has {len(cells)} of {width} cells and is left out", file)
+    cells = next(csv.reader([last.decode(errors="replace")], delimiter=mark), [])
+    if not names[-1].strip() and len(cells) == len(names) - 1:
+        return raw + mark.encode()  # all but the blank that ends the other lines
+    if 0 < len(cells) < len(names):
+        notes.add(f"the last line has {len(cells)} of {len(names)} cells and is left out", file)
         return raw[:at].rstrip(b"\r\n")
     return raw

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 
 from dualgaf.errors import SourceError
+from dualgaf.series.inspection import duration_text
 from dualgaf.series.tables.columns import parse_step
 from dualgaf.series.tables.rows import FileRows
 
 _DAY_US = 86_400_000_000
-_UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def starts_of(time: pl.Series, file: str) -> pl.Series:
@@ -130,13 +130,8 @@ def _check_coarser(
     steps = rows.select(pl.col("time").diff().over("group").cast(pl.Float64))["time"]
     median = steps.filter(steps > 0).median()
     if isinstance(median, float) and median > width * (1 + 1e-9):
-        own = _duration(median / 1e6) if table.dated else f"{median:g}"
+        own = duration_text(median / 1e6) if table.dated else f"{median:g}"
         raise SourceError(
             f"{table.file}: data.step={step} is finer than its rows, which are {own} apart; "
             f"resampling makes no values up; type data.step={own}"
         )
-
-
-def _duration(seconds: float) -> str:
-    name, size = next((u for u in _UNITS if seconds % u[1] == 0), _UNITS[-1])
-    return f"{seconds / size:g}{name}"
