@@ -24,6 +24,10 @@ class ConfigError(DualGAFError, ValueError):
     """A setting has a value that is not allowed."""
 
 
+class OtherDataError(ConfigError):
+    """Data are not those that a network was trained with."""
+
+
 class SeriesError(DualGAFError, ValueError):
     """Series, labels or windows do not have the shape, length or values that are needed."""
 

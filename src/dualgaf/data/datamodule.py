@@ -25,7 +25,7 @@ from dualgaf.data.batch import AnyBatch, Batch, draw_on_cpu, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_build import ImageBuild
-from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
+from dualgaf.data.image_settings import ImageSettings, cache_folder, need_source, pool_settings
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.loader import ImageLoader, collate, loader_workers
 from dualgaf.data.series_scaler import SeriesScaler
@@ -143,7 +143,7 @@ class DualGAFDataModule(L.LightningDataModule):
         self.save_hyperparameters(own | settings.to_plain(), logger=False)
 
     @classmethod
-    def from_arrays(
+    def from_arrays(  # noqa: D417
         cls,
         train: tuple[Any, Any],
         val: tuple[Any, Any] | None = None,
@@ -166,12 +166,7 @@ class DualGAFDataModule(L.LightningDataModule):
             val: likewise; without it there is no validation.
             test: likewise.
             predict: x alone.
-            overlap: as for `ArraySource`, and so are the next five.
-            nan: see ``overlap``.
-            ragged: see ``overlap``.
-            window_size: see ``overlap``.
-            stride: see ``overlap``.
-            channel_names: see ``overlap``.
+            overlap: as `ArraySource` has it; so are ``nan`` to ``channel_names``.
             **settings: as for the class.
 
         Raises:
@@ -186,6 +181,16 @@ class DualGAFDataModule(L.LightningDataModule):
             overlap=overlap,
         )
         return cls(source, **settings)
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *given: Any, **settings: Any) -> Self:
+        """As Lightning has it, with ``source``: a checkpoint holds settings, and no data.
+
+        Raises:
+            ConfigError: there is no ``source``.
+        """
+        need_source(checkpoint_path, settings)
+        return super().load_from_checkpoint(checkpoint_path, *given, **settings)
 
     @property
     def batch_size(self) -> int:

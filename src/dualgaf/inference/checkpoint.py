@@ -16,7 +16,7 @@ from torch import nn
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.imaging_state import ImagingState
-from dualgaf.errors import ConfigError
+from dualgaf.errors import ConfigError, OtherDataError
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.renamed import current_net
 
@@ -207,7 +207,7 @@ def check_images(imaging: ImagingState, data: DualGAFDataModule) -> None:
         if trained != got:
             raise _other(f"{option} {trained}", got, "datamodule.*")
     if imaging.digest != drawn.digest:
-        raise ConfigError(
+        raise OtherDataError(
             "the checkpoint has learned another training split than these data have (its windows "
             "differ), so windows that it knows may be tested; type the data.* options and the "
             "seed of its run (RUN/.hydra/overrides.yaml)"
@@ -215,7 +215,7 @@ def check_images(imaging: ImagingState, data: DualGAFDataModule) -> None:
 
 
 def _other(trained: str, got: object, options: str) -> ConfigError:
-    return ConfigError(
+    return OtherDataError(
         f"the checkpoint was trained with {trained}, the data have {got}; type the {options} "
         f"{_OF_ITS_RUN}"
     )

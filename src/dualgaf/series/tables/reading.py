@@ -25,7 +25,7 @@ from dualgaf.series.tables.columns import (
     same_channels,
 )
 from dualgaf.series.tables.files import named_files, read_table
-from dualgaf.series.tables.roles import check_roles, find_roles
+from dualgaf.series.tables.roles import check_roles, find_roles, need_roles
 from dualgaf.series.tables.rows import FileDraft, FileRows
 
 if TYPE_CHECKING:
@@ -51,15 +51,22 @@ def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[s
     roles: ColumnRoles | None = None
     drafts: list[FileDraft] = []
     clocks: dict[str, Clock] = {}
+    headers: dict[str, None] = {}
     for file, path in paths.items():
         table = read_table(path, file, source.separator, source.header_line)
+        headers |= dict.fromkeys(table.columns)
+        if roles is not None:  # before a column is looked for that this file need not have
+            need_roles(roles, source, table.columns, file, list(paths))
         own = find_roles(table, source, file)
-        roles = roles or own
-        check_roles(roles, own, source, table.columns, file, list(paths))
+        if roles is None:
+            roles = own
+            need_roles(roles, source, table.columns, file, list(paths))
+        check_roles(roles, own, source, file, list(paths))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format)
         drafts.append(_draft(table, roles, source, file, rules))
     assert roles is not None
+    need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
     said = settle_classes(drafts, roles.label, source)
     if roles.time is not None and roles.time != source.time_column:
         if roles.time.lower() not in TIME_NAMES:
@@ -69,6 +76,13 @@ def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[s
     said += _left_out(drafts)
     tables = [_rows(draft, times.get(draft.file), roles, source) for draft in drafts]
     return tables, said, sorted({value for draft in drafts for value in draft.working})
+
+
+def chosen_channels(source: "TableSource") -> tuple[str, ...] | None:
+    """``data.channels`` without ``data.exclude``; None = all columns of numbers are channels."""
+    if source.channels is None:
+        return None
+    return tuple(name for name in source.channels if name not in source.exclude)
 
 
 def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -108,9 +122,10 @@ def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) 
 def _draft(
     table: pl.DataFrame, roles: ColumnRoles, source: "TableSource", file: str, rules: CellRules
 ) -> FileDraft:
-    if source.channels is not None:
-        need_columns(table.columns, source.channels, "data.channels", file)
-        wanted = list(source.channels)
+    chosen = chosen_channels(source)
+    if chosen is not None:
+        need_columns(table.columns, chosen, "data.channels", file)
+        wanted = list(chosen)
     else:
         labels = () if source.label_column else LABEL_NAMES[:1] * (source.label != "auto")
         # A nameless column is the row index that pandas writes in front of a table.
@@ -122,8 +137,8 @@ def _draft(
     columns = {}
     for name in wanted:
         column = understood(table[name], file, rules)
-        if source.channels is not None and column.kind == "text":
-            numbers = [other for other in source.channels if other != name]
+        if chosen is not None and column.kind == "text":
+            numbers = [other for other in chosen if other != name]
             typed = typed_option("data.channels", numbers) if numbers else "data.channels=null"
             raise SourceError(
                 f"{file}, column {name!r}, data row 1: {column.example!r} is not a number "

@@ -41,7 +41,7 @@ from dualgaf.series.tables.classes import LabelFrom, Unlabelled
 from dualgaf.series.tables.columns import check_name, name_list, parse_gap
 from dualgaf.series.tables.copies import drop_copies
 from dualgaf.series.tables.files import SEPARATORS, named_files
-from dualgaf.series.tables.reading import read_rows, shared_channels
+from dualgaf.series.tables.reading import chosen_channels, read_rows, shared_channels
 from dualgaf.series.tables.rows import FileRows, cut, largest_gap, sorted_by_time
 from dualgaf.series.tables.suspects import check_suspects
 
@@ -190,7 +190,7 @@ class TableSource:
         """
         root = Path(self.root).expanduser()
         tables, said, working = read_rows(root, self)
-        channels = shared_channels(tables, self.channels)
+        channels = shared_channels(tables, chosen_channels(self))
         if self.channels is None:
             check_suspects(tables, channels)
         if not any(table.rows["keep"].any() for table in tables):
