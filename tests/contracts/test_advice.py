@@ -293,8 +293,12 @@ COMMANDS = [
         then={1: "for 3 splits"},
     ),
     table(
-        'type data.pattern="{}" to leave {} out',
+        "type {} to leave {} out",
         {"ahu_1.csv": PLANT, "ahu_2.csv": LATER, "log.csv": "start,end,class\n2020-01-01,,a\n"},
+    ),
+    table(
+        "type {} to leave {} out",
+        {"a.csv": PLANT, "b.csv": LATER, "log.csv": "start,end,class\n2020-01-01,,a\n"},
     ),
     table("type {} for those of both files", {"a.csv": PLANT, "b.csv": LATER.replace("flow", "x")}),
     table(

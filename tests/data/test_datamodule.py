@@ -340,7 +340,7 @@ def test_wrong_settings_fail_with_what_to_type_and_build_nothing(settings, error
         ({"train": (X, 0 * Y)}, "one class"),
         ({"train": (X, Y), "test": (-X, Y + 5)}, "'5'"),
         ({"train": (X, Y), "test": (X[:, :2], Y)}, "channels"),
-        ({"train": (np.where(X > 2, np.nan, X), Y)}, "nan=interpolate"),
+        ({"train": (np.where(X > 2, np.nan, X), Y)}, 'nan="interpolate"'),
     ],
     ids=["2-D", "4-D", "empty", "labels", "one class", "new class", "channels", "nan"],
 )
