@@ -222,6 +222,11 @@ COMMANDS = [
         given={"NAME": "state"},
         leave=(1,),
     ),
+    table(
+        "it is the name of the file; type data.label_column=NAME",
+        PLANT.replace("fault", "state"),
+        given={"NAME": "state"},
+    ),
     table("{}, or type data.label=auto", PLANT, "data.label=fault"),
     table("type {}", PLANT.replace("fault", "Fault Ground Truth"), "data.label_column=Fault"),
     table("if that means missing, type {}", STRAY, base="data.nan=interpolate"),
@@ -391,6 +396,8 @@ NAMES = {
     "long": RNG.normal(size=(12, 1, 200)),
     "tall": np.swapaxes(RNG.normal(size=(12, 2, 16)), 1, 2),
     "one_hot": np.eye(2)[Y],
+    "nested": pd.DataFrame({name: [pd.Series(row[k]) for row in X] for k, name in enumerate("ab")}),
+    "panel": pd.concat([pd.DataFrame(row.T) for row in X], keys=range(12)),
 }
 
 CALLS = [
@@ -487,6 +494,22 @@ CALLS = [
         "windows((x, one_hot))",
         "[y := one_hot, windows((x, {}))]",
         pick=r"type (.+)\)$",
+    ),
+    Call(
+        "{}, with a series in each cell; needed",
+        "windows((nested, y))",
+        "[frame := nested, windows(({}, y))]",
+    ),
+    Call(
+        "in each cell; needed: one number a cell; type",
+        "windows(([nested] * 2, [0, 1]))",
+        "[frame := nested, windows(({}, y))]",
+        pick=r"type (.+) for a frame",
+    ),
+    Call(
+        "with series by the first level of its index",
+        "windows((panel, y))",
+        "[frame := panel, windows(({}, y))]",
     ),
     Call("{} is {}; needed: a pair (x, y); type {}=(x, y)", "data(x)", "data({})"),
     Call(
