@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
 
-_PLAIN = re.compile(r"[A-Za-z_][\w./*-]*", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 _NO_TEXT = frozenset({"null", "true", "false", "nan", "inf"})
 """What Hydra does not take for a text."""
 
@@ -22,6 +22,10 @@ class DualGAFError(Exception):
 
 class ConfigError(DualGAFError, ValueError):
     """A setting has a value that is not allowed."""
+
+
+class OtherDataError(ConfigError):
+    """Data are not those that a network was trained with."""
 
 
 class SeriesError(DualGAFError, ValueError):

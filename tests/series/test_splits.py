@@ -203,8 +203,8 @@ def test_every_group_is_needed_to_train():
         split_series(_set(["a", "b", "c"]), SplitSettings("group"), seed=0)
     assert str(caught.value) == (
         "no group is left for val and test: class 'a' has 1, class 'b' has 1, class 'c' has 1 "
-        "group(s), and train needs one of each class; type data.split.val_fraction=0, "
-        "data.split.method=within, or add data"
+        "group(s), and train needs one of each class; type data.split.val_fraction=0 "
+        "data.split.test_fraction=0, data.split.method=within, or add data"
     )
 
 

@@ -5,7 +5,6 @@ series, the series scaler and the bounds of ``scaling=train`` come from the trai
 """
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -229,13 +228,7 @@ def _all_short(series_set: SeriesSet, steps: int, source: Source) -> str:
         f"has {longest} step{'s' * (longest > 1)})"
     )
     ways = [f"type {door}window_size={longest} or less"] if longest > 1 else []
-    joined: Counter[tuple[str, str | None]] = Counter()
-    for origin, label, length in zip(
-        series_set.origins, series_set.labels, series_set.lengths, strict=True
-    ):
-        joined[origin.source, label] += length
-    cut = len(set(series_set.groups)) > len({origin.source for origin in series_set.origins})
-    if cut and max(joined.values()) >= steps and getattr(source, "group_columns", None) is not None:
+    if _uncut(series_set) >= steps and getattr(source, "group_columns", None) is not None:
         # Within a file there is one group then, so only the time can divide it.
         typed = "data.group_columns=null data.split.method=time"
         told += f": it ends with its group, {series_set.groups[0]!r} and so on"
@@ -243,6 +236,25 @@ def _all_short(series_set: SeriesSet, steps: int, source: Source) -> str:
     if not ways:
         ways = ["a window needs 2 steps or more of one class and group that follow each other"]
     return f"{told}; {', or '.join(ways)}"
+
+
+def _uncut(series_set: SeriesSet) -> int:
+    """Steps of the longest series if only files and classes cut them."""
+    rows = sorted(
+        (
+            (o.source, o.first_row, length, label)
+            for o, length, label in zip(
+                series_set.origins, series_set.lengths, series_set.labels, strict=True
+            )
+        ),
+        key=lambda row: row[:2],
+    )
+    longest = run = 0
+    before: tuple[str, int, str | None] | None = None
+    for file, first, length, label in rows:
+        run = run + length if before == (file, first, label) else length
+        longest, before = max(longest, run), (file, first + length, label)
+    return longest
 
 
 def _one_step(series_set: SeriesSet, door: str) -> str:

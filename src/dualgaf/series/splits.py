@@ -244,9 +244,10 @@ def _by_group(
     empty = [name for name in fractions if not parts[name]]
     if empty:
         counts = Counter(_majority(series_set, group) for group in members.values())
+        typed = " ".join(f"data.split.{name}_fraction=0" for name in empty)
         raise SplitError(
             f"no {_unit(own)} is left for {' and '.join(empty)}: {_counted(counts, own)}, and "
-            f"train needs one of each class; type data.split.{empty[0]}_fraction=0, "
+            f"train needs one of each class; type {typed}, "
             "data.split.method=within, or add data"
         )
     return parts
@@ -316,10 +317,13 @@ def _check_enough(
     if len(members) >= len(fractions):
         return
     names = "" if own else f" ({', '.join(list(members)[:5])})"
+    # Train needs one of each class, and the other split one more.
+    classes = {_majority(series_set, group) for group in members.values()}
+    fewer = ", or data.split.val_fraction=0 or data.split.test_fraction=0"
     raise SplitError(
         f"{series_set.name} has {len(members)} {_unit(own)}(s){names} for {len(fractions)} splits "
-        f"({', '.join(fractions)}); type data.split.method=within, or data.split.val_fraction=0 or "
-        "data.split.test_fraction=0, or add data"
+        f"({', '.join(fractions)}); type data.split.method=within"
+        f"{fewer if len(members) > len(classes) else ''}, or add data"
     )
 
 

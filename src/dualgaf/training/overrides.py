@@ -7,6 +7,7 @@ to type.
 
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
             _check_group(text, override)
         groups.append(text)
     try:
-        cfg = composed(["paths.run_dir=.", *(text for text in groups if "," not in text)])
+        cfg = _of_groups(tuple(text for text in groups if "," not in text))
     except HydraException:
         return  # an option that is not in this package
     for given, text, override in keys:
@@ -91,6 +92,12 @@ def composed(overrides: list[str]) -> DictConfig:
     """``conf/train.yaml`` with overrides, outside a Hydra run."""
     with initialize_config_dir(str(Path(conf_folder()).resolve()), version_base="1.3"):
         return compose("train", overrides=overrides)
+
+
+@cache
+def _of_groups(groups: tuple[str, ...]) -> DictConfig:
+    """The keys that there are; nobody changes it."""
+    return composed(["paths.run_dir=.", *groups])
 
 
 def _parsed(given: str) -> tuple[str, Override | None]:
@@ -154,7 +161,7 @@ def _check_override(cfg: DictConfig, text: str, override: Override) -> None:
             typed = f"leave {text} out" if is_group else f"type {key}={plain}"
             raise ConfigError(f"{text}: no run is without {key}; {typed}")
         return
-    if not override.is_add():
+    if not (override.is_add() or override.is_force_add()):
         _check_key(cfg, key, value)
         return
     place, _, part = key.rpartition(".")
@@ -187,9 +194,8 @@ def _check_key(cfg: DictConfig, key: str, value: str) -> None:
 def _several(cfg: DictConfig, text: str, key: str) -> str:
     value = text.partition("=")[2]
     known = OmegaConf.select(cfg, key, throw_on_missing=False, throw_on_resolution_failure=False)
-    ways = [f"type -m {text}"]
     if isinstance(known, ListConfig) or key == "data.channels":
-        ways.append(f"type {in_shell(f'{key}=[{value}]')} for a list")
+        ways = [f"type {in_shell(f'{key}=[{value}]')} for a list"]
     else:
-        ways.append(f"type {typed_option(key, value)} for one name")
+        ways = [f"type -m {text}", f"type {typed_option(key, value)} for one name"]
     return f"{text} has several values, for a sweep of as many runs; {', or '.join(ways)}"

@@ -37,7 +37,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
-from dualgaf.errors import ConfigError, DualGAFError, SplitError, unknown_choice
+from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SplitError, unknown_choice
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.inference.predictions import write_predictions
 from dualgaf.models.classifier import DualGAFClassifier
@@ -76,6 +76,12 @@ NOTHING_TO_TEST = (
     "not learned; type data.split.test_fraction=0.2 in a training, and train anew"
 )
 
+OF_NEW_FILES = (
+    "task=predict reads the data of the training, and predicts its windows without a label: put "
+    "new files beside those of the training, with an empty cell in each row of the label column; "
+    "type the data.* options of its run (RUN/.hydra/overrides.yaml) and data.unlabelled=predict"
+)
+
 log = logging.getLogger(__name__)
 
 _kept_stores: list[Store] = []
@@ -106,6 +112,8 @@ def train(cfg: DictConfig) -> float | None:
         if cause is None or _full_error():
             raise
         told = as_typed(str(cause))
+        if cfg.task == "predict" and isinstance(cause, SplitError | OtherDataError):
+            told = f"{told.split('; type')[0]}; {OF_NEW_FILES}"  # its advice is for a training
         if is_sweep():
             log.warning("this job failed: %s", told)
             raise CompactHydraException(f"dualgaf: {told}") from error

@@ -236,7 +236,7 @@ def test_a_role_that_only_some_files_have(tmp_path):
         TableSource(tmp_path).load()
     assert str(caught.value) == (
         "2.csv has no column 'fault' (data.label_column), which 1.csv has; it has: flow; type "
-        'data.pattern="1.csv" to leave 2.csv out'
+        "'data.pattern=\"1.csv\"' to leave 2.csv out"
     )
 
 

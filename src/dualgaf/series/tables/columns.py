@@ -169,7 +169,7 @@ def need_list(header: Sequence[str], names: Sequence[str], option: str, file: st
 
 
 def without_file(file: str, files: Sequence[str]) -> str:
-    """What to do so that one file of a folder is not read.
+    r"""What to do so that one file of a folder is not read.
 
     Args:
         file: the one.
@@ -177,7 +177,7 @@ def without_file(file: str, files: Sequence[str]) -> str:
 
     Example:
         >>> without_file("fault_log.csv", ["ahu_1.csv", "ahu_2.csv", "fault_log.csv"])
-        'type data.pattern="ahu_*.csv" to leave fault_log.csv out'
+        'type \'data.pattern="ahu_*.csv"\' to leave fault_log.csv out'
     """
     others = [other for other in files if other != file]
     if others and not any("/" in name for name in files):
@@ -187,7 +187,7 @@ def without_file(file: str, files: Sequence[str]) -> str:
         pattern = others[0] if len(others) == 1 else f"{first}*{last}"
         for likely in (pattern, f"[!{file[0]}]{pattern}"):
             if all(fnmatchcase(o, likely) for o in others) and not fnmatchcase(file, likely):
-                return f'type data.pattern="{likely}" to leave {file} out'
+                return f"type {typed_option('data.pattern', likely)} to leave {file} out"
     return f"move {file} to another folder"
 
 

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
 
 
+def chosen_channels(source: "TableSource") -> tuple[str, ...] | None:
+    """``data.channels`` without ``data.exclude``; None = all columns of numbers are channels."""
+    if source.channels is None:
+        return None
+    return tuple(name for name in source.channels if name not in source.exclude)
+
+
 def draft_of(
     table: pl.DataFrame,
     roles: ColumnRoles,
@@ -37,9 +44,10 @@ def draft_of(
     Raises:
         SourceError: a column or cell is missing or cannot be read.
     """
-    if source.channels is not None:
-        need_columns(table.columns, source.channels, "data.channels", file)
-        wanted = list(source.channels)
+    chosen = chosen_channels(source)
+    if chosen is not None:
+        need_columns(table.columns, chosen, "data.channels", file)
+        wanted = list(chosen)
     else:
         # A nameless column is the row index that pandas writes in front of a table; what a folder
         # is called is no measurement.
@@ -51,8 +59,8 @@ def draft_of(
     columns = {}
     for name in wanted:
         column = understood(table[name], file, rules, units.get(name))
-        if source.channels is not None and column.kind == "text":
-            numbers = [other for other in source.channels if other != name]
+        if chosen is not None and column.kind == "text":
+            numbers = [other for other in chosen if other != name]
             typed = typed_option("data.channels", numbers) if numbers else "data.channels=null"
             raise SourceError(
                 f"{file}, column {name!r}, data row 1: {column.example!r} is not a number "

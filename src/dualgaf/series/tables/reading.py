@@ -17,7 +17,13 @@ from dualgaf.series.tables.agreement import one_reading
 from dualgaf.series.tables.cells import CellRules, same_unit
 from dualgaf.series.tables.classes import settle_classes
 from dualgaf.series.tables.clocks import Clock, read_clock
-from dualgaf.series.tables.columns import TIME_NAMES, ColumnRoles, need_list, same_channels
+from dualgaf.series.tables.columns import (
+    TIME_NAMES,
+    ColumnRoles,
+    need_columns,
+    need_list,
+    same_channels,
+)
 from dualgaf.series.tables.dialects.dates import CERTAIN
 from dualgaf.series.tables.dialects.faultlog import (
     FaultLog,
@@ -34,7 +40,7 @@ from dualgaf.series.tables.dialects.zones import local_and_instant
 from dualgaf.series.tables.drafts import columns_said, draft_of
 from dualgaf.series.tables.files import named_files, read_table
 from dualgaf.series.tables.notes import Notes
-from dualgaf.series.tables.roles import check_roles, find_roles
+from dualgaf.series.tables.roles import check_roles, find_roles, need_roles
 from dualgaf.series.tables.rows import FileDraft, FileRows
 from dualgaf.series.tables.timecolumn import TimeColumn, joined, with_time_column
 
@@ -72,17 +78,24 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     column: TimeColumn | None = None
     drafts: list[FileDraft] = []
     clocks: dict[str, Clock] = {}
+    headers: dict[str, None] = {}
     for file, path in paths.items():
         table, units = _cells(path, file, source, notes)
+        headers |= dict.fromkeys(table.columns)
         table, found = with_time_column(table, source, file, column)
         column = column or found
+        if roles is not None:  # before a column is looked for that this file need not have
+            need_roles(roles, source, table.columns, file, list(paths))
         own = find_roles(table, found.name, source, file)
-        roles = roles or own
-        check_roles(roles, own, source, table.columns, file, list(paths))
+        if roles is None:
+            roles = own
+            need_roles(roles, source, table.columns, file, list(paths))
+        check_roles(roles, own, source, file, list(paths))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
         drafts.append(draft_of(table, roles, source, file, rules, units))
     assert roles is not None
+    need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
     _say_clock(column, clocks, source, notes)

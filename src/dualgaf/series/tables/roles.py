@@ -34,7 +34,7 @@ def find_roles(
     Raises:
         SourceError: there is no column of classes.
     """
-    header = table.columns
+    header = [name for name in table.columns if name not in source.exclude]
     # Also where it is not used: a column of classes must never become a channel.
     label = source.label_column or find_column(header, LABEL_NAMES)
     if source.label == "column" and label is None:
@@ -51,19 +51,17 @@ def find_roles(
     return ColumnRoles(time, label, groups, source.split_column, source.working_column)
 
 
-def check_roles(
+def need_roles(
     roles: ColumnRoles,
-    own: ColumnRoles,
     source: "TableSource",
-    header: list[str],
+    header: Sequence[str],
     file: str,
     files: Sequence[str],
 ) -> None:
-    """Raise unless a file has the columns of the first, and no other that would have had a role.
+    """Raise unless a file has the columns of the first.
 
     Args:
         roles: of all files.
-        own: what this file alone would have had.
         source: the settings.
         header: of the file.
         file: its name.
@@ -72,8 +70,7 @@ def check_roles(
     Raises:
         SourceError: names the column and both files.
     """
-    first = files[0]
-    known = None if file == first else first
+    known = None if file == files[0] else files[0]
     by_file = source.label in BY_FILE or source.fault_log is not None
     for option, names in (
         ("time_column", [roles.time]),
@@ -81,10 +78,27 @@ def check_roles(
         ("group_columns", roles.groups),
         ("split_column", [roles.split]),
         ("working_column", [roles.working]),
-        ("exclude", source.exclude),
     ):
         given = [name for name in names if name is not None]
         need_columns(header, given, f"data.{option}", file, known, files)
+
+
+def check_roles(
+    roles: ColumnRoles, own: ColumnRoles, source: "TableSource", file: str, files: Sequence[str]
+) -> None:
+    """Raise where a file has a column that would have had a role, and the first has none.
+
+    Args:
+        roles: of all files.
+        own: what this file alone would have had.
+        source: the settings.
+        file: its name.
+        files: names of all files, in their order.
+
+    Raises:
+        SourceError: names the column and both files.
+    """
+    first, by_file = files[0], source.label in BY_FILE or source.fault_log is not None
     for what, mine, theirs in (
         ("times", own.time, roles.time),
         ("classes", None if by_file else own.label, roles.label),

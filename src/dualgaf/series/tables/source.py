@@ -30,6 +30,7 @@ from dualgaf.series.tables.copies import drop_copies
 from dualgaf.series.tables.dialects.faultlog import log_path
 from dualgaf.series.tables.dialects.steps import resampled, step_width
 from dualgaf.series.tables.doubts import check_sentinels, check_steps, days_said, odd_dates
+from dualgaf.series.tables.drafts import chosen_channels
 from dualgaf.series.tables.facts import DEAD, file_facts, lost_windows, table_facts
 from dualgaf.series.tables.reading import read_rows, shared_channels, table_paths
 from dualgaf.series.tables.rows import FileRows, cut, largest_gap, median_step, sorted_by_time
@@ -102,7 +103,7 @@ class TableSource(TableSettings):
         root = Path(self.root).expanduser()
         read = read_rows(root, self, refuse)
         tables, said = read.tables, read.said
-        channels = shared_channels(tables, self.channels)
+        channels = shared_channels(tables, chosen_channels(self))
         if self.channels is None:
             channels = check_suspects(tables, channels, refuse)
             check_sentinels(tables, channels, self.null_values, refuse)
