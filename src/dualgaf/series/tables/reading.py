@@ -13,20 +13,14 @@ import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.inspection import Refuse
-from dualgaf.series.tables.agreement import one_reading
+from dualgaf.series.tables.agreement import one_reading, say_clock
 from dualgaf.series.tables.cells import CellRules, same_unit
 from dualgaf.series.tables.classes import settle_classes
 from dualgaf.series.tables.clocks import Clock, read_clock
-from dualgaf.series.tables.columns import (
-    TIME_NAMES,
-    ColumnRoles,
-    need_columns,
-    need_list,
-    same_channels,
-)
-from dualgaf.series.tables.dialects.dates import CERTAIN
+from dualgaf.series.tables.columns import ColumnRoles, need_columns, need_list, same_channels
 from dualgaf.series.tables.dialects.faultlog import (
     FaultLog,
+    check_no_log,
     checked,
     classes_at,
     log_path,
@@ -98,7 +92,7 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
-    _say_clock(column, clocks, source, notes)
+    say_clock(column, clocks, source, notes)
     times, instants, said = _times(clocks, source, log)
     if log is not None:
         _label(drafts, times, log)
@@ -164,6 +158,7 @@ def _cells(
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """The table of one file, a row a time and a column a sensor, and the units it names."""
     table = read_table(path, file, source.separator, source.header_line, source.encoding, notes)
+    check_no_log(table, source, file)
     table, units = take_units(table, file, source.null_values, source.header_line, notes)
     long = source.long
     if long is None and set(FLUX) <= set(table.columns):
@@ -178,29 +173,6 @@ def _cells(
         table = widened(table, long, kept_beside(table.columns, source), file, notes)
         units = {}
     return with_keys(table, file), units
-
-
-def _say_clock(
-    column: TimeColumn, clocks: dict[str, Clock], source: "TableSource", notes: Notes
-) -> None:
-    """How the times were found and are read."""
-    if source.time_column == "auto":
-        if column.pair is not None:
-            notes.add("times are those of columns {!r} and {!r}".format(*column.pair))
-        elif column.name is None:
-            notes.add(
-                "no column has times: rows are taken as they stand, evenly spaced and in order "
-                "(data.time_column=NAME names one, data.time_column=null says that this is so)"
-            )
-        elif column.name.lower() not in TIME_NAMES:
-            notes.add(f"times are those of column {column.name!r}")
-    for file, clock in clocks.items():
-        for what in clock.found:
-            notes.add(what, file)
-    if source.time_format is None:
-        for clock in clocks.values():
-            if len(clock.readings) == 1 and CERTAIN not in clock.readings:
-                notes.add(f"times are read as {next(iter(clock.readings))}")
 
 
 def _times(
