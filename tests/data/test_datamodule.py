@@ -8,6 +8,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.tuner import Tuner
 
 from dualgaf import DualGAFDataModule, HardwarePreset, PoolSettings, SimulatedSource
 from dualgaf.data.batch import Batch
@@ -220,7 +221,8 @@ def test_the_plan_is_told_before_the_build(caplog, monkeypatch):
     monkeypatch.setattr("dualgaf.data.image_build.build_store", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError), caplog.at_level(logging.INFO):
         dm.setup("fit")
-    assert "12 windows of 20 steps, 3 channels -> GASF and GADF of 20 x 20" in told[0]
+    assert told[0].startswith("data\n  windows  12 of 20 steps, 3 channels: train 12")
+    assert "12 windows of 20 steps, 3 channels -> GASF and GADF of 20 x 20" in told[1]
 
 
 @pytest.mark.parametrize(("steps", "side"), [(24, 24), (64, 64), (150, 64)])
@@ -340,7 +342,7 @@ def test_wrong_settings_fail_with_what_to_type_and_build_nothing(settings, error
         ({"train": (X, 0 * Y)}, "one class"),
         ({"train": (X, Y), "test": (-X, Y + 5)}, "'5'"),
         ({"train": (X, Y), "test": (X[:, :2], Y)}, "channels"),
-        ({"train": (np.where(X > 2, np.nan, X), Y)}, "nan=interpolate"),
+        ({"train": (np.where(X > 2, np.nan, X), Y)}, 'nan="interpolate"'),
     ],
     ids=["2-D", "4-D", "empty", "labels", "one class", "new class", "channels", "nan"],
 )
@@ -468,3 +470,45 @@ def test_the_range_goes_by_the_number_of_channels_if_asked(n_channels, wanted):
     assert dm.imaging_state().recipe.feature_range == wanted
     assert dm.hparams["feature_range"] == "auto"
     dm.close()
+
+
+def test_settings_of_numpy_are_kept_as_plain_values(tmp_path):
+    settings = {
+        "batch_size": np.int64(4),
+        "image_size": np.int32(9),
+        "feature_range": np.array([0.0, 1.0]),
+        "storage": np.str_("float32"),
+        "seed": np.uint8(3),
+        "parallel": {"n_jobs": np.int64(1), "chunk_size": np.int64(5)},
+    }
+    dm = DualGAFDataModule.from_arrays(arrays(), **settings)
+    torch.save(dict(dm.hparams), tmp_path / "kept")
+    kept = torch.load(tmp_path / "kept", weights_only=True)
+    assert (kept["batch_size"], kept["image_size"], kept["seed"]) == (4, 9, 3)
+    assert (tuple(kept["feature_range"]), kept["storage"]) == ((0.0, 1.0), "float32")
+    again = DualGAFDataModule(dm.source, **kept)
+    assert dict(again.hparams) == dict(dm.hparams)
+    assert again.pool == PoolSettings(n_jobs=1, chunk_size=5)
+
+
+@pytest.mark.parametrize("batch_size", ["auto", 4])
+def test_the_batch_size_finder_of_lightning_reads_and_sets_the_number(batch_size, tmp_path):
+    x, y = np.random.default_rng(0).normal(size=(40, 2, 12)), [0, 1] * 20
+    val = (x[:4], y[:4])
+    dm = DualGAFDataModule.from_arrays((x, y), val, batch_size=batch_size, overlap="allow")
+    runner = trainer(default_root_dir=tmp_path)
+    found = Tuner(runner).scale_batch_size(
+        Foreign(), datamodule=dm, max_trials=3, steps_per_trial=1
+    )
+    assert found == dm.batch_size == dm.hparams["batch_size"] == 8
+    dm.setup("fit")
+    assert len(next(iter(dm.train_dataloader())).label) == 8
+
+
+@pytest.mark.parametrize("windows", [0, 2.5, "8", True])
+def test_a_batch_size_that_is_set_is_checked(windows):
+    dm = DualGAFDataModule.from_arrays(arrays())
+    with pytest.raises(ConfigError, match=r"batch_size=.* is not allowed; .* type batch_size=64"):
+        dm.batch_size = windows
+    dm.batch_size = np.int64(8)
+    assert (dm.batch_size, type(dm.batch_size)) == (8, int)

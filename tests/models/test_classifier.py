@@ -367,3 +367,46 @@ def test_a_loss_of_ones_own_leaves_a_checkpoint_that_loads(tmp_path: Path) -> No
     made = batches(1)
     longer.fit(going_on, loader(made), loader(made), ckpt_path=path, weights_only=True)
     assert torch.equal(going_on.loss.weight, weight)  # one that goes on has it all the same
+
+
+NUMPY_NET = {
+    "n_channels": np.int64(2),
+    "num_classes": np.int32(2),
+    "width": np.int64(8),
+    "dropout": np.float32(0.5),
+    "extractor": np.str_("dilated"),
+    "use_minirocket": np.bool_(False),
+    "groups": {"air": {"channels": np.array([0])}},
+}
+NUMPY_SETTINGS = {
+    "learning_rate": np.logspace(-4, -2, 3)[1],
+    "mixup": np.float64(0.2),
+    "class_names": np.array(["run", "walk"]),
+    "class_weights": np.array([1.0, 9.0]),
+    "loss": FocalLoss(gamma=np.float64(1.5)),
+}
+
+
+def test_settings_of_numpy_are_kept_as_plain_values_and_load(tmp_path):
+    model = DualGAFClassifier(DualGAFNet(**NUMPY_NET), **NUMPY_SETTINGS)
+    runner = L.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
+    runner.strategy.connect(model)
+    runner.save_checkpoint(tmp_path / "some.ckpt")
+    kept = torch.load(tmp_path / "some.ckpt", weights_only=True)["hyper_parameters"]
+    again = DualGAFClassifier.load_from_checkpoint(tmp_path / "some.ckpt")
+    assert (kept["learning_rate"], kept["mixup"]) == (pytest.approx(0.001), 0.2)
+    assert kept["class_names"] == again.class_names == ["run", "walk"]
+    assert kept["loss"] == {"loss": "FocalLoss", "gamma": 1.5, "class_weights": [1.0, 9.0]}
+    assert kept["net"]["groups"] == {"air": {"channels": [0], "extractor": None}}
+    assert (kept["net"]["width"], kept["net"]["dropout"]) == (8, 0.5)
+    plain_twin = DualGAFClassifier(kept["net"], learning_rate=0.001)
+    assert plain_twin.net.settings == again.net.settings == model.net.settings
+
+
+def test_a_subclass_with_arrays_as_arguments_is_kept_too():
+    class Mine(DualGAFClassifier):
+        def __init__(self, net, weights):
+            super().__init__(net, class_weights=weights)
+
+    model = Mine(DualGAFNet(2, 2, width=8), np.array([1.0, 9.0]))
+    assert model.hparams["loss"]["class_weights"] == [1.0, 9.0]

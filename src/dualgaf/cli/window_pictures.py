@@ -13,13 +13,14 @@ import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 
+from dualgaf.data.compatibility import check_windows
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.window_imaging import WindowImaging
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.errors import ConfigError, unknown_choice
 from dualgaf.inference.attribution import METHODS, Explanation, TopInterval, explain, top_intervals
-from dualgaf.inference.checkpoint import check_sizes, check_windows
+from dualgaf.inference.checkpoint import check_sizes
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.explanation import Row, draw_explanation
 from dualgaf.plots.window import draw_window

@@ -9,7 +9,8 @@
 4. The images stay until `close` or an exception: fit, validate and test share them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,16 +24,18 @@ from dualgaf.build import BuildReport
 from dualgaf.data.augmentation import SeriesAugmentation
 from dualgaf.data.batch import AnyBatch, Batch, draw_on_cpu, to_images
 from dualgaf.data.buffers import ImageBuffers
+from dualgaf.data.checkpointed import CheckpointedDataModule
 from dualgaf.data.dataset import DualGAFDataset
-from dualgaf.data.image_build import ImageBuild
-from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
-from dualgaf.data.imaging_state import ImagingState
-from dualgaf.data.loader import ImageLoader, LateLoader, collate, loader_workers
+from dualgaf.data.image_build import ImageBuild, Training
+from dualgaf.data.image_settings import ImageSettings, cache_folder, need_source, pool_settings
+from dualgaf.data.loader import make_loader
 from dualgaf.data.order import EpochOrder, Passes, Use, order_for
 from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.data.training_memory import measured_training
 from dualgaf.data.windowed import WindowedSplits
-from dualgaf.errors import ConfigError, check_whole
+from dualgaf.errors import check_whole
 from dualgaf.imaging.recipe import checked_range
+from dualgaf.plain import plain, plain_settings
 from dualgaf.plan import BuildPlan, Images
 from dualgaf.plan.preset import HardwarePreset
 from dualgaf.pool.settings import PoolSettings
@@ -43,7 +46,7 @@ from dualgaf.store.store import Store
 Array = npt.NDArray[Any]
 
 
-class DualGAFDataModule(L.LightningDataModule):
+class DualGAFDataModule(CheckpointedDataModule):
     """Dual Gramian angular fields of a source's windows, as Lightning loaders.
 
     Args:
@@ -86,6 +89,7 @@ class DualGAFDataModule(L.LightningDataModule):
         (torch.Size([4, 3, 24, 24]), 2)
     """
 
+    @plain_settings
     def __init__(
         self,
         source: Source,
@@ -109,12 +113,12 @@ class DualGAFDataModule(L.LightningDataModule):
         if batch_size != "auto":
             check_whole("batch_size", batch_size, 1, 64)
         check_whole("num_workers", num_workers, 0, 0)
+        check_whole("seed", seed, 0, 0)
         self._batch_size = None if batch_size == "auto" else int(batch_size)
         self.num_workers = int(num_workers)
         self.seed = seed
-        self.with_val = False
-        """Whether the val split is learned too, in a last training when all choices are made. What
-        is measured on that split tells nothing then."""
+        self.further_networks = 0
+        """Networks that are there beside the one in training, at most: the plan counts them."""
         self.preset = (
             hardware if isinstance(hardware, HardwarePreset) else HardwarePreset.named(hardware)
         )
@@ -141,10 +145,10 @@ class DualGAFDataModule(L.LightningDataModule):
         self._passes = Passes()
         # Plain values only, so that a checkpoint loads with weights_only=True.
         own = {"batch_size": batch_size, "num_workers": num_workers, "seed": seed}
-        self.save_hyperparameters(own | settings.to_plain(), logger=False)
+        self.save_hyperparameters(plain(own | settings.to_plain()), logger=False)
 
     @classmethod
-    def from_arrays(
+    def from_arrays(  # noqa: D417
         cls,
         train: tuple[Any, Any],
         val: tuple[Any, Any] | None = None,
@@ -152,6 +156,11 @@ class DualGAFDataModule(L.LightningDataModule):
         predict: Any = None,
         *,
         overlap: Overlap = "warn",
+        nan: str = "error",
+        ragged: str = "error",
+        window_size: int | None = None,
+        stride: int | None = None,
+        channel_names: Sequence[str] | None = None,
         **settings: Any,
     ) -> Self:
         """A DataModule of windows that are in memory.
@@ -162,7 +171,7 @@ class DualGAFDataModule(L.LightningDataModule):
             val: likewise; without it there is no validation.
             test: likewise.
             predict: x alone.
-            overlap: where windows of two splits are equal: ``warn``, ``error`` or ``allow``.
+            overlap: as `ArraySource` has it; so are ``nan`` to ``channel_names``.
             **settings: as for the class.
 
         Raises:
@@ -171,9 +180,22 @@ class DualGAFDataModule(L.LightningDataModule):
         """
         given = SplitSettings("official", val_fraction=0.0)
         source = ArraySource(
-            train, val=val, test=test, predict=predict, split=given, overlap=overlap
+            *(train, val, test, predict, channel_names),
+            *(nan, ragged, window_size, stride),
+            split=given,
+            overlap=overlap,
         )
         return cls(source, **settings)
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *given: Any, **settings: Any) -> Self:
+        """As Lightning has it, with ``source``: a checkpoint holds settings, and no data.
+
+        Raises:
+            ConfigError: there is no ``source``.
+        """
+        need_source(checkpoint_path, settings)
+        return super().load_from_checkpoint(checkpoint_path, *given, **settings)
 
     @property
     def batch_size(self) -> int:
@@ -185,7 +207,8 @@ class DualGAFDataModule(L.LightningDataModule):
 
     @batch_size.setter
     def batch_size(self, windows: int) -> None:
-        self._batch_size = windows
+        check_whole("batch_size", windows, 1, 64)
+        self._batch_size = int(windows)
 
     @property
     def source(self) -> Source:
@@ -247,7 +270,10 @@ class DualGAFDataModule(L.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Build what ``stage`` needs and what is not there yet; None is everything."""
         ranks = 1 if self.trainer is None else self.trainer.num_devices
-        self._build.ensure(stage, self.batch_size, ranks)
+        # Lightning's search for a batch size begins with the number that stands here.
+        self.hparams["batch_size"] = self.batch_size
+        module = None if self.trainer is None or stage != "fit" else self.trainer.lightning_module
+        self._build.ensure(stage, self.batch_size, ranks, self._training_of(module, ranks))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training split; see `with_val`.
@@ -274,30 +300,6 @@ class DualGAFDataModule(L.LightningDataModule):
         """Float32 images, made on the device; a batch that has them passes unchanged."""
         return to_images(batch, self._buffers)
 
-    def imaging_state(self) -> ImagingState:
-        """How windows become images, and what was fitted on the training split for it."""
-        return self._build.imaging_state()
-
-    def state_dict(self) -> dict[str, Any]:
-        """How windows become images, for the checkpoint, and whether the val split was learned."""
-        if not self._build.has_read:
-            return {}
-        return {"imaging": self.imaging_state().to_plain(), "with_val": self.with_val}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Refuse to train on from a network that has learned what it would be judged by.
-
-        Raises:
-            ConfigError: it was trained with the val split.
-        """
-        is_fit = self.trainer is not None and self.trainer.state.fn == "fit"
-        learned = is_fit and state_dict.get("with_val") and not self.with_val
-        if learned and "val" in self.windows.indices:
-            raise ConfigError(
-                "the checkpoint has learned the val split too (refit=true), so val/loss and "
-                "val/acc would tell nothing; type ckpt_path=RUN/checkpoints/validated.ckpt"
-            )
-
     def on_exception(self, exception: BaseException) -> None:
         """Give the memory back: after an exception Lightning calls no teardown."""
         self.close()
@@ -316,13 +318,23 @@ class DualGAFDataModule(L.LightningDataModule):
         """What was built so far, a report for each build."""
         return self._build.reports
 
-    def plan(self, stage: str | None = None) -> BuildPlan | None:
+    def plan(
+        self,
+        stage: str | None = None,
+        module: L.LightningModule | None = None,
+        ranks: int = 1,
+    ) -> BuildPlan | None:
         """The plan of the build that ``setup(stage)`` would do now; None where nothing is missing.
 
+        Args:
+            stage: as for `setup`.
+            module: what is to be trained, so that its memory is planned for.
+            ranks: processes of this machine that will train it.
+
         Raises:
-            BudgetError: the images do not fit the budget.
+            BudgetError: the images, or the training, do not fit the budget.
         """
-        return self._build.plan(stage, self.batch_size)
+        return self._build.plan(stage, self.batch_size, self._training_of(module, ranks))
 
     def is_there(self, stage: str | None = None) -> bool:
         """Whether ``setup(stage)`` would build nothing: it is alive here, or in the cache."""
@@ -360,6 +372,12 @@ class DualGAFDataModule(L.LightningDataModule):
         angles = self._build.renderer().polar(self.windows.windows, rows)
         return draw_on_cpu(torch.from_numpy(angles), self._buffers)
 
+    def _training_of(self, module: L.LightningModule | None, ranks: int) -> Training:
+        build, n_loaders, networks = self._build, self.num_workers, self.further_networks
+        return partial(
+            measured_training, module, build, self.batch_size, n_loaders, ranks, networks
+        )
+
     @property
     def _learned(self) -> tuple[str, ...]:
         """Splits whose windows are in training batches."""
@@ -372,17 +390,6 @@ class DualGAFDataModule(L.LightningDataModule):
         marked = dataset.augmentation is not None
         order = EpochOrder(len(dataset), self.seed, self._passes, marked)
         sampler, batch_size = order_for(use, order, self.batch_size, self.trainer, splits[0])
-        workers, prefetch = loader_workers(self.num_workers, batch_size * dataset.shipped_bytes)
-        kind: type[DataLoader[Batch]] = LateLoader if workers else DataLoader
-        return (kind if buffers is None else ImageLoader)(
-            dataset,
-            batch_size=batch_size,
-            sampler=sampler,
-            # Else a loader takes a number from the generator of this process for its workers.
-            generator=torch.Generator().manual_seed(self.seed),
-            num_workers=workers,
-            prefetch_factor=prefetch,
-            persistent_workers=workers > 0,
-            pin_memory=device == "cuda",
-            collate_fn=collate,
+        return make_loader(
+            dataset, sampler, batch_size, self.num_workers, self.seed, pin_memory=device == "cuda"
         )

@@ -12,6 +12,7 @@ import torch
 
 from dualgaf import __version__
 from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.data.training_facts import TrainingFacts
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.renamed import current_imaging
 
@@ -46,6 +47,8 @@ class ImagingState:
     """`WindowedSplits.digest` of what was learned, and of what it was validated by."""
     dtype: str = "float64"
     """Type of the values that it was trained on: what counts as constant depends on it."""
+    facts: TrainingFacts | None = None
+    """What the network has seen; None in a checkpoint of an earlier version."""
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values and tensors, which a checkpoint loads with ``weights_only=True``."""
@@ -61,13 +64,14 @@ class ImagingState:
             "class_names": list(self.class_names),
             "digest": self.digest,
             "dtype": self.dtype,
+            "facts": None if self.facts is None else self.facts.to_plain(),
         }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """The inverse of `to_plain`."""
         plain = current_imaging(plain)
-        bounds = plain["bounds"]
+        bounds, facts = plain["bounds"], plain.get("facts")
         return cls(
             recipe=ImagingRecipe.from_json(plain["recipe"]),
             window_size=int(plain["window_size"]),
@@ -77,4 +81,5 @@ class ImagingState:
             class_names=tuple(plain["class_names"]),
             digest=str(plain.get("digest", "")),
             dtype=str(plain.get("dtype", "float64")),
+            facts=None if facts is None else TrainingFacts.from_plain(facts),
         )

@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from torch.utils.data import DataLoader
+import torch
+from torch.utils.data import DataLoader, Sampler
 
 from dualgaf.data.batch import AnyBatch, Batch, to_images, unmark
 from dualgaf.data.buffers import ImageBuffers
@@ -64,6 +65,41 @@ class ImageLoader(LateLoader):
         buffers = cast(DualGAFDataset, self.dataset).buffers or ImageBuffers()
         # Not a generator, which would hold the batch before while the next one is made.
         return map(partial(to_images, buffers=buffers), super().__iter__())
+
+
+def make_loader(
+    dataset: DualGAFDataset,
+    sampler: Sampler[int] | None,
+    batch_size: int,
+    num_workers: int,
+    seed: int,
+    *,
+    pin_memory: bool,
+) -> DataLoader[Batch]:
+    """A loader over a dataset; with its images where the dataset has buffers for them.
+
+    Args:
+        dataset: of one split, or of two joined.
+        sampler: the order of its windows; None as they are.
+        batch_size: windows per batch.
+        num_workers: loader processes that are asked for, see `loader_workers`.
+        seed: for what loader workers draw.
+        pin_memory: as of `DataLoader`.
+    """
+    workers, prefetch = loader_workers(num_workers, batch_size * dataset.shipped_bytes)
+    kind: type[DataLoader[Batch]] = LateLoader if workers else DataLoader
+    return (kind if dataset.buffers is None else ImageLoader)(
+        dataset,
+        batch_size=batch_size,
+        sampler=sampler,
+        # Else a loader takes a number from the generator of this process for its workers.
+        generator=torch.Generator().manual_seed(seed),
+        num_workers=workers,
+        prefetch_factor=prefetch,
+        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
+        collate_fn=collate,
+    )
 
 
 def collate(batch: Any) -> AnyBatch:

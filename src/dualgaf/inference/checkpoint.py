@@ -1,7 +1,7 @@
 """`Checkpoint`: what a training left in a file, read once.
 
 It holds plain values and tensors; no code in it is run. Names of an earlier version are read as
-today's (`dualgaf.renamed`). `check_windows` and `check_images` say whether data are those that its
+today's (`dualgaf.renamed`). `dualgaf.data.compatibility` says whether data are those that its
 network has learned.
 """
 
@@ -14,14 +14,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.data.compatibility import OF_ITS_RUN, other
 from dualgaf.data.imaging_state import ImagingState
-from dualgaf.errors import ConfigError
+from dualgaf.errors import ConfigError, OtherDataError
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.renamed import current_net
 
 _DAMAGE = (RuntimeError, KeyError, TypeError, IndexError, EOFError, pickle.UnpicklingError)
-_OF_ITS_RUN = "options of its run (RUN/.hydra/overrides.yaml)"
 
 
 class Checkpoint:
@@ -138,7 +137,7 @@ class Checkpoint:
             if trained != got:
                 raise ConfigError(
                     f"{self.path} was trained with {group}.{option}={trained}, and a training that "
-                    f"is resumed keeps it; got {got}; type the {group} {_OF_ITS_RUN}, or train "
+                    f"is resumed keeps it; got {got}; type the {group} {OF_ITS_RUN}, or train "
                     "anew without ckpt_path"
                 )
 
@@ -170,52 +169,5 @@ def check_sizes(model: DualGAFClassifier, n_channels: int, num_classes: int) -> 
     wanted = model.net.settings
     for option, got in (("n_channels", n_channels), ("num_classes", num_classes)):
         if wanted[option] != got:
-            raise _other(f"{option}={wanted[option]}", got, "data.*")
-
-
-def check_windows(imaging: ImagingState, data: DualGAFDataModule) -> None:
-    """Refuse data whose windows or classes are not those that a network has learned.
-
-    Args:
-        imaging: of its checkpoint.
-        data: what it is to see; only the windows are read.
-
-    Raises:
-        ConfigError: the length, the channels or the classes are others.
-    """
-    for option, trained, got in (
-        ("window_size", imaging.window_size, data.window_size),
-        ("channels", ", ".join(imaging.channel_names), ", ".join(data.channel_names)),
-        ("classes", ", ".join(imaging.class_names), ", ".join(data.class_names)),
-    ):
-        if trained != got:
-            raise _other(f"{option} {trained}", got, "data.*")
-
-
-def check_images(imaging: ImagingState, data: DualGAFDataModule) -> None:
-    """`check_windows`, and refuse images that are drawn in another way, or another training split.
-
-    With another training split, say another seed, windows that were learned may be tested.
-
-    Raises:
-        ConfigError: as `check_windows`, or the recipe or the training split is another.
-    """
-    check_windows(imaging, data)
-    drawn = data.imaging_state()
-    for option in ("image_size", "scaling", "feature_range"):
-        trained, got = getattr(imaging.recipe, option), getattr(drawn.recipe, option)
-        if trained != got:
-            raise _other(f"{option} {trained}", got, "datamodule.*")
-    if imaging.digest != drawn.digest:
-        raise ConfigError(
-            "the checkpoint has learned another training split than these data have (its windows "
-            "differ), so windows that it knows may be tested; type the data.* options and the "
-            "seed of its run (RUN/.hydra/overrides.yaml)"
-        )
-
-
-def _other(trained: str, got: object, options: str) -> ConfigError:
-    return ConfigError(
-        f"the checkpoint was trained with {trained}, the data have {got}; type the {options} "
-        f"{_OF_ITS_RUN}"
-    )
+            trained = f"{option}={wanted[option]}"
+            raise OtherDataError(other(trained, got, "data.*", "give data of that size"))

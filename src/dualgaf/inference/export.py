@@ -108,7 +108,7 @@ def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
 
 def about(state: ImagingState) -> dict[str, Any]:
     """What a program of this imaging takes and gives, in plain values."""
-    inside = ("bounds", "mean", "std", "digest", "dtype")
+    inside = ("bounds", "mean", "std", "digest", "dtype", "facts")
     kept = {key: value for key, value in state.to_plain().items() if key not in inside}
     return {
         **kept,

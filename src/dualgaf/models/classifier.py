@@ -8,7 +8,7 @@ import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import lightning as L
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-from dualgaf.errors import check_number
+from dualgaf.errors import ConfigError, check_number, unknown_choice
 from dualgaf.models.losses.classification import CrossEntropyLoss
 from dualgaf.models.losses.epoch_loss import EpochLoss, divisor
 from dualgaf.models.losses.settings import (
@@ -31,9 +31,12 @@ from dualgaf.models.net import DualGAFNet
 from dualgaf.models.optimization import Optimization, configure, follows_epochs, step_plateau
 from dualgaf.models.random_steps import drawn_from, new_seed
 from dualgaf.models.time_warp import TimeWarp
+from dualgaf.plain import plain_settings
 from dualgaf.renamed import current_loss, current_net, current_state
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+"""Images and series are float32: weights of another kind do not go with them."""
 
 SPLITS = ("train", "val", "test")
 STEP_SEED = "step_seed"
@@ -76,6 +79,7 @@ class DualGAFClassifier(L.LightningModule):
         torch.Size([1, 2])
     """
 
+    @plain_settings
     def __init__(
         self,
         net: DualGAFNet | Mapping[str, Any],
@@ -134,6 +138,17 @@ class DualGAFClassifier(L.LightningModule):
         """(B, C, S, S) twice and (B, C, T) -> logits (B, K)."""
         logits: Tensor = self.net(gasf, gadf, series)
         return logits
+
+    def setup(self, stage: str) -> None:
+        """Refuse weights that do not go with the images.
+
+        Raises:
+            ConfigError: the precision of the Trainer is not one of `PRECISIONS`.
+        """
+        got = self.trainer.precision
+        if got not in PRECISIONS:
+            typed = f'Trainer(precision="{PRECISIONS[0]}")'
+            raise ConfigError(unknown_choice("precision", got, PRECISIONS, instead=typed))
 
     def on_fit_start(self) -> None:
         """Draw the seed of the steps; solve the MiniRocket branch, if there is one."""
@@ -230,6 +245,31 @@ class DualGAFClassifier(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the random numbers of further steps are drawn from."""
         checkpoint[STEP_SEED] = self._seed
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: Any,
+        map_location: Any = None,
+        hparams_file: Any = None,
+        strict: bool | None = None,
+        weights_only: bool | None = True,
+        **settings: Any,
+    ) -> Self:
+        """The classifier of a checkpoint, as Lightning loads it, without running code of the file.
+
+        Args:
+            checkpoint_path: a file, or an address of the web.
+            map_location: as of Lightning.
+            hparams_file: as of Lightning.
+            strict: as of Lightning.
+            weights_only: False runs code that the file may hold: only for files of your own.
+            **settings: those that take the place of stored ones.
+        """
+        found: Self = super().load_from_checkpoint(
+            checkpoint_path, map_location, hparams_file, strict, weights_only, **settings
+        )
+        return found
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Read old names; leave out what a loss of one's own kept, where this model has another."""

@@ -37,6 +37,7 @@ from dualgaf.models.signal_groups import (
 )
 from dualgaf.models.statistics import KINDS, StatisticsBranch
 from dualgaf.models.statistics_fusion import STATISTICS_FUSIONS, build_statistics_fusion
+from dualgaf.plain import plain_settings
 from dualgaf.renamed import refuses_old_keywords
 
 FIELDS = ("both", "gasf", "gadf")
@@ -97,6 +98,7 @@ class DualGAFNet(nn.Module):
     """
 
     @refuses_old_keywords("model")
+    @plain_settings
     def __init__(
         self,
         n_channels: int,

@@ -57,6 +57,8 @@ CHANNELS = (
     "hc_valve_sig",
     "duct_static",
 )
+UNITS = {**dict.fromkeys(("sat", "sat_sp", "oat", "mat", "rat"), "degF"), "duct_static": "inH2O"}
+"""Of the channels that have one; the others are fractions."""
 STEPS_A_DAY = 288
 _STEP_HOURS = 24 / STEPS_A_DAY
 # Steps before midnight in which the controller settles; they are thrown away.
@@ -118,6 +120,11 @@ class SimulatedSource:
         check_nan_policy(self.nan)
         check_ragged_rule(self.ragged)
         object.__setattr__(self, "split", SplitSettings.of(self.split))
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of each channel that has one."""
+        return UNITS
 
     def contents(self) -> str:
         """Hash of the settings, on which every byte depends."""

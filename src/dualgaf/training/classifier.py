@@ -8,9 +8,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig
 from torch import nn
 
+from dualgaf.data.compatibility import check_images
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, not_allowed
-from dualgaf.inference.checkpoint import Checkpoint, check_images, check_sizes
+from dualgaf.inference.checkpoint import Checkpoint, check_sizes
 from dualgaf.models.backbone import qualified_name
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.losses.class_weights import balanced_class_weights

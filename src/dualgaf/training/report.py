@@ -40,10 +40,13 @@ from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.imaging.bounds import Outside
 from dualgaf.inference.predictions import write_predictions
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
+from dualgaf.system.whole_file import whole_file
 from dualgaf.training.outside import outside_metrics, write_outside
 
 log = logging.getLogger(__name__)
 
+STOPPED = "fit/stopped"
+"""Key of ``metrics.json`` of a run that is not done: the signal that has stopped it."""
 _SCORES = {
     "precision": multiclass_precision,
     "recall": multiclass_recall,
@@ -68,11 +71,11 @@ class EpochCurves(L.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """The epochs so far, for the checkpoint."""
-        return {"epochs": self.epochs}
+        return {"epochs": [dict(epoch) for epoch in self.epochs]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on after the epochs of a checkpoint."""
-        self.epochs[:] = state_dict["epochs"]
+        self.epochs = [*state_dict["epochs"]]
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note that this epoch has a validation: what was logged stays until the next one."""
@@ -140,7 +143,9 @@ class Outcome:
 
 
 def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> None:
-    """Write ``metrics.json``, then the tables and pictures, and log where they are.
+    """Write the tables and pictures, then ``metrics.json``, and log where they are.
+
+    A run that has ``metrics.json`` is done, so that comes last.
 
     Args:
         folder: the run directory.
@@ -151,19 +156,26 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
     metrics = outcome.metrics
     if outcome.outside:
         metrics = metrics | outside_metrics(outcome.outside, data.channel_names)
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    if STOPPED in metrics:  # there may be seconds left
+        _write_metrics(folder, metrics)
     lines = (f"  {key:18} {_shown(value)}" for key, value in metrics.items())
     log.info("metrics:\n%s", "\n".join(lines))
     try:
         if outcome.outside:
             write_outside(folder / "outside.csv", outcome.outside, data.channel_names)
         written = write_report(folder, data, outcome.probabilities, outcome.epochs)
+        if written:
+            log.info("report: %s in %s", ", ".join(written), folder)
     except OSError as error:
         # The run has done what it was for: its figures and its checkpoint are there.
         log.warning("the report could not be written to %s: %s", folder, error)
-        return
-    if written:
-        log.info("report: %s in %s", ", ".join(written), folder)
+    finally:
+        _write_metrics(folder, metrics)
+
+
+def _write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    with whole_file(folder / "metrics.json") as draft:
+        draft.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 def build_metrics(reports: Sequence[BuildReport]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from torch.nn import functional as F
 
 from dualgaf.errors import check_number
 from dualgaf.models.losses.class_weights import checked_weights, weighted_mean
+from dualgaf.plain import plain_settings
 from dualgaf.renamed import refuses_old_keywords
 
 
@@ -47,6 +48,7 @@ class CrossEntropyLoss(nn.Module):
 
     class_weights: Tensor | None
 
+    @plain_settings
     def __init__(
         self, *, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None
     ) -> None:
@@ -79,6 +81,7 @@ class FocalLoss(nn.Module):
 
     class_weights: Tensor | None
 
+    @plain_settings
     def __init__(self, *, gamma: float = 2.0, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
         _check_from_zero("gamma", gamma, 2.0)
@@ -108,6 +111,7 @@ class HybridFocalLoss(nn.Module):
     """
 
     @refuses_old_keywords("loss")
+    @plain_settings
     def __init__(
         self,
         *,
@@ -158,6 +162,7 @@ class ConfidencePenaltyLoss(nn.Module):
 
     class_weights: Tensor | None
 
+    @plain_settings
     def __init__(self, *, beta: float = 0.1, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
         _check_from_zero("beta", beta, 0.1)
@@ -193,6 +198,7 @@ class AdaptiveSmoothingLoss(nn.Module):
 
     class_weights: Tensor | None
 
+    @plain_settings
     def __init__(self, *, most: float = 0.2, class_weights: Sequence[float] | None = None) -> None:
         super().__init__()
         _check_fraction("most", most, 0.2)

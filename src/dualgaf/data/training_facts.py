@@ -1,0 +1,181 @@
+"""`TrainingFacts`: what a network has seen, kept in its checkpoint beside `ImagingState`.
+
+With them new data can be compared with those of the training when the checkpoint is all there is:
+which values each channel had, at what step and in which unit, and how tables were read.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from dualgaf.data.windowed import WindowedSplits
+from dualgaf.plain import plain
+from dualgaf.series.source import Source
+
+Array = npt.NDArray[Any]
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+"""Those that are kept of each channel."""
+MOST_STEPS = 1 << 18
+"""Quantiles come from so many steps; of more, evenly spaced windows are taken."""
+AT_A_TIME = 256
+"""Windows that are read at a time."""
+MOST_ITEMS = 10_000
+"""A field of a source that has more items is data, no setting."""
+_UNIT = re.compile(r"\[([^\[\]]+)\]\s*(?:\([^()]*\))?\s*$")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingFacts:
+    """What was measured on the training split, and how it was read.
+
+    Example:
+        >>> from dualgaf import SimulatedSource
+        >>> from dualgaf.data.windowed import read_windows
+        >>> source = SimulatedSource(n_windows=40, window_size=24)
+        >>> facts = TrainingFacts.of(read_windows(source, seed=0), source)
+        >>> facts.step, facts.units[0], TrainingFacts.from_plain(facts.to_plain()).stride
+        (300.0, 'degF', 24)
+    """
+
+    low: Array
+    """(C,) float64: least value of each channel in a training window."""
+    high: Array
+    """(C,) float64: largest value."""
+    quantiles: Array
+    """(Q, C) float64: `QUANTILES` of each channel."""
+    units: tuple[str | None, ...]
+    """Unit of each channel; None where it is not known."""
+    step: float | None
+    """Between two steps of a window, the median; None where the source has no times."""
+    clock: str | None
+    """What ``step`` is in: ``seconds`` where times are dates, else ``number``."""
+    stride: int
+    """Steps between the starts of two windows of a series."""
+    labels_digest: str
+    """`WindowedSplits.labels_digest`."""
+    source: dict[str, Any]
+    """``source``, the class of the source, and its settings; not where its data lie."""
+
+    @classmethod
+    def of(cls, windowed: WindowedSplits, source: Source) -> Self:
+        """Measure the training split; only windows are read.
+
+        Args:
+            windowed: of the source.
+            source: how it was read and cut.
+        """
+        windows, rows = windowed.windows, windowed.indices["train"]
+        ends = [
+            (part.min(axis=(0, 2)), part.max(axis=(0, 2)))
+            for first in range(0, len(rows), AT_A_TIME)
+            for part in (windows.take(rows[first : first + AT_A_TIME]),)
+        ]
+        low, high = (np.array(end, dtype=np.float64) for end in zip(*ends, strict=True))
+        spaced = rows[:: max(1, -(-len(rows) * windows.window_size // MOST_STEPS))]
+        seen = windows.take(spaced).astype(np.float64)
+        step, clock = sampling_step(windowed)
+        read = None if windowed.facts is None else windowed.facts.units
+        return cls(
+            low=low.min(axis=0),
+            high=high.max(axis=0),
+            quantiles=np.quantile(seen, QUANTILES, axis=(0, 2)),
+            units=units_of(windowed.channel_names, source, read),
+            step=step,
+            clock=clock,
+            # Where a series is a window, there is no other stride.
+            stride=(source.window_size and source.stride) or windows.window_size,
+            labels_digest=windowed.labels_digest,
+            source=source_settings(source),
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain values and tensors, which a checkpoint loads with ``weights_only=True``."""
+        return {
+            "low": torch.tensor(self.low),
+            "high": torch.tensor(self.high),
+            "quantiles": torch.tensor(self.quantiles),
+            "quantiles_at": list(QUANTILES),
+            "units": list(self.units),
+            "step": self.step,
+            "clock": self.clock,
+            "stride": self.stride,
+            "labels_digest": self.labels_digest,
+            "source": self.source,
+        }
+
+    @classmethod
+    def from_plain(cls, told: Mapping[str, Any]) -> Self:
+        """The inverse of `to_plain`."""
+        found = {field.name: told[field.name] for field in fields(cls)}
+        arrays = {name: found[name].numpy() for name in ("low", "high", "quantiles")}
+        return cls(**{**found, **arrays, "units": tuple(found["units"])})
+
+
+def sampling_step(windowed: WindowedSplits) -> tuple[float | None, str | None]:
+    """From one step to the next in a training window, the median, and what it is in.
+
+    Returns:
+        Seconds where times are dates, else numbers of the time column; (None, None) without times.
+    """
+    starts, ends = windowed.start_times, windowed.end_times
+    if starts is None or ends is None:
+        return None, None
+    rows = windowed.indices["train"]
+    long = ends[rows] - starts[rows]
+    is_dates = long.dtype.kind == "m"
+    numbers = long / np.timedelta64(1, "s") if is_dates else long.astype(np.float64)
+    step = float(np.median(numbers)) / (windowed.windows.window_size - 1)
+    return step, "seconds" if is_dates else "number"
+
+
+def units_of(
+    channel_names: Sequence[str], source: object, read: Mapping[str, str] | None = None
+) -> tuple[str | None, ...]:
+    """The unit of each channel: what its files say, or its source, or its name in square brackets.
+
+    Args:
+        channel_names: C names.
+        source: with ``units`` by name, or without.
+        read: units by name, of the files.
+
+    Example:
+        >>> units_of(("Drybulb Temperature [C](Hourly)", "flow"), None, {"flow": "m3/h"})
+        ('C', 'm3/h')
+    """
+    told = {**(getattr(source, "units", None) or {}), **(read or {})}
+    named = {name: unit[1].strip() for name in channel_names if (unit := _UNIT.search(name))}
+    return tuple(told.get(name, named.get(name)) for name in channel_names)
+
+
+def source_settings(source: object) -> dict[str, Any]:
+    """The class of a source and its settings as plain values: not its data, nor where they lie.
+
+    Example:
+        >>> from dualgaf import ArraySource
+        >>> source_settings(ArraySource(train=([[[1.0, 2.0]]], ["a"]), stride=3))["stride"]
+        3
+    """
+    found: dict[str, Any] = {"source": type(source).__name__}
+    if is_dataclass(source):
+        for field in fields(source):
+            value = getattr(source, field.name)
+            if is_dataclass(value) and not isinstance(value, type):
+                value = {name: item for name, item in vars(value).items() if _is_setting(item)}
+            if field.name != "root" and _is_setting(value):
+                found[field.name] = plain(value)
+    return found
+
+
+def _is_setting(value: object) -> bool:
+    """Whether it is a number, a text, or a few of these in a row or by name."""
+    if isinstance(value, Mapping):
+        return all(map(_is_setting, value.values()))
+    items = value if isinstance(value, tuple | list) else (value,)
+    kinds = (bool, int, float, str, np.generic, type(None))
+    return len(items) <= MOST_ITEMS and all(isinstance(item, kinds) for item in items)
