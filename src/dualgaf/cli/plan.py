@@ -14,6 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the plan; nothing is built."""
     from dualgaf.training.config import load_config, make_data
+    from dualgaf.training.fit import planned_network
 
-    print(make_data(load_config(options.overrides)).plan())
+    cfg = load_config(options.overrides)
+    data = make_data(cfg)
+    print(data.plan(None, *planned_network(cfg, data)))
     return 0

@@ -10,9 +10,11 @@
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import lightning as L
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -24,10 +26,11 @@ from dualgaf.data.batch import AnyBatch, Batch, draw_on_cpu, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.checkpointed import CheckpointedDataModule
 from dualgaf.data.dataset import DualGAFDataset
-from dualgaf.data.image_build import ImageBuild
+from dualgaf.data.image_build import ImageBuild, Training
 from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
 from dualgaf.data.loader import ImageLoader, collate, loader_workers
 from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.data.training_memory import measured_training
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.errors import check_whole
 from dualgaf.imaging.recipe import checked_range
@@ -112,6 +115,8 @@ class DualGAFDataModule(CheckpointedDataModule):
         self._batch_size = None if batch_size == "auto" else int(batch_size)
         self.num_workers = int(num_workers)
         self.seed = seed
+        self.further_networks = 0
+        """Networks that are there beside the one in training, at most: the plan counts them."""
         self.preset = (
             hardware if isinstance(hardware, HardwarePreset) else HardwarePreset.named(hardware)
         )
@@ -246,7 +251,8 @@ class DualGAFDataModule(CheckpointedDataModule):
         ranks = 1 if self.trainer is None else self.trainer.num_devices
         # Lightning's search for a batch size begins with the number that stands here.
         self.hparams["batch_size"] = self.batch_size
-        self._build.ensure(stage, self.batch_size, ranks)
+        module = None if self.trainer is None or stage != "fit" else self.trainer.lightning_module
+        self._build.ensure(stage, self.batch_size, ranks, self._training_of(module, ranks))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training split, in an order drawn from ``seed``; see `with_val`."""
@@ -286,13 +292,23 @@ class DualGAFDataModule(CheckpointedDataModule):
         """What was built so far, a report for each build."""
         return self._build.reports
 
-    def plan(self, stage: str | None = None) -> BuildPlan | None:
+    def plan(
+        self,
+        stage: str | None = None,
+        module: L.LightningModule | None = None,
+        ranks: int = 1,
+    ) -> BuildPlan | None:
         """The plan of the build that ``setup(stage)`` would do now; None where nothing is missing.
 
+        Args:
+            stage: as for `setup`.
+            module: what is to be trained, so that its memory is planned for.
+            ranks: processes of this machine that will train it.
+
         Raises:
-            BudgetError: the images do not fit the budget.
+            BudgetError: the images, or the training, do not fit the budget.
         """
-        return self._build.plan(stage, self.batch_size)
+        return self._build.plan(stage, self.batch_size, self._training_of(module, ranks))
 
     def is_there(self, stage: str | None = None) -> bool:
         """Whether ``setup(stage)`` would build nothing: it is alive here, or in the cache."""
@@ -329,6 +345,12 @@ class DualGAFDataModule(CheckpointedDataModule):
         """GASF and GADF (B, C, S, S) float32 of rows of ``windowed.windows``; nothing is built."""
         angles = self._build.renderer().polar(self.windows.windows, rows)
         return draw_on_cpu(torch.from_numpy(angles), self._buffers)
+
+    def _training_of(self, module: L.LightningModule | None, ranks: int) -> Training:
+        build, n_loaders, networks = self._build, self.num_workers, self.further_networks
+        return partial(
+            measured_training, module, build, self.batch_size, n_loaders, ranks, networks
+        )
 
     @property
     def _learned(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@
 import copy
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.plan import BuildPlan, BuildRequest, make_plan
+from dualgaf.plan.training import MeasuredTraining
 from dualgaf.series.source import Source
 from dualgaf.store.fingerprint import StoreKey, content_hash
 from dualgaf.store.store import Store
@@ -47,8 +48,13 @@ STAGES: dict[str | None, tuple[str, ...]] = {
 }
 """Splits that a stage needs; None is all of them."""
 
+Training = Callable[[], MeasuredTraining | None]
 SHORT_S = 0.2
 """A build that ends sooner shows no progress bar; nor does a rank that only waits."""
+
+
+def unknown_training() -> None:
+    """A training of which nothing is known."""
 
 
 class ImageBuild:
@@ -177,7 +183,9 @@ class ImageBuild:
                 dataset.images = _closed(dataset.images[0]), dataset.images[1]
         self._lent.clear()
 
-    def plan(self, stage: str | None, batch_size: int) -> BuildPlan | None:
+    def plan(
+        self, stage: str | None, batch_size: int, training: Training = unknown_training
+    ) -> BuildPlan | None:
         """The plan for what `ensure` would build now; None where nothing is missing.
 
         Raises:
@@ -186,7 +194,7 @@ class ImageBuild:
         missing = self._missing(stage)
         if not missing:
             return None
-        return self._plan(self._windows(missing)[0], self.renderer(), batch_size)
+        return self._plan(self._windows(missing)[0], self.renderer(), batch_size, training())
 
     def is_there(self, stage: str | None) -> bool:
         """Whether `ensure` would find what it needs, in either layout, and build nothing."""
@@ -199,13 +207,20 @@ class ImageBuild:
             for each in {recipe, replace(recipe, layout="packed")}
         )
 
-    def ensure(self, stage: str | None, batch_size: int, local_ranks: int) -> None:
+    def ensure(
+        self,
+        stage: str | None,
+        batch_size: int,
+        local_ranks: int,
+        training: Training = unknown_training,
+    ) -> None:
         """Build, or find, what the stage needs and what is not there yet.
 
         Args:
             stage: one of `STAGES`.
             batch_size: windows per batch of the training that follows.
             local_ranks: processes of this machine that train together.
+            training: what is known of that training; asked for where something is missing.
 
         Raises:
             ConfigError: there is no such stage, or ``image_size`` does not fit the windows.
@@ -216,7 +231,7 @@ class ImageBuild:
             return
         windowed, renderer = self.windows, self.renderer()  # image_size > T fails here
         windows, rows = self._windows(missing)
-        plan = self._plan(windows, renderer, batch_size)
+        plan = self._plan(windows, renderer, batch_size, training())
         rank_zero_info(f"{plan}")
         store = None
         if plan.place != "none":
@@ -274,7 +289,13 @@ class ImageBuild:
             self._values_hash = content_hash(self.windows.windows.flat)
         return store_key(windows, recipe, self.renderer().bounds, self._values_hash)
 
-    def _plan(self, windows: Windows, renderer: Renderer, batch_size: int) -> BuildPlan:
+    def _plan(
+        self,
+        windows: Windows,
+        renderer: Renderer,
+        batch_size: int,
+        training: MeasuredTraining | None,
+    ) -> BuildPlan:
         settings = self.settings
         request = BuildRequest(
             n_windows=len(windows),
@@ -286,6 +307,7 @@ class ImageBuild:
             batch_size=0 if self.datasets else batch_size,
             input_bytes=windows.flat.nbytes + windows.starts.nbytes,
             input_dtype=windows.flat.dtype.name,
+            training=training,
         )
 
         def found(recipe: ImagingRecipe) -> bool:

@@ -8,6 +8,7 @@ from dualgaf.plan.budget import Budget, MemoryLeft, memory_left
 from dualgaf.plan.placement import IsBuilt, Placement, first_with_room, more_room, reasons_of
 from dualgaf.plan.preset import HardwarePreset
 from dualgaf.plan.request import BuildRequest
+from dualgaf.plan.training_room import check_training, parts_of, reasons_of_training
 from dualgaf.pool.calibration import Drawing, auto_chunk_rows, measure_window_s
 from dualgaf.pool.settings import PoolSettings
 from dualgaf.system.machine import format_bytes
@@ -61,6 +62,12 @@ class BuildPlan:
         """What the images may take in memory."""
         return self.budget.images_bytes
 
+    @property
+    def peak_bytes(self) -> int:
+        """What the whole run is known to take at most: in use now, images in memory, training."""
+        in_memory = self.request.store_bytes if self.place in ("memfd", "private") else 0
+        return self.budget.left.used_bytes + in_memory + self.budget.training_bytes
+
     def __str__(self) -> str:
         request, recipe = self.request, self.request.recipe
         size = recipe.image_size
@@ -72,6 +79,12 @@ class BuildPlan:
             f"  store    {_where(self)}",
             f"  budget   {self.budget}".replace("\n", f"\n{'':11}"),
         ]
+        if request.training is not None and self.budget.left.memory_bytes is not None:
+            lines.append(
+                f"  peak     about {format_bytes(self.peak_bytes)} of "
+                f"{format_bytes(self.budget.left.memory_bytes)}: "
+                f"{parts_of(request, request.training)}, the rest is in use or for images"
+            )
         if self.place != "none":
             chunks = -(-request.n_windows // self.chunk_rows)
             lines.append(
@@ -106,7 +119,8 @@ def make_plan(
 
     Raises:
         BudgetError: the preset leaves not even room for one batch of images, so drawing them on
-            the device cannot work either.
+            the device cannot work either; or a training whose network is known takes more than it
+            promises.
         ConfigError: processes are asked to fill private memory, which they cannot reach.
 
     Example:
@@ -119,6 +133,7 @@ def make_plan(
     """
     left = memory_left(preset)
     _check_batch(request, left)
+    check_training(request, left)
     placement, refusals = first_with_room(request, settings, left, cache_dir, is_built)
     reasons = (
         *_of_machine(left),
@@ -140,7 +155,7 @@ def make_plan(
         backend=placement.pool_size.backend,
         workers=placement.pool_size.workers,
         chunk_rows=chunk_rows,
-        reasons=(*reasons, *_of_training(placement.budget, request), *why),
+        reasons=(*reasons, *reasons_of_training(placement.budget, request), *why),
         cache_dir=cache_dir if placement.place == "cache" else None,
     )
 
@@ -151,16 +166,6 @@ def _of_machine(left: MemoryLeft) -> list[str]:
     return [
         f"the machine leaves {format_bytes(left.headroom_bytes)} ({left.limited_by}), less "
         f"than hardware={left.preset.name} allows"
-    ]
-
-
-def _of_training(budget: Budget, request: BuildRequest) -> list[str]:
-    if not budget.is_short_of_training:
-        return []
-    return [
-        f"training in batches of {request.batch_size} windows takes about "
-        f"{format_bytes(request.training_bytes)} on a CPU (measured with DualGAFNet), more "
-        "than there is; type a smaller batch_size"
     ]
 
 

@@ -6,13 +6,12 @@ from typing import Literal, get_args
 
 from dualgaf.errors import ConfigError, unknown_choice
 from dualgaf.imaging.recipe import ImagingRecipe, Layout
+from dualgaf.plan.training import BATCH_COPIES, MeasuredTraining
 
 Images = Literal["precompute", "on_device", "auto"]
 
 TRAINER_BYTES = 128 << 20
 """What the trainer and torch take from the plan on, beside the batches (measured: 90 MiB)."""
-BATCH_COPIES = 5
-"""A batch as float32 images: decoded, warped, mixed, what the kernels read, and the next one."""
 NET_BYTES = (2 << 10, 3 << 9)
 """What DualGAFNet keeps of a window for its gradients, for each pixel of the map that its first
 convolution leaves: once, and for each channel. Measured for 1 to 52 channels of 24 to 200 steps and
@@ -62,6 +61,8 @@ class BuildRequest:
     """Bytes of the series; worker processes get a copy."""
     input_dtype: str = "float64"
     """NumPy type of the series."""
+    training: MeasuredTraining | None = None
+    """The training that follows, where its network is known; else `DualGAFNet` is planned for."""
 
     def __post_init__(self) -> None:
         if self.images not in get_args(Images):
@@ -79,11 +80,19 @@ class BuildRequest:
 
     @property
     def training_bytes(self) -> int:
-        """What a training of DualGAFNet with these batches takes on the CPU, measured."""
+        """What the training with these batches takes on the CPU, in all its ranks."""
         if not self.batch_size:
             return 0
+        if self.training is not None:
+            return self.training_bytes_with(self.training, self.batch_size)
         # One is over before the other begins, but for validations: they keep nothing for gradients.
         return TRAINER_BYTES + max(self.learning_bytes, self.kernel_bytes)
+
+    def training_bytes_with(self, training: MeasuredTraining, batch_size: int) -> int:
+        """What such a training would take with other batches."""
+        read = replace(self, n_windows=training.n_windows, batch_size=batch_size)
+        image_bytes = 2 * self.n_channels * self.recipe.image_size**2 * 4
+        return training.bytes(batch_size, image_bytes, read.kernel_bytes)
 
     @property
     def learning_bytes(self) -> int:

@@ -97,6 +97,16 @@ def memory_used() -> int:
     return private + max(shared, sum(held.values()))
 
 
+def private_bytes() -> int:
+    """Bytes that this process alone takes now, and that a second one like it would take again.
+
+    Example:
+        >>> 2**20 < private_bytes()
+        True
+    """
+    return _anonymous_bytes(os.getpid())
+
+
 def _tree() -> list[psutil.Process]:
     me = psutil.Process()
     return [me, *me.children(recursive=True)]

@@ -23,17 +23,19 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, not_allowed, unknown_choice
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.training import Epoch
+from dualgaf.training.classifier import make_classifier
 from dualgaf.training.ranks import is_first, on_one_device, ranks_started
 from dualgaf.training.report import EpochCurves
 
@@ -78,6 +80,7 @@ def fit(
     """
     model, curves = make_model(), EpochCurves()
     is_watched = "val" in data.windows.indices
+    data.further_networks = int(cfg.refit and is_watched)
     options = trainer_options(cfg, data)
     if not is_watched:  # the last epoch is the best that is known
         options = _unwatched(options)
@@ -92,6 +95,7 @@ def fit(
             # Before there are other ranks: an error is said once, and those that are spawned get a
             # handle, where one that they built would end with them.
             data.trainer = trainer
+            trainer.strategy.connect(model)  # the plan counts it
             data.setup("fit")
         trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
         validated = _best_of(trainer, cfg)
@@ -181,6 +185,7 @@ def _refit(
         make_model: a new classifier.
         epochs: what the first training took; for one without a limit of its own.
     """
+    _let_go(data.trainer)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     model = make_model()
     options = _unwatched(trainer_options(cfg, data))
@@ -199,6 +204,29 @@ def _refit(
     finally:
         data.with_val = False
     return model, trainer.current_epoch
+
+
+def planned_network(
+    cfg: DictConfig, data: DualGAFDataModule
+) -> tuple[DualGAFClassifier | None, int]:
+    """The network and the number of ranks that `fit` would train on the CPU, for a plan.
+
+    None and 1 where nothing is trained, or on another device.
+    """
+    on_cpu = cfg.trainer.get("accelerator") == "cpu" or not torch.cuda.is_available()
+    if cfg.task != "fit" or not on_cpu:
+        return None, 1
+    data.further_networks = int(cfg.refit and "val" in data.windows.indices)
+    devices = cfg.trainer.get("devices")
+    ranks = len(devices) if isinstance(devices, ListConfig) else devices
+    return make_classifier(cfg, data, None), ranks if isinstance(ranks, int) and ranks > 0 else 1
+
+
+def _let_go(trainer: L.Trainer | None) -> None:
+    """Give gradients and moments of a training back that is over: three times its weights."""
+    if trainer is not None and trainer.lightning_module is not None:
+        trainer.strategy.optimizers, trainer.strategy.lr_scheduler_configs = [], []
+        trainer.lightning_module.zero_grad(set_to_none=True)
 
 
 def _keep_both(validated: Path | None, folder: Path) -> None:
