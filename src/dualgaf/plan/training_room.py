@@ -38,7 +38,7 @@ def parts_of(request: BuildRequest, training: MeasuredTraining) -> str:
     ranks = f", {training.ranks} ranks each" if training.ranks > 1 else ""
     return (
         f"gradients and moments {format_bytes(training.states_bytes)}, a batch of {windows} "
-        f"windows {format_bytes(training.batch_bytes + windows * training.window_bytes)}{ranks}"
+        f"windows {format_bytes(training.kept_bytes(windows))}{ranks}"
     )
 
 
