@@ -325,29 +325,6 @@ def _let_go(trainer: L.Trainer | None) -> None:
         trainer.lightning_module.zero_grad(set_to_none=True)
 
 
-def planned_network(
-    cfg: DictConfig, data: DualGAFDataModule
-) -> tuple[DualGAFClassifier | None, int]:
-    """The network and the number of ranks that `fit` would train on the CPU, for a plan.
-
-    None and 1 where nothing is trained, or on another device.
-    """
-    on_cpu = cfg.trainer.get("accelerator") == "cpu" or not torch.cuda.is_available()
-    if cfg.task != "fit" or not on_cpu:
-        return None, 1
-    data.further_networks = int(cfg.refit and "val" in data.windows.indices)
-    devices = cfg.trainer.get("devices")
-    ranks = len(devices) if isinstance(devices, ListConfig) else devices
-    return make_classifier(cfg, data, None), ranks if isinstance(ranks, int) and ranks > 0 else 1
-
-
-def _let_go(trainer: L.Trainer | None) -> None:
-    """Give gradients and moments of a training back that is over: three times its weights."""
-    if trainer is not None and trainer.lightning_module is not None:
-        trainer.strategy.optimizers, trainer.strategy.lr_scheduler_configs = [], []
-        trainer.lightning_module.zero_grad(set_to_none=True)
-
-
 def _keep_both(validated: Path | None, folder: Path) -> None:
     """What the val split chose becomes ``validated.ckpt``, and the refit ``best.ckpt``.
 
