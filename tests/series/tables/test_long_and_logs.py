@@ -177,7 +177,7 @@ def test_a_fault_log_that_was_not_typed_is_asked_for(tmp_path):
         TableSource(folder).load()
     assert str(caught.value) == (
         "faults.csv has a fault in each row, with 'Beginn', 'Ende' and 'Fault', and no "
-        "measurement; type 'data.fault_log=\"faults.csv\"' if these are the classes of the other "
+        "measurement; type data.fault_log=faults.csv if these are the classes of the other "
         'files, or choose files with data.pattern="..."'
     )
     source = TableSource(folder, fault_log="faults.csv", unlabelled="drop")

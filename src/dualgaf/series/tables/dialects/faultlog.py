@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.cells import label_texts
 from dualgaf.series.tables.clocks import Clock, read_clock
-from dualgaf.series.tables.columns import LABEL_NAMES, find_column, typed_value
+from dualgaf.series.tables.columns import LABEL_NAMES, find_column
 from dualgaf.series.tables.dialects.dates import has_date, is_plain_number, looks
 from dualgaf.series.tables.files import read_table
 from dualgaf.series.tables.notes import Notes
@@ -68,7 +68,7 @@ def check_no_log(table: pl.DataFrame, source: TableSettings, file: str) -> None:
     if not numbers and all(_is_dates(table[name]) for name in (start, end)):
         raise SourceError(
             f"{file} has a fault in each row, with {start!r}, {end!r} and {label!r}, and no "
-            f"measurement; type {typed_value('data.fault_log', file)} if these are the classes of "
+            f"measurement; type {typed_option('data.fault_log', file)} if these are the classes of "
             'the other files, or choose files with data.pattern="..."'
         )
 
