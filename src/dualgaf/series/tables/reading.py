@@ -30,7 +30,7 @@ from dualgaf.series.tables.dialects.hive import with_keys
 from dualgaf.series.tables.dialects.long import FLUX, check_long, kept_beside, widened
 from dualgaf.series.tables.dialects.steps import starts_of
 from dualgaf.series.tables.dialects.units import take_units
-from dualgaf.series.tables.dialects.zones import local_and_instant
+from dualgaf.series.tables.dialects.zones import check_marks, local_and_instant
 from dualgaf.series.tables.drafts import columns_said, draft_of
 from dualgaf.series.tables.files import named_files, read_table
 from dualgaf.series.tables.notes import Notes
@@ -188,16 +188,19 @@ def _times(
         clocks = clocks | {f"{log.file}, start": log.start, f"{log.file}, end": log.end}
     if not clocks:
         return {}, {}, []
+    times = one_reading(clocks)
+    for file, clock in clocks.items():
+        check_marks(clock.marks, file, source.time_zone, times[file])
     local, instants, said = local_and_instant(
-        one_reading(clocks),
+        times,
         {file: clock.offset for file, clock in clocks.items()},
         source.time_zone,
     )
     if source.stamps == "end":
         said.append("a time is the end of its interval: rows are moved to its start")
-        for times in (local, instants):
-            for file in [f for f in times if log is None or not f.startswith(f"{log.file}, ")]:
-                times[file] = starts_of(times[file], file)
+        for moved in (local, instants):
+            for file in [f for f in moved if log is None or not f.startswith(f"{log.file}, ")]:
+                moved[file] = starts_of(moved[file], file)
     return local, instants, said
 
 
