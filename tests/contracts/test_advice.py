@@ -677,6 +677,11 @@ def test_new_files_are_predicted_as_the_message_says(tmp_path):
         train(cfg)
 
     started(plant_folder, "run")
+    source = dualgaf.TableSource(plant_folder, window_size=12)
+    loaded = dualgaf.DualGAFDataModule.load_from_checkpoint(
+        run / "checkpoints" / "best.ckpt", source=source
+    )
+    assert (loaded.image_size, loaded.class_names) == (4, ("a", "b"))
     task = ("task=predict", f"ckpt_path={run}/checkpoints/best.ckpt")
     with pytest.raises(SystemExit) as caught:
         started(new, "fails", *task)
