@@ -342,7 +342,7 @@ def test_an_extractor_of_ones_own_is_built_anew_for_a_test(tmp_path):
     after = trained(tmp_path / "test", *checkpoint, options[1])
     assert after["test/loss"] == before["test/loss"]
     with pytest.raises(SystemExit, match=r"is torch.nn.*Conv2d, model.extractor is 'auto'"):
-        trained(tmp_path / "test", *checkpoint)
+        trained(tmp_path / "other", *checkpoint)
 
 
 @pytest.mark.parametrize(
