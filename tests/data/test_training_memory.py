@@ -62,13 +62,14 @@ def test_what_is_kept_of_a_window_by_hand():
     assert found.batch_bytes == twice.batch_bytes == 0
     assert found.blocks == (images,)
     assert sorted(twice.blocks) == [8, 8, images, images]
-    assert found.n_batches is None
+    assert (found.n_batches, found.is_sure) == (None, False)
 
 
 def test_ranks_loaders_and_the_branch_are_counted():
     net = {"n_channels": C, "num_classes": 2, "width": 8}
     found = training_of(DualGAFClassifier(DualGAFNet(**net)), num_workers=2)
     assert (found.ranks, found.rank_bytes, found.is_solved) == (1, 0, True)
+    assert found.is_sure
     assert (found.loaders, found.shipped_bytes) == (2, 2 * 2 * 4 * 2 * C * S * S)
     two = training_of(DualGAFClassifier(DualGAFNet(**net, use_minirocket=False)), ranks=2)
     assert (two.ranks, two.is_solved) == (2, False)

@@ -118,6 +118,11 @@ def test_a_training_is_refused_above_the_promise_only():
     )
 
 
+def test_an_optimiser_that_is_not_known_is_told_of_and_not_refused():
+    plan = plan_of(f"{NEEDED - 100}MiB", training=replace(LARGE, is_sure=False))
+    assert any("it may be more than there is; type" in why for why in plan.reasons)
+
+
 def test_what_is_advised_is_taken_without_a_word():
     with pytest.raises(BudgetError) as caught:
         plan_of("900MiB", training=replace(LARGE, weights_bytes=30 * MIB), batch_size=64)

@@ -51,6 +51,7 @@ def measured_training(
     shape = (windows.n_channels, recipe.image_size, windows.window_size)
     try:
         fewer, more = (_kept_blocks(module, n_windows, shape) for n_windows in WINDOWS)
+        weights_bytes = sum(weight.nbytes for weight in module.parameters() if weight.requires_grad)
     except Exception:  # a module of somebody's own may want anything else; training it will tell
         return None
     window_bytes = max(0, sum(more) - sum(fewer)) // (WINDOWS[1] - WINDOWS[0])
@@ -60,7 +61,7 @@ def measured_training(
     callbacks = [] if trainer is None else getattr(trainer, "callbacks", [])
     net = getattr(module, "net", None)
     return MeasuredTraining(
-        weights_bytes=sum(w.nbytes for w in module.parameters() if w.requires_grad),
+        weights_bytes=weights_bytes,
         window_bytes=window_bytes,
         batch_bytes=max(0, sum(fewer) - WINDOWS[0] * window_bytes),
         blocks=tuple(block // WINDOWS[0] for block in fewer),
@@ -72,6 +73,7 @@ def measured_training(
         shipped_bytes=num_workers * PREFETCH * batch_size * recipe.row_bytes(shape[0]),
         copies=networks + sum(isinstance(each, WeightAveraging) for each in callbacks),
         is_solved=getattr(net, "minirocket", None) is not None,
+        is_sure=hasattr(module, "optimization"),  # another may have an optimiser without moments
     )
 
 

@@ -60,6 +60,8 @@ class MeasuredTraining:
     """How many times the weights are kept besides: averages of callbacks, a network before."""
     is_solved: bool = False
     """Whether a MiniRocket branch is solved before the network learns."""
+    is_sure: bool = True
+    """Whether the optimiser is known; where not, it may keep less, and nothing is refused."""
 
     def bytes(self, batch_size: int, image_bytes: int, solved_bytes: int) -> int:
         """What all ranks take at most, from the plan on.

@@ -49,7 +49,7 @@ def check_training(request: BuildRequest, left: MemoryLeft) -> None:
         BudgetError: it would; the text says what to type.
     """
     promised = left.memory_bytes
-    if request.training is None or promised is None:
+    if request.training is None or promised is None or not request.training.is_sure:
         return
     needed = left.used_bytes + request.training_bytes
     if needed <= promised:
