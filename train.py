@@ -1,10 +1,16 @@
 """Train DualGAFNet: `python train.py --help` shows what can be typed."""
 
-import hydra
-from omegaconf import DictConfig
+from dualgaf.system.termination import stop_on_signals
 
-from dualgaf.training.config import exit_on_unknown_keys
-from dualgaf.training.run import train
+stop_on_signals()  # from here on both end it in order; what is imported now takes seconds
+
+import sys  # noqa: E402
+
+import hydra  # noqa: E402
+from omegaconf import DictConfig  # noqa: E402
+
+from dualgaf.training.command import as_command  # noqa: E402
+from dualgaf.training.run import train  # noqa: E402
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
@@ -14,5 +20,4 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    exit_on_unknown_keys()
-    main()
+    sys.exit(as_command(main))

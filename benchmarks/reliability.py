@@ -50,7 +50,18 @@ PROMISES = """## What is not promised
   gives something else.
 - An administrator who cuts off a file of the cache while it is mapped ends those who read it.
 - A network file system without locks cannot keep two machines from building the same entry at the
-  same time; each then publishes a whole one.
+  same time; each then publishes a whole one. With locks (NFS 4, or NFS 3 with its lock daemon) the
+  one that waits sees the entry of the other when its client does, at the latest after the time that
+  attributes are kept there (`actimeo`, 60 s by default); until then it may build once more. Locks
+  of a machine that has lost its power are free when the server gives them up.
+- What is shared between the ranks of one machine is memory, whatever the file system of
+  `cache.dir`. An entry of `cache.dir` that another machine removes or cuts off while it is mapped
+  over a network ends those who read it.
+- A run folder is written by the first rank, and read by all where a run goes on. On several
+  machines it must be one folder for all. Ranks that see another one end with an error, before the
+  first step. Without locks two processes that train into one folder at once are not noticed.
+- A checkpoint is renamed when it is written, not flushed to the disk first: after a loss of power
+  the newest one may be gone or short on file systems that keep no order; the program is safe.
 - A rank of another container or another user builds its own copy.
 - Measured on Linux with cgroup v1. Version 2 is read by the same code from other files, which tests
   make up; it was not run under a real limit. macOS and Windows were not tried.

@@ -32,7 +32,7 @@ from fills import images_of, windows_of
 RECIPE = ImagingRecipe(8)
 CALLS = {
     os: ("open", "mkdir", "ftruncate", "pwrite", "write", "fsync", "rename", "unlink"),
-    fcntl: ("flock",),
+    fcntl: ("lockf",),
 }
 TORN = ("pwrite", "write")
 

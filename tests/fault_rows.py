@@ -47,4 +47,8 @@ FAULTS = {
     28: Fault("eight builders race for one store", "one builds, seven wait and share it"),
     29: Fault("no __main__ guard, stdin, a daemonic process", "works"),
     30: Fault("any of these, again and again", "memory, open files and threads stay flat"),
+    31: Fault("a killed builder leaves a forked child", "the next one builds at once"),
+    32: Fault("SIGTERM or Ctrl-C in a training", "143 or 130; its last line goes on from there"),
+    33: Fault("a training is killed", "the same command goes on; another one is refused"),
+    34: Fault("a checkpoint finds no room", "the one before is whole; an error says what to type"),
 }

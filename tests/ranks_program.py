@@ -59,6 +59,23 @@ class Fail(L.Callback):
             raise RuntimeError("on purpose")
 
 
+class Hold(L.Callback):
+    """Holds a training at the begin of an epoch; the variable HOLD says where, if anywhere.
+
+    ``fit 2`` is the third epoch of the first training, ``refit 2`` that of the second, ``seed 1``
+    the begin of the job with this seed. The first rank says that it is there by a file.
+    """
+
+    def on_train_epoch_start(self, trainer, module):
+        training = "refit" if trainer.datamodule.with_val else "fit"
+        at = os.environ.get("HOLD")
+        here = (f"{training} {trainer.current_epoch}", f"seed {trainer.datamodule.seed}")
+        if at in here and trainer.global_rank == 0:
+            Path("held").touch()
+            while True:  # one long wait would miss a signal that comes just before it
+                time.sleep(0.02)
+
+
 class Tell(L.Callback):
     """Writes what each rank has built and holds, while all of them hold it."""
 

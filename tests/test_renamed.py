@@ -84,5 +84,22 @@ def test_what_auto_and_null_meant_goes_by_the_age_of_the_configuration(old, new)
 def test_targets_of_a_stored_configuration_are_public_names():
     old = {"data": {"_target_": "dualgaf.series.table.TableSource", "split": {"_target_": "x.Y"}}}
     assert current_config(old) == {
-        "data": {"_target_": "dualgaf.TableSource", "split": {"_target_": "x.Y"}}
+        "data": {"_target_": "dualgaf.TableSource", "split": {"_target_": "x.Y"}},
+        "config_version": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("stored", "method"),
+    [
+        ({"data": {"split": {"method": "time"}}}, "within"),
+        ({"data": {"split": {"method": "group"}}}, "group"),
+        ({"data": {"split": {"method": "time"}}, "config_version": 2}, "time"),
+    ],
+)
+def test_a_split_by_time_of_before_stays_what_it_was(stored, method):
+    assert current_config(stored)["data"]["split"]["method"] == method
+
+
+def test_a_new_run_folder_says_what_its_values_mean():
+    assert load_config(["data=ahu", "data.root=x"]).config_version == 2

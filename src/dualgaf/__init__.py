@@ -23,6 +23,7 @@ _HOMES = {
     "HybridFocalLoss": "dualgaf.models.losses.classification",
     "ImagingRecipe": "dualgaf.imaging.recipe",
     "PoolSettings": "dualgaf.pool.settings",
+    "RunFolderCheck": "dualgaf.training.run_folder",
     "SimulatedSource": "dualgaf.series.simulate",
     "SplitSettings": "dualgaf.series.splits",
     "SweepTable": "dualgaf.training.sweep",

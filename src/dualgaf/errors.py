@@ -5,9 +5,15 @@ working. A text names what was got, what is allowed and what to type; `unknown_c
 `not_allowed` write it.
 """
 
-from collections.abc import Callable, Iterable
+import re
+import shlex
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
+
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
+_NO_TEXT = frozenset({"null", "true", "false", "nan", "inf"})
+"""What Hydra does not take for a text."""
 
 
 class DualGAFError(Exception):
@@ -16,6 +22,10 @@ class DualGAFError(Exception):
 
 class ConfigError(DualGAFError, ValueError):
     """A setting has a value that is not allowed."""
+
+
+class OtherDataError(ConfigError):
+    """Data are not those that a network was trained with."""
 
 
 class SeriesError(DualGAFError, ValueError):
@@ -44,6 +54,10 @@ class SystemRefusedError(DualGAFError, OSError):
 
 class HandleError(DualGAFError, OSError):
     """A store handle is stale, forged, or belongs to somebody else."""
+
+
+class CheckpointError(DualGAFError, OSError):
+    """A checkpoint cannot be written; the one before is whole."""
 
 
 class ChunkError(DualGAFError, RuntimeError):
@@ -155,3 +169,32 @@ def check_whole(option: str, value: object, least: int, typed: int) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         allowed = f"whole numbers from {least} on"
         raise ConfigError(not_allowed(option, value, allowed, f"{option}={typed}"))
+
+
+def typed_option(option: str, value: str | Sequence[str]) -> str:
+    r"""An option with a name, or a list of names, as it must be typed in a shell.
+
+    Where a name has blanks, commas, brackets or letters beyond a to z, Hydra needs it in quotes,
+    and the shell needs quotes around those.
+
+    Args:
+        option: the option's name.
+        value: text, or texts.
+
+    Example:
+        >>> print(typed_option("data.label_column", "fault"), typed_option("data.root", "AHU (1)"))
+        data.label_column=fault 'data.root="AHU (1)"'
+        >>> print(typed_option("data.exclude", ["sat", "oat"]), typed_option("data.exclude", ["ä"]))
+        data.exclude=[sat,oat] 'data.exclude=["ä"]'
+    """
+    names = [value] if isinstance(value, str) else list(value)
+    plain = all(_PLAIN.fullmatch(name) and name.lower() not in _NO_TEXT for name in names)
+    # Hydra: a quote inside has a backslash, and backslashes before a quote are doubled.
+    quoted = ['"' + re.sub(r'(\\*)("|$)', _escaped, name) + '"' for name in names]
+    listed = ",".join(names if plain else quoted)
+    listed = listed if isinstance(value, str) else f"[{listed}]"
+    return f"{option}={listed}" if plain else shlex.quote(f"{option}={listed}")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[1] * 2 + ('\\"' if found[2] else "")

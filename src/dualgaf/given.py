@@ -85,6 +85,11 @@ def as_numbers(values: Any, what: str) -> Array:
             numbers.flat[index] = np.nan
         elif isinstance(value, int | float | np.number) and not isinstance(value, complex):
             numbers.flat[index] = value
+        elif hasattr(value, "__len__") and not isinstance(value, str | bytes):
+            raise SeriesError(
+                f"{what} has a {type(value).__name__} in each cell; needed: one number a cell; "
+                "type np.stack([np.stack(row) for row in frame.to_numpy()]) for a frame of series"
+            )
         else:
             raise SeriesError(
                 f"{what} has type object and holds {value!r}; allowed: numbers (None where a value "
@@ -148,8 +153,20 @@ def refuse_one_frame(values: Any, what: str) -> None:
     """Raise SeriesError where a frame stands for all windows: nothing says what its rows are."""
     if is_frame(values):
         rows, columns = values.shape
+        told = f"{what} is one frame of {rows} rows and {columns} columns"
+        if getattr(getattr(values, "index", None), "nlevels", 1) > 1:
+            raise SeriesError(
+                f"{told}, with series by the first level of its index; needed: (N, C, T), or a "
+                "list of frames; type [part for _, part in frame.groupby(level=0)]"
+            )
+        first = values.to_numpy().flat[0] if hasattr(values, "to_numpy") and rows * columns else 0
+        if hasattr(first, "__len__") and not isinstance(first, str | bytes):
+            raise SeriesError(
+                f"{told}, with a series in each cell; needed: (N, C, T); type "
+                "np.stack([np.stack(row) for row in frame.to_numpy()])"
+            )
         raise SeriesError(
-            f"{what} is one frame of {rows} rows and {columns} columns; needed: (N, C, T), or a "
+            f"{told}; needed: (N, C, T), or a "
             "list of frames, each with rows as times and columns as channels; type [frame] for one "
             "series, or frame.to_numpy()[:, None, :] if each row is a univariate series"
         )

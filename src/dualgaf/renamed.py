@@ -25,6 +25,10 @@ VALUES: dict[str, dict[str | None, str]] = {
 }
 """Values of a configuration that has an old key; null is a value of these no more, and ``auto`` is
 what it was."""
+SPLIT_METHODS = {"time": "within"}
+"""Values of ``data.split.method`` that meant something else without `VERSION_KEY`."""
+VERSION_KEY = "config_version"
+"""Key of a configuration that says since which change its values have their meaning."""
 IMAGING = {"deviation": "std"}
 """Keys of the imaging in a checkpoint."""
 STATE = {
@@ -116,8 +120,9 @@ def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of a run folder in today's names; plain values, not resolved.
 
     Example:
-        >>> current_config({"model": {"use_kernels": True, "extractor": None}})
-        {'model': {'use_minirocket': True, 'extractor': 'auto'}}
+        >>> old = {"model": {"use_kernels": True, "extractor": None}}
+        >>> current_config(old)
+        {'model': {'use_minirocket': True, 'extractor': 'auto'}, 'config_version': 2}
     """
     found: dict[str, Any] = _with_current_targets(config)
     for group in {key.partition(".")[0] for key in OPTIONS}:
@@ -130,6 +135,11 @@ def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
             node = found[group]
             if name in node and isinstance(node[name], str | None):
                 node[name] = values.get(node[name], node[name])
+    if VERSION_KEY not in config:
+        found[VERSION_KEY] = 2
+        split = (found.get("data") or {}).get("split")
+        if isinstance(split, dict) and split.get("method") in SPLIT_METHODS:
+            split["method"] = SPLIT_METHODS[split["method"]]
     return found
 
 

@@ -122,17 +122,21 @@ def test_cache_commands(tmp_path, capsys):
     assert "allowed: list, verify, clear" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_a_command_in_one_line():
+@pytest.mark.parametrize(
+    ("number", "status", "said"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended by SIGTERM")],
+)
+def test_a_signal_ends_a_command_in_one_line(number, status, said):
     command = [sys.executable, "-m", "dualgaf", "bench", "--n-windows", "3000"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as ran:
         first = [ran.stderr.readline() for _ in range(2)]
-        ran.send_signal(signal.SIGINT)
+        ran.send_signal(number)
         _, rest = ran.communicate(timeout=60)
     assert first[1].startswith("repeat 0")
-    assert ran.returncode == 130
-    assert rest.splitlines()[-1] == "dualgaf: interrupted"
+    assert ran.returncode == status
+    assert rest.splitlines()[-1] == f"dualgaf: {said}"
     assert "Traceback" not in rest
 
 
@@ -177,7 +181,7 @@ def test_bench_times_every_way_to_build_beside_the_limits(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["benchh"], "command='benchh' is not known; allowed: doctor, plan, cache"),
+        (["benchh"], "command='benchh' is not known; allowed: doctor, inspect, plan, cache"),
         (["benchh"], "type python -m dualgaf bench"),
         (["bench", "speed"], "bench='speed' is not known; allowed: build; type bench build"),
         (["bench", "--memory", "1GiB"], "--memory is not known; allowed: --help, --n-windows"),

@@ -221,7 +221,8 @@ def test_the_plan_is_told_before_the_build(caplog, monkeypatch):
     monkeypatch.setattr("dualgaf.data.image_build.build_store", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError), caplog.at_level(logging.INFO):
         dm.setup("fit")
-    assert "12 windows of 20 steps, 3 channels -> GASF and GADF of 20 x 20" in told[0]
+    assert told[0].startswith("data\n  windows  12 of 20 steps, 3 channels: train 12")
+    assert "12 windows of 20 steps, 3 channels -> GASF and GADF of 20 x 20" in told[1]
 
 
 @pytest.mark.parametrize(("steps", "side"), [(24, 24), (64, 64), (150, 64)])
@@ -341,7 +342,7 @@ def test_wrong_settings_fail_with_what_to_type_and_build_nothing(settings, error
         ({"train": (X, 0 * Y)}, "one class"),
         ({"train": (X, Y), "test": (-X, Y + 5)}, "'5'"),
         ({"train": (X, Y), "test": (X[:, :2], Y)}, "channels"),
-        ({"train": (np.where(X > 2, np.nan, X), Y)}, "nan=interpolate"),
+        ({"train": (np.where(X > 2, np.nan, X), Y)}, 'nan="interpolate"'),
     ],
     ids=["2-D", "4-D", "empty", "labels", "one class", "new class", "channels", "nan"],
 )

@@ -118,7 +118,7 @@ def _record(folder, method, rows):
     return read_windows(source, seed=0)
 
 
-@pytest.mark.parametrize("method", ["time", "group", "stratified"])
+@pytest.mark.parametrize("method", ["time", "within", "group", "stratified"])
 @pytest.mark.parametrize("how", ["values", "nan", "huge", "constant"])
 @pytest.mark.parametrize("seed", range(3))
 def test_methods_that_deal_out_rows_themselves(tmp_path, method, how, seed):

@@ -34,7 +34,7 @@ from dualgaf.store import live_stores
 from fills import images_of, windows_of
 from programs import SEARCH_PATH, shared_bytes
 
-sizes, image_size, hang_at, cache, user = json.loads(sys.argv[1])
+sizes, image_size, hang_at, cache, user, forks = json.loads(sys.argv[1])
 logging.basicConfig(stream=sys.stdout, level="INFO", format="%(message)s")
 live_stores.SILENT_S = 0.0
 windows, recipe = windows_of(**sizes), ImagingRecipe(image_size)
@@ -46,7 +46,9 @@ done = []
 def progress(rows):
     done.append(rows)
     if len(done) == hang_at:
-        print("hangs", flush=True)
+        child = os.fork() if forks else None
+        if child != 0:
+            print("hangs", child, flush=True)
         while True:  # one long wait would miss a signal that comes just before it
             time.sleep(0.05)
 
@@ -66,8 +68,9 @@ sys.stdin.read()
 class Builder:
     """A process that builds the store, says so and holds it until it is told to end."""
 
-    def __init__(self, hang_at=0, cache=None, user=0):
-        asked = json.dumps([WINDOWS, RECIPE.image_size, hang_at, cache and str(cache), user])
+    def __init__(self, hang_at=0, cache=None, user=0, forks=False):
+        options = [hang_at, cache and str(cache), user, forks]
+        asked = json.dumps([WINDOWS, RECIPE.image_size, *options])
         self.process = start(asked, cwd=ROOT, program=("-c", PROGRAM), listens=True)
 
     def says(self, text):
@@ -159,6 +162,22 @@ def test_when_the_builder_dies_the_next_one_builds(expected, injected, how):
         assert len({result["inode"] for result in results}) == 1
     statuses = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: -2}
     assert [first.end(), second.end()] == [statuses[how]] * 2
+
+
+@pytest.mark.fault(31)
+def test_a_child_that_a_killed_builder_has_forked_keeps_nobody_waiting(expected, tmp_path):
+    first = Builder(hang_at=3, forks=True, cache=tmp_path / "cache")
+    child = int(first.says("hangs").split()[1])
+    try:
+        first.process.kill()
+        assert first.process.wait() == -signal.SIGKILL
+        with builders(1, cache=tmp_path / "cache") as (second,):
+            result = second.result()
+            assert (result["cache"], result["hash"]) == ("miss", expected)
+        os.kill(child, 0)  # it lives
+    finally:
+        os.kill(child, signal.SIGKILL)
+    first.end()
 
 
 @pytest.mark.fault(20)

@@ -97,7 +97,7 @@ def test_a_job_that_fails_in_a_rank_leaves_the_others_and_the_table(rank, tmp_pa
     # the rank that fails in the first job is none of the second one
     fails = ("+callbacks.fail._target_=ranks_program.Fail", f"+callbacks.fail.rank={rank},5")
     output, status = run("-m", *SMALL, *fails, cwd=tmp_path, jobs=2)
-    assert status == 1, output
+    assert status == 2, output
     assert "on purpose" in output
     folder, rows = rows_of(tmp_path)
     assert [row["+callbacks.fail.rank"] for row in rows] == [str(rank), "5"]

@@ -5,6 +5,7 @@ draw slowly. It says when it is in the middle. That nothing is left afterwards i
 of this folder.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -222,6 +223,10 @@ def test_sigterm_ends_a_training_that_builds(training):
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 143
     assert "Traceback" not in output.read_text()
+    said = output.read_text().splitlines()[-1]
+    assert said.startswith(
+        "dualgaf: ended by SIGTERM; to go on type python -m dualgaf train resume="
+    )
 
 
 @pytest.mark.fault(16)
@@ -233,9 +238,11 @@ def test_ctrl_c_ends_a_training_that_builds_with_one_line(training, times, injec
     for _ in range(times):
         os.killpg(process.pid, signal.SIGINT)
     status = process.wait(30)
-    said = output.read_text().removeprefix(before).strip()
-    # both are Lightning's
-    assert (status, said) == (1, "Detected KeyboardInterrupt, attempting graceful shutdown ...")
+    *_, said = output.read_text().removeprefix(before).strip().splitlines()
+    (run,) = output.parent.glob("runs/*/*")
+    how = f"python -m dualgaf train resume={run.relative_to(output.parent)}"
+    assert (status, said) == (130, f"dualgaf: interrupted; to go on type {how}")
+    assert json.loads((run / "metrics.json").read_text())["fit/stopped"] == "SIGINT"
 
 
 @pytest.mark.fault(16)
@@ -253,5 +260,6 @@ def test_ctrl_c_ends_a_build_for_later_runs_with_one_line_and_keeps_the_work(tmp
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(30) == 130
         process.stdout.close()
-    assert output.read_text().splitlines()[-1] == "dualgaf: interrupted"
+    said = output.read_text().splitlines()[-1]
+    assert said.startswith("dualgaf: interrupted; to go on type python ")
     assert list(cache.glob("*.part"))

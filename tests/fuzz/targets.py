@@ -20,7 +20,7 @@ Target = Callable[[bytes], None]
 
 TABLES = (
     {"split": {"method": "group", "val_fraction": 0, "test_fraction": 0}},
-    {"label": "file", "max_gap": 2, "split": {"method": "time"}},
+    {"label": "file", "max_gap": 2, "split": {"method": "within"}},
     {"label": "column", "max_gap": "2h", "nan": "interpolate", "split": {"method": "time"}},
     {"time_column": None, "group_columns": ["run"], "window_size": None, "ragged": "pad"},
     {

@@ -143,6 +143,10 @@ cells = st.one_of(
         ["2020-01-01", "2020-01-01 00:05", "9999-12-31 23:59", "0001-01-01", "31/12/2020 10:00",
          "2020-02-30", "2020-01-01T00:00:00+14:00", "1/2/2020 0:05", "25:00"]
     ),
+    st.sampled_from(
+        ["01/01  24:00:00", "12:05 AM", "0:05", "1577836800", "45292.50347", "2024010100", "5 °F",
+         "1 000", "01:30:00", "2020-10-25 02:30 CST", "Jan 1, 2020", "#", "sep=;"]
+    ),
     st.integers(-(2**70), 2**70).map(str),
     st.floats().map(str),
     st.text(max_size=4),
@@ -153,13 +157,37 @@ columns = st.one_of(
     st.just(list("123456")),
     st.sampled_from(["xxxyyy", "xyxyxy", "xxxxxx"]).map(list),
     st.just([f"2020-01-01 00:{5 * k:02d}" for k in range(6)]),
+    st.just([f"0:{5 * k:02d}" for k in range(6)]),
+    st.just([f"{1577836800 + 300 * k}" for k in range(6)]),
 )
 tables = st.lists(st.tuples(names, columns), min_size=1, max_size=6)
 table_settings = st.fixed_dictionaries(
     {},
     optional={
-        "time_column": st.none() | names,
-        "time_format": st.sampled_from(["%Y-%m-%d", "%q", "%d/%m/%Y %H:%M", "", "%", "%s"]),
+        "time_column": st.none() | names | st.tuples(names, names),
+        "year": st.sampled_from([2024, 1000, 9999]),
+        "time_zone": st.sampled_from(["Europe/Berlin", "UTC", "Asia/Kolkata"]),
+        "stamps": st.sampled_from(["start", "end"]),
+        "step": st.sampled_from(["15min", "1d", 2, 0.5, 1e300]),
+        "step_rule": st.sampled_from(["mean", "last", "max"]),
+        "long": st.tuples(names, names, names),
+        "header_line": st.integers(1, 3),
+        "same_time": st.sampled_from(["error", "keep"]),
+        "fill_limit": st.integers(0, 2),
+        "time_format": st.sampled_from(
+            [
+                "%Y-%m-%d",
+                "%q",
+                "%d/%m/%Y %H:%M",
+                "",
+                "%",
+                "%s",
+                "%z",
+                "unix_s",
+                "excel",
+                "day_first",
+            ]
+        ),
         "channels": st.lists(names, max_size=3),
         "exclude": st.lists(names, max_size=3),
         "label": st.sampled_from(["auto", "column", "file"]),
@@ -174,7 +202,7 @@ table_settings = st.fixed_dictionaries(
         "window_size": st.none() | st.integers(2, 4),
         "ragged": st.sampled_from(["resample", "pad", "truncate", "error"]),
         "split": st.fixed_dictionaries(
-            {"method": st.sampled_from(["official", "group", "time", "stratified"])},
+            {"method": st.sampled_from(["official", "group", "time", "within", "stratified"])},
             optional={"val_fraction": st.sampled_from([0, 0.3])},
         ),
     },

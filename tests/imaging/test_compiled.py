@@ -63,7 +63,7 @@ def test_a_run_with_a_broken_numba_says_so_in_one_line(broken, tmp_path):
     pytest.importorskip("hydra")  # not there in `make pythons`
     command = ("train.py", "data=simulated", "data.n_windows=40", f"hydra.run.dir={tmp_path}/run")
     done = run(*command, check=False, **broken)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert REASON in done.stderr
     assert "Traceback" not in done.stderr
 

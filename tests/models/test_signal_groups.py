@@ -119,7 +119,10 @@ def test_a_network_with_groups_learns_in_each_and_builds_a_twin(arrangement: str
 @pytest.mark.parametrize(
     ("groups", "text"),
     [
-        ({"a": [0, 1]}, r"model.groups.a=\[0, 1\] has no channels; type model.groups.a.channels="),
+        (
+            {"a": [0, 1]},
+            r"model.groups.a=\[0, 1\] has no channels; type \+\+model.groups.a.ch",
+        ),
         ({"a": {"channels": []}}, r"model.groups.a.channels is empty; type"),
         ({"a": {"channels": [4]}}, r"has 4; allowed: 0 to 3"),
         ({"a": {"channels": [-1]}}, r"has -1; allowed: 0 to 3"),

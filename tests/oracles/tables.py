@@ -1,27 +1,72 @@
 """An independent reader of tables for the tests: csv and datetime alone, row by row.
 
-It knows one plain dialect: commas, points, ISO times, a column ``fault``, no text.
+It finds nothing out. `Written` tells it how a file is written; the plain one has commas, points,
+ISO times and a column ``fault``.
 """
 
 import csv
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
-def windows(folder: Path, steps: int, stride: int) -> list[tuple[str, str, str, str, list]]:
-    """(file, class, first time, last time, (C, T) values) of every window, sorted."""
+@dataclass(frozen=True)
+class Written:
+    """How one file is written."""
+
+    mark: str = ","
+    encoding: str = "utf-8"
+    above: int = 0
+    """Lines above the header."""
+    units: bool = False
+    """Whether a row of units stands below the header."""
+    cut: bool = False
+    """Whether the last line is half a row."""
+    clock: tuple[str, ...] = ("datetime",)
+    """Columns of times."""
+    time: str = FORMAT
+    """Format of times, of two columns with a blank between; or ``unix`` or ``excel``."""
+    thousands: str = ""
+    decimal: str = "."
+    unit: str = ""
+    """What stands behind each number."""
+    long: tuple[str, str] | None = None
+    """Columns with the name of a sensor and its value."""
+    beside: tuple[str, ...] = field(default=())
+    """Columns that mean nothing."""
+
+
+PLAIN = Written()
+Row = tuple[datetime, str | None, list[float]]
+
+
+def windows(
+    folder: Path,
+    steps: int,
+    stride: int,
+    written: Mapping[str, Written] | None = None,
+    log: str | None = None,
+) -> list[tuple[str, str, str, str, list]]:
+    """(file, class, first time, last time, (C, T) values) of every window, sorted.
+
+    Args:
+        folder: files, below it or in folders called ``fault=NAME``.
+        steps: T.
+        stride: between two windows.
+        written: by file; None = all are plain.
+        log: a file of faults; a row outside of them has no class, and no window has such a row.
+    """
     found = []
-    for path in sorted(folder.glob("*.csv")):
-        with path.open(newline="") as file:
-            header, *lines = (line for line in csv.reader(file) if line)
-        time, fault = header.index("datetime"), header.index("fault")
-        sensors = sorted(k for k in range(len(header)) if k not in (time, fault))
-        rows = [
-            (datetime.strptime(line[time], FORMAT), line[fault], [float(line[k]) for k in sensors])
-            for line in lines
-        ]
+    names = written or {path.name: PLAIN for path in folder.glob("*.csv")}
+    for name, how in sorted(names.items()):
+        rows = _rows(folder / name, how)
+        if "=" in name:
+            rows = [(time, name.split("/")[0].split("=")[1], values) for time, _, values in rows]
+        if log is not None:
+            rows = [(time, _logged(folder / log, time), values) for time, _, values in rows]
         by_day: dict[str, list] = {}
         for row in rows:
             by_day.setdefault(str(row[0].date()), []).append(row)
@@ -31,9 +76,74 @@ def windows(folder: Path, steps: int, stride: int) -> list[tuple[str, str, str, 
             for piece in _pieces(day, allowed):
                 for first in range(0, len(piece) - steps + 1, stride):
                     own = piece[first : first + steps]
-                    values = [[row[2][c] for row in own] for c in range(len(sensors))]
-                    found.append((path.name, own[0][1], str(own[0][0]), str(own[-1][0]), values))
+                    values = [[row[2][c] for row in own] for c in range(len(own[0][2]))]
+                    if own[0][1] is not None:
+                        found.append((name, own[0][1], str(own[0][0]), str(own[-1][0]), values))
     return sorted(found)
+
+
+def _rows(path: Path, how: Written) -> list[Row]:
+    with path.open(newline="", encoding=how.encoding) as file:
+        lines = [line for line in list(csv.reader(file, delimiter=how.mark))[how.above :] if line]
+    header, *lines = [line for line in lines if not line[0].startswith("#")]
+    lines = lines[how.units : len(lines) - how.cut]
+    lines = [line for line in lines if line != header]
+    fault = header.index("fault") if "fault" in header else None
+    clock = [header.index(name) for name in how.clock]
+    if how.long is not None:
+        return _turned(lines, header, how, clock, fault)
+    apart = {*clock, fault, *(header.index(name) for name in how.beside)}
+    sensors = sorted(k for k, name in enumerate(header) if k not in apart and name)
+    return [
+        (
+            _time(" ".join(line[k] for k in clock), how.time),
+            None if fault is None else line[fault],
+            [_number(line[k], how) for k in sensors],
+        )
+        for line in lines
+    ]
+
+
+def _turned(
+    lines: list[list[str]], header: list[str], how: Written, clock: list[int], fault: int | None
+) -> list[Row]:
+    """A row a time, sensors by name."""
+    assert how.long is not None
+    tag, value = (header.index(name) for name in how.long)
+    found: dict[datetime, tuple[str | None, dict[str, float]]] = {}
+    for line in lines:
+        time = _time(" ".join(line[k] for k in clock), how.time)
+        own = found.setdefault(time, (None if fault is None else line[fault], {}))
+        own[1][line[tag]] = _number(line[value], how)
+    return [
+        (time, name, [values[tag] for tag in sorted(values)])
+        for time, (name, values) in found.items()
+    ]
+
+
+def _time(text: str, how: str) -> datetime:
+    if how.startswith("unix"):
+        return datetime(1970, 1, 1) + timedelta(seconds=int(text) / int(how[4:]))
+    if how == "excel":
+        days = timedelta(days=float(text))
+        return datetime(1899, 12, 30) + timedelta(seconds=round(days.total_seconds()))
+    if " 24:00" in text or "T24:00" in text:
+        return datetime.strptime(text.replace("24:00:00", "00:00:00"), how) + timedelta(days=1)
+    return datetime.strptime(text, how).replace(tzinfo=None)
+
+
+def _number(text: str, how: Written) -> float:
+    text = text.removesuffix(how.unit)
+    return float(text.replace(how.thousands or "_", "").replace(how.decimal, "."))
+
+
+def _logged(path: Path, time: datetime) -> str | None:
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            start, end = (datetime.strptime(row[key], FORMAT) for key in ("start", "end"))
+            if start <= time <= end:
+                return row["class"]
+    return None
 
 
 def _median(steps: list) -> object:

@@ -118,14 +118,13 @@ def test_columns_of_frames_name_the_channels():
         ({"train": None}, "train is None; needed: a pair (x, y); type train=(x, y)"),
         ({"train": X}, "train is a ndarray; needed: a pair (x, y); type train=(x, y)"),
         ({"train": (X, Y), "val": (X,)}, "val is a tuple; needed: a pair (x, y); type val=(x, y)"),
-        ({"train": (X, Y), "nan": "drop"}, "data.nan='drop' is not known; allowed: error, interp"),
-        ({"train": (X, Y), "ragged": "cut"}, "data.ragged='cut' is not known; allowed: resample"),
+        ({"train": (X, Y), "nan": "drop"}, "nan='drop' is not known; allowed: error, interp"),
+        ({"train": (X, Y), "ragged": "cut"}, "ragged='cut' is not known; allowed: resample"),
         (
             {"train": (X, Y), "window_size": 1},
-            "data.window_size=1 is not allowed; allowed: whole numbers from 2 on; "
-            "type data.window_size=96",
+            "window_size=1 is not allowed; allowed: whole numbers from 2 on; type window_size=96",
         ),
-        ({"train": (X, Y), "stride": 0}, "data.stride=0 is not allowed; allowed: whole numbers f"),
+        ({"train": (X, Y), "stride": 0}, "stride=0 is not allowed; allowed: whole numbers f"),
         (
             {"train": (X, Y), "split": "group"},
             "data.split='group' is not allowed; allowed: SplitSett",

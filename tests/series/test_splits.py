@@ -11,7 +11,7 @@ from dualgaf.errors import ConfigError, SplitError
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.splits import SplitSettings, split_series
 
-METHODS = ["group", "time", "stratified"]
+METHODS = ["group", "within", "stratified"]
 
 
 def _set(labels, groups=None, steps=10, official=None):
@@ -39,8 +39,8 @@ def _rows(split):
     [
         (
             {"method": "random"},
-            "data.split.method='random' is not known; allowed: official, group, time, stratified; "
-            "type data.split.method=",
+            "data.split.method='random' is not known; allowed: official, group, time, within, "
+            "stratified; type data.split.method=",
         ),
         (
             {"val_fraction": 1.0},
@@ -111,7 +111,7 @@ def test_official_without_marks():
         split_series(_set([0, 1]), SplitSettings("official"), seed=0)
     assert str(caught.value) == (
         "data.split.method=official, but arrays prescribes no split for series 0 (arrays, row 0); "
-        "allowed here: group, time, stratified; type data.split.method=group"
+        "allowed here: group, time, within, stratified; type data.split.method=group"
     )
 
 
@@ -129,7 +129,7 @@ def test_official_marks_that_cut_a_group():
         split_series(series_set, SplitSettings("official", val_fraction=0), seed=0)
     assert str(caught.value) == (
         "group 'a' is in train and in test; a group may be in one split only; type "
-        "data.split.method=group, or data.split.method=time to cut groups"
+        "data.split.method=group, or data.split.method=within to cut groups"
     )
 
 
@@ -142,8 +142,8 @@ def test_stratified_by_hand():
     }
 
 
-def test_time_by_hand():
-    splits = split_series(_set(["a", "b"], steps=10), SplitSettings("time"), seed=0)
+def test_within_by_hand():
+    splits = split_series(_set(["a", "b"], steps=10), SplitSettings("within"), seed=0)
     firsts = {
         name: [(o.first_row, n) for o, n in zip(split.origins, split.lengths, strict=True)]
         for name, split in splits.items()
@@ -194,7 +194,7 @@ def test_too_few_groups():
         split_series(_set([0, 1, 0, 1], ["a", "a", "b", "b"]), SplitSettings("group"), seed=0)
     assert str(caught.value) == (
         "arrays has 2 group(s) (a, b) for 3 splits (train, val, test); type data.split.method="
-        "time, or data.split.val_fraction=0 or data.split.test_fraction=0, or add data"
+        "within, or data.split.val_fraction=0 or data.split.test_fraction=0, or add data"
     )
 
 
@@ -203,8 +203,8 @@ def test_every_group_is_needed_to_train():
         split_series(_set(["a", "b", "c"]), SplitSettings("group"), seed=0)
     assert str(caught.value) == (
         "no group is left for val and test: class 'a' has 1, class 'b' has 1, class 'c' has 1 "
-        "group(s), and train needs one of each class; type data.split.val_fraction=0, "
-        "data.split.method=time, or add data"
+        "group(s), and train needs one of each class; type data.split.val_fraction=0 "
+        "data.split.test_fraction=0, data.split.method=within, or add data"
     )
 
 
@@ -264,7 +264,7 @@ def test_no_labels_at_all():
 
 def test_series_too_short_to_train_by_time():
     with pytest.raises(SplitError) as caught:
-        split_series(_set([0, 1], steps=1), SplitSettings("time", test_fraction=0.6), seed=0)
+        split_series(_set([0, 1], steps=1), SplitSettings("within", test_fraction=0.6), seed=0)
     assert str(caught.value) == (
         "no series is left for train; make data.split.val_fraction and "
         "data.split.test_fraction smaller"

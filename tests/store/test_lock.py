@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dualgaf.store.lock import locked, remove_free_lock
+from dualgaf.store.lock import is_locked, locked, remove_free_lock
 
 
 def test_the_file_is_there_while_it_is_held_and_gone_afterwards(tmp_path):
@@ -89,6 +89,91 @@ def test_a_forked_child_does_not_keep_the_lock(tmp_path):
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+FORK_AND_HOLD = """
+import os, sys, time
+from pathlib import Path
+from dualgaf.store.lock import locked
+with locked(Path(sys.argv[1])):
+    if (child := os.fork()) == 0:
+        time.sleep(60)
+        os._exit(0)
+    print(child, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_holder_leaves_the_lock_to_the_next_though_its_forked_child_lives(tmp_path):
+    path, waited = tmp_path / "x.lock", []
+    holder = subprocess.Popen(
+        [sys.executable, "-c", FORK_AND_HOLD, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    child = int(holder.stdout.readline())
+
+    def kill_first():
+        if not waited:  # it is held until its holder is dead, whoever else lives
+            assert is_locked(path)
+            holder.kill()
+            holder.wait()
+        waited.append(1)
+        assert len(waited) < 100, "the child holds the lock"
+
+    try:
+        with locked(path, kill_first):
+            assert waited
+        os.kill(child, 0)  # it lives
+    finally:
+        os.kill(child, signal.SIGKILL)
+        holder.stdout.close()
+
+
+def test_a_forked_child_that_leaves_the_block_does_not_free_the_lock(tmp_path):
+    path = tmp_path / "x.lock"
+    with locked(path):
+        child = os.fork()
+        if child:
+            assert os.waitpid(child, 0)[1] == 0
+            assert path.exists()
+            waits = [sys.executable, "-c", IS_LOCKED, str(path)]
+            assert subprocess.run(waits, check=False).returncode == 1
+    if child == 0:
+        os._exit(0)
+    assert not path.exists()
+
+
+IS_LOCKED = """
+import sys
+from pathlib import Path
+from dualgaf.store.lock import is_locked
+sys.exit(is_locked(Path(sys.argv[1])))
+"""
+
+
+def test_a_forked_child_may_take_a_lock_that_a_thread_of_its_parent_waits_for(tmp_path):
+    path = tmp_path / "x.lock"
+    with locked(path):
+        child = os.fork()
+        if child == 0:
+            try:
+                with locked(path):  # as any other process: when the parent has left
+                    os._exit(0)
+            finally:
+                os._exit(1)
+        time.sleep(0.05)
+        assert os.waitpid(child, os.WNOHANG) == (0, 0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_look_at_a_lock_of_this_process_does_not_free_it(tmp_path):
+    path = tmp_path / "x.lock"
+    with locked(path):
+        assert is_locked(path)
+        assert is_locked(tmp_path / "." / ".." / tmp_path.name / "x.lock")
+        remove_free_lock(path)
+        assert subprocess.run([sys.executable, "-c", IS_LOCKED, str(path)]).returncode == 1
+    assert not is_locked(path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_waiter_may_give_up(tmp_path):

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from dualgaf.system.termination import stoppable
+from dualgaf.system import termination
+from dualgaf.system.termination import FIRST_RANK, SIGNALS, stoppable
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +60,8 @@ def test_another_thread_may_use_it():
 
 ORPHAN = """
 import os, sys, time
-from dualgaf.system.termination import stoppable
+from dualgaf.system import termination
+from dualgaf.system.termination import FIRST_RANK, SIGNALS, stoppable
 if os.fork():
     time.sleep(0.3)
     os._exit(0)
@@ -86,3 +88,142 @@ def test_a_rank_whose_launcher_is_gone_ends(rank, said, monkeypatch):
         [sys.executable, "-c", ORPHAN], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == said
+
+
+PROGRAM = """
+import os, signal, sys, time
+from dualgaf.system import termination
+from dualgaf.system.termination import Stopped, check_stopped, signals_held_back, stop_on_signals
+stop_on_signals()
+"""
+
+
+def told(code, *signals, **environment):
+    """Status and output of a program that gets signals when it says so, a line for each."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM + code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    ) as program:
+        for number in signals:
+            assert program.stdout.readline() == "now\n"
+            program.send_signal(number)
+        output, _ = program.communicate(timeout=30)
+    return program.returncode, output
+
+
+@pytest.mark.parametrize(("number", "text"), [(2, "interrupted"), (15, "ended by SIGTERM")])
+def test_a_signal_winds_up_what_is_under_way_and_is_the_exit_status(number, text):
+    code = """
+try:
+    print("now", flush=True)
+    time.sleep(20)
+except Stopped as stopped:
+    print(stopped, stopped.code, flush=True)
+    raise
+finally:
+    print("wound up", flush=True)
+"""
+    assert told(code, number) == (128 + number, f"{text} {128 + number}\nwound up\n")
+
+
+AGAIN = """
+termination.AGAIN_AFTER_S = {after}
+try:
+    print("now", flush=True)
+    time.sleep(20)
+finally:
+    print("now", flush=True)
+    time.sleep(1)
+    print("wound up", flush=True)
+"""
+
+
+def test_a_second_signal_ends_it_at_once_and_a_copy_of_the_first_does_not():
+    assert told(AGAIN.format(after=0), 15, 15) == (143, "")
+    assert told(AGAIN.format(after=60), 15, 15) == (143, "wound up\n")
+
+
+def test_an_exception_that_python_has_dropped_is_raised_again():
+    code = """
+sys.unraisablehook = lambda told: None
+class Drops:
+    def __del__(self):
+        print("now", flush=True)
+        time.sleep(20)
+dropped = Drops()
+del dropped
+print("goes on", flush=True)
+check_stopped()
+print("never", flush=True)
+"""
+    assert told(code, 15) == (143, "goes on\n")
+
+
+def test_signals_that_are_held_back_come_at_the_end_of_the_block():
+    code = """
+with signals_held_back():
+    print("now", flush=True)
+    time.sleep(1)
+    print("not yet", flush=True)
+print("never", flush=True)
+"""
+    assert told(code, 15) == (143, "not yet\n")
+
+
+def test_a_forked_worker_ends_without_a_word_and_its_parent_goes_on():
+    code = """
+if (child := os.fork()) == 0:
+    print("now", flush=True)
+    time.sleep(20)
+os.kill(child, signal.SIGTERM)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+check_stopped()
+"""
+    assert told(code.replace('print("now", flush=True)', "pass")) == (0, "143\n")
+
+
+RANK = """
+import os, signal, sys, time
+from dualgaf.system.termination import stop_on_signals
+time.sleep(0.5)
+stop_on_signals()
+print("lives", flush=True)
+time.sleep(0.5)
+"""
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_rank_that_was_started_leaves_signals_to_the_first_from_its_birth_on(first):
+    code = f"""
+import subprocess
+os.environ["{FIRST_RANK}"] = str(os.getpid() if {first} else 1)
+with signals_held_back():
+    rank = subprocess.Popen([sys.executable, "-c", {RANK!r}], stdout=subprocess.PIPE, text=True)
+rank.send_signal(signal.SIGINT)  # before it knows what it is
+said = [rank.stdout.readline()]
+rank.send_signal(signal.SIGTERM)
+print(said, rank.wait(20))
+"""
+    # Where another process has started it, such as torchrun, it decides for itself.
+    expected = "['lives\\n'] 0\n" if first else "[''] 130\n"
+    status, output = told(code)
+    assert (status, output.splitlines()[-1] + "\n") == (0, expected)
+
+
+def test_what_the_shell_has_put_in_the_background_does_not_hear_ctrl_c(monkeypatch):
+    for number in SIGNALS:
+        monkeypatch.setattr(termination, "_first", None)
+        before = signal.signal(number, signal.SIG_IGN)
+        try:
+            termination.stop_on_signals()
+            assert signal.getsignal(number) is signal.SIG_IGN
+        finally:
+            for each in SIGNALS:
+                if each != number and signal.getsignal(each) is termination._stop:
+                    signal.signal(
+                        each, signal.SIG_DFL if each == 15 else signal.default_int_handler
+                    )
+            signal.signal(number, before)

@@ -26,9 +26,9 @@ def test_known_keys_and_what_hydra_explains_itself_pass(overrides):
     ("override", "text"),
     [
         ("data.nme=X", "there is no data.nme; allowed after 'data.': name, root, download, ragged"),
-        ("data.split.methd=X", "type data.split.method=..."),
+        ("data.split.methd=X", "type data.split.method=X"),
         ("seeds=1", "there is no seeds; allowed after 'the start': task, ckpt_path"),
-        ("trainer.epochs=1", "type trainer.max_epochs=..."),
+        ("trainer.epochs=1", "type trainer.max_epochs=1"),
     ],
 )
 def test_an_unknown_key_is_answered_with_those_beside_it(override, text):
@@ -37,7 +37,7 @@ def test_an_unknown_key_is_answered_with_those_beside_it(override, text):
 
 
 def test_an_unknown_option_of_a_group_is_one_line_with_the_options():
-    with pytest.raises(ConfigError, match=r"64gb.*Available options in 'hardware': 16gb 32gb 8gb"):
+    with pytest.raises(ConfigError, match="allowed: 16gb, 32gb, 8gb, auto; type hardware=16gb"):
         load_config(["hardware=64gb"])
 
 

@@ -194,8 +194,9 @@ def test_training_goes_on_from_a_checkpoint_that_has_not_learned_the_val_split(f
     options = (*SMALL, "hardware=16gb", "trainer.max_epochs=3")
     run(*options, f"ckpt_path={folder}/validated.ckpt", cwd=tmp_path)
     assert metrics(tmp_path)["fit/epochs"] == 3
-    output = run(*options, f"ckpt_path={folder}/best.ckpt", cwd=tmp_path, status=1)
+    output = run(*options, f"ckpt_path={folder}/best.ckpt", cwd=tmp_path, status=2)
     assert "type ckpt_path=RUN/checkpoints/validated.ckpt" in output
+    assert "to go on with the run of a checkpoint, in its folder, type resume=RUN" in output
     for option, text in (
         ("seed=1", "learned another training split"),
         ("model.width=8", "trained with model.width=16"),
@@ -211,7 +212,7 @@ def test_a_refit_learns_both_splits_anew_and_is_what_is_tested(tmp_path):
     both = trained(tmp_path / "both", *options, "refit=true")
     watched = Checkpoint(best_of(tmp_path / "alone")).classifier().state_dict()
     folder = tmp_path / "both" / "checkpoints"
-    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "validated.ckpt"}
+    assert {path.name for path in folder.iterdir()} == {"best.ckpt", "last.ckpt", "validated.ckpt"}
     kept = Checkpoint(folder / "validated.ckpt").classifier().state_dict()
     assert all(torch.equal(kept[name], weight) for name, weight in watched.items())
     assert both["val/loss"] == alone["val/loss"]
@@ -221,19 +222,6 @@ def test_a_refit_learns_both_splits_anew_and_is_what_is_tested(tmp_path):
     data = make_data(composed(tmp_path, *options))
     n_windows = sum(len(data.windows.indices[split]) for split in ("train", "val"))
     assert last["global_step"] == 3 * -(-n_windows // data.batch_size)
-
-
-@pytest.mark.filterwarnings("ignore:.* exists and is not empty:UserWarning")
-def test_a_run_that_goes_on_in_its_own_folder_keeps_what_has_not_learned_the_val_split(tmp_path):
-    # The first epoch counts as the best, so that the second run finds none that is better.
-    options = ("refit=true", "callbacks.checkpoint.monitor=epoch")
-    before = trained(tmp_path, *options, "trainer.max_epochs=1")
-    folder = tmp_path / "checkpoints"
-    goes_on = f"ckpt_path={folder / 'validated.ckpt'}"
-    after = trained(tmp_path, *options, "trainer.max_epochs=2", goes_on)
-    assert (after["fit/epochs"], after["val/loss"]) == (2, before["val/loss"])
-    learned = {path.name: Checkpoint(path).learned_val for path in folder.iterdir()}
-    assert learned == {"best.ckpt": True, "validated.ckpt": False}
 
 
 def test_a_checkpoint_is_not_tested_on_data_that_do_not_fit(tmp_path):
@@ -276,17 +264,20 @@ def test_images_that_are_drawn_per_batch_keep_no_store(images, tmp_path):
         ("model.fusion=sum", "adaptive"),
         ("datamodule.storage=int8", "uint8, uint16, float16, float32"),
         ("data.n_window=5", "there is no data.n_window; allowed after 'data.': n_windows"),
-        ("parallel.n_job=5", "type parallel.n_jobs=..."),
-        ("image=on_device", "type images=..."),
-        ("ckpt_path=nowhere.ckpt", "ckpt_path=nowhere.ckpt is not a file"),
+        ("parallel.n_job=5", "type parallel.n_jobs=5"),
+        ("image=on_device", "type images=on_device"),
+        ("ckpt_path=nowhere.ckpt", "ckpt_path=nowhere.ckpt is not a file; type resume=RUN"),
+        ("ckpt_path=nowhere.ckpt task=test", "type ckpt_path=RUN/checkpoints/best.ckpt"),
+        ("logger=null", "logger=null: a group is left out by a tilde; type ~logger"),
+        ("datamodule.image_size=1", "type datamodule.image_size=48"),
         ("data=ahu", "data.root is missing; type data.root=..."),
-        ("data.split.method=random", "official, group, time, stratified"),
+        ("data.split.method=random", "official, group, time, within, stratified"),
         ("trainer.precision=64-true", "allowed: 32-true, bf16-mixed, 16-mixed; type trainer.pre"),
     ],
 )
 def test_a_wrong_value_fails_at_the_start_and_names_the_allowed_ones(override, text, tmp_path):
     small = () if override.startswith("data=") else SMALL[:3]
-    output = run(*small, *override.split(), cwd=tmp_path, status=1)
+    output = run(*small, *override.split(), cwd=tmp_path, status=2)
     assert text in output
     assert "build plan" not in output
     assert "Traceback" not in output
@@ -300,8 +291,9 @@ def test_ctrl_c_ends_the_run_and_leaves_no_process(tmp_path):
             break
     time.sleep(2)
     os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert output.splitlines()[-1].startswith("dualgaf: interrupted; to go on type python ")
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
 
@@ -352,7 +344,7 @@ def test_an_extractor_of_ones_own_is_built_anew_for_a_test(tmp_path):
     after = trained(tmp_path / "test", *checkpoint, options[1])
     assert after["test/loss"] == before["test/loss"]
     with pytest.raises(SystemExit, match=r"is torch.nn.*Conv2d, model.extractor is 'auto'"):
-        trained(tmp_path / "test", *checkpoint)
+        trained(tmp_path / "other", *checkpoint)
 
 
 @pytest.mark.parametrize(

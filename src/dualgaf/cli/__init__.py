@@ -7,6 +7,7 @@ Hydra's.
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -14,25 +15,34 @@ from typing import Any
 
 from dualgaf import __version__
 from dualgaf.errors import ConfigError, DualGAFError, unknown_choice
+from dualgaf.system.termination import Stopped, stop_on_signals
+from dualgaf.training.wording import as_typed
 
-COMMANDS = ("doctor", "plan", "cache", "preview", "export", "bench", "train")
+WRONG = 2
+"""Exit status of wrong use and of errors."""
+COMMANDS = ("doctor", "inspect", "plan", "cache", "preview", "export", "bench", "train")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0, 2 for an error of the package, 130 for Ctrl-C.
+    """Run a command; returns the exit status, see docs/interface.md.
 
     Args:
         arguments: the command and its options; what was typed when left out.
     """
+    if arguments is None:
+        stop_on_signals()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run(given)
     except DualGAFError as error:
-        print(f"dualgaf: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("dualgaf: interrupted", file=sys.stderr)
-        return 130
+        print(f"dualgaf: {as_typed(str(error))}", file=sys.stderr)
+        return WRONG
+    except Stopped as stopped:
+        print(f"dualgaf: {stopped}", file=sys.stderr)
+        return int(stopped.code or 0)
+    except Exception:
+        traceback.print_exc()
+        return WRONG
 
 
 def _run(given: list[str]) -> int:

@@ -12,5 +12,4 @@ def run_with(arguments: Sequence[str]) -> int:
     from dualgaf.training.run import main
 
     sys.argv = [sys.argv[0], *arguments]
-    main()
-    return 0
+    return main()

@@ -11,7 +11,7 @@ from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.training_facts import sampling_step
 from dualgaf.data.window_digest import FORMAT
 from dualgaf.data.windowed import WindowedSplits
-from dualgaf.errors import ConfigError
+from dualgaf.errors import OtherDataError
 
 OF_ITS_RUN = "options of its run (RUN/.hydra/overrides.yaml)"
 """Where to find what a run of ``train.py`` was typed with."""
@@ -50,7 +50,7 @@ def check_windows(trained: ImagingState, data: Drawn) -> None:
         ("classes", classes, ", ".join(own.class_names), "labels of those classes"),
     ):
         if wanted != got:
-            raise ConfigError(other(f"{option} {wanted}", got, "data.*", f"give {typed}"))
+            raise OtherDataError(other(f"{option} {wanted}", got, "data.*", f"give {typed}"))
     if trained.facts is None:
         return
     step, clock = sampling_step(own)
@@ -62,7 +62,7 @@ def check_windows(trained: ImagingState, data: Drawn) -> None:
             f"{number:g} s" if clock == "seconds" else f"{number:g}"
             for number in (wanted_step, step)
         )
-        raise ConfigError(
+        raise OtherDataError(
             other(f"a sampling step of {wanted_text}", got_text, "data.*", "resample the series")
         )
 
@@ -82,7 +82,7 @@ def check_images(trained: ImagingState, data: Drawn) -> None:
         wanted, got = getattr(trained.recipe, option), getattr(drawn.recipe, option)
         if wanted != got:
             typed = f"DualGAFDataModule(..., {option}={wanted!r})"
-            raise ConfigError(other(f"{option} {wanted}", got, "datamodule.*", typed))
+            raise OtherDataError(other(f"{option} {wanted}", got, "datamodule.*", typed))
     _check_split(trained, data.windows)
 
 
@@ -97,20 +97,20 @@ def other(trained: str, got: object, options: str, in_python: str) -> str:
 def _check_split(trained: ImagingState, own: WindowedSplits) -> None:
     """Refuse windows that may have been learned."""
     if not trained.digest:
-        raise ConfigError(
+        raise OtherDataError(
             "the checkpoint does not say which windows it has learned (an earlier version wrote "
             "it), so windows that it knows may be tested; train anew"
         )
     is_current = trained.digest.startswith(f"{FORMAT}-")
     digest = own.digest if is_current else own.earlier_digest
     if digest is None:
-        raise ConfigError(
+        raise OtherDataError(
             "the checkpoint (of an earlier version) has rounded the windows that it has learned to "
             "float32, and rounded so windows of these data are equal; windows that it knows may be "
             "tested; train anew"
         )
     if trained.digest != digest:
-        raise ConfigError(
+        raise OtherDataError(
             "the checkpoint has learned another training split than these data have (its windows, "
             "or those of val, differ), so windows that it knows may be tested; type the data.* "
             "options and the seed of its run (RUN/.hydra/overrides.yaml), or in Python give the "
@@ -122,7 +122,7 @@ def _check_split(trained: ImagingState, own: WindowedSplits) -> None:
             "that it has learned, nor their sampling step, so these are not compared"
         )
     elif trained.facts.labels_digest != own.labels_digest:
-        raise ConfigError(
+        raise OtherDataError(
             "the checkpoint has learned the windows of the training split with other classes than "
             "these data give them; give the labels of its training, or train anew"
         )

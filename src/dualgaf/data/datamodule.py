@@ -9,7 +9,7 @@
 4. The images stay until `close` or an exception: fit, validate and test share them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -27,8 +27,9 @@ from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.checkpointed import CheckpointedDataModule
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_build import ImageBuild, Training
-from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
-from dualgaf.data.loader import ImageLoader, collate, loader_workers
+from dualgaf.data.image_settings import ImageSettings, cache_folder, need_source, pool_settings
+from dualgaf.data.loader import make_loader
+from dualgaf.data.order import EpochOrder, Passes, Use, order_for
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.training_memory import measured_training
 from dualgaf.data.windowed import WindowedSplits
@@ -112,6 +113,7 @@ class DualGAFDataModule(CheckpointedDataModule):
         if batch_size != "auto":
             check_whole("batch_size", batch_size, 1, 64)
         check_whole("num_workers", num_workers, 0, 0)
+        check_whole("seed", seed, 0, 0)
         self._batch_size = None if batch_size == "auto" else int(batch_size)
         self.num_workers = int(num_workers)
         self.seed = seed
@@ -140,12 +142,13 @@ class DualGAFDataModule(CheckpointedDataModule):
         )
         self._build = ImageBuild(source, seed, settings)
         self._buffers = ImageBuffers()
+        self._passes = Passes()
         # Plain values only, so that a checkpoint loads with weights_only=True.
         own = {"batch_size": batch_size, "num_workers": num_workers, "seed": seed}
         self.save_hyperparameters(plain(own | settings.to_plain()), logger=False)
 
     @classmethod
-    def from_arrays(
+    def from_arrays(  # noqa: D417
         cls,
         train: tuple[Any, Any],
         val: tuple[Any, Any] | None = None,
@@ -153,6 +156,11 @@ class DualGAFDataModule(CheckpointedDataModule):
         predict: Any = None,
         *,
         overlap: Overlap = "warn",
+        nan: str = "error",
+        ragged: str = "error",
+        window_size: int | None = None,
+        stride: int | None = None,
+        channel_names: Sequence[str] | None = None,
         **settings: Any,
     ) -> Self:
         """A DataModule of windows that are in memory.
@@ -163,7 +171,7 @@ class DualGAFDataModule(CheckpointedDataModule):
             val: likewise; without it there is no validation.
             test: likewise.
             predict: x alone.
-            overlap: where windows of two splits are equal: ``warn``, ``error`` or ``allow``.
+            overlap: as `ArraySource` has it; so are ``nan`` to ``channel_names``.
             **settings: as for the class.
 
         Raises:
@@ -172,9 +180,22 @@ class DualGAFDataModule(CheckpointedDataModule):
         """
         given = SplitSettings("official", val_fraction=0.0)
         source = ArraySource(
-            train, val=val, test=test, predict=predict, split=given, overlap=overlap
+            *(train, val, test, predict, channel_names),
+            *(nan, ragged, window_size, stride),
+            split=given,
+            overlap=overlap,
         )
         return cls(source, **settings)
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *given: Any, **settings: Any) -> Self:
+        """As Lightning has it, with ``source``: a checkpoint holds settings, and no data.
+
+        Raises:
+            ConfigError: there is no ``source``.
+        """
+        need_source(checkpoint_path, settings)
+        return super().load_from_checkpoint(checkpoint_path, *given, **settings)
 
     @property
     def batch_size(self) -> int:
@@ -255,8 +276,12 @@ class DualGAFDataModule(CheckpointedDataModule):
         self._build.ensure(stage, self.batch_size, ranks, self._training_of(module, ranks))
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the training split, in an order drawn from ``seed``; see `with_val`."""
-        return self._loader(*self._learned, shuffle=True)
+        """Batches of the training split; see `with_val`.
+
+        Their order is drawn from ``seed`` and the epoch: that of the Trainer, or the passes through
+        training loaders of this DataModule.
+        """
+        return self._loader(*self._learned, use="train")
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """Batches of the validation split; an empty list where there is none."""
@@ -268,7 +293,8 @@ class DualGAFDataModule(CheckpointedDataModule):
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Batches to predict: the predict split, or the test split where there is none."""
-        return self._loader("predict" if "predict" in self.windows.indices else "test")
+        split = "predict" if "predict" in self.windows.indices else "test"
+        return self._loader(split, use="predict")
 
     def on_after_batch_transfer(self, batch: AnyBatch, dataloader_idx: int) -> Batch:
         """Float32 images, made on the device; a batch that has them passes unchanged."""
@@ -357,22 +383,13 @@ class DualGAFDataModule(CheckpointedDataModule):
         """Splits whose windows are in training batches."""
         return ("train", "val") if self.with_val and "val" in self.windows.indices else ("train",)
 
-    def _loader(self, *splits: str, shuffle: bool = False) -> DataLoader[Batch]:
+    def _loader(self, *splits: str, use: Use = "evaluate") -> DataLoader[Batch]:
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
         buffers = self._buffers if device == "cpu" else None
-        kind: type[DataLoader[Batch]] = DataLoader if buffers is None else ImageLoader
         dataset = self._build.for_loader(splits, buffers, lent=self.trainer is not None)
-        workers, prefetch = loader_workers(
-            self.num_workers, self.batch_size * dataset.shipped_bytes
-        )
-        return kind(
-            dataset,
-            batch_size=self.batch_size,
-            shuffle=shuffle,
-            generator=torch.Generator().manual_seed(self.seed) if shuffle else None,
-            num_workers=workers,
-            prefetch_factor=prefetch,
-            persistent_workers=workers > 0,
-            pin_memory=device == "cuda",
-            collate_fn=collate,
+        marked = dataset.augmentation is not None
+        order = EpochOrder(len(dataset), self.seed, self._passes, marked)
+        sampler, batch_size = order_for(use, order, self.batch_size, self.trainer, splits[0])
+        return make_loader(
+            dataset, sampler, batch_size, self.num_workers, self.seed, pin_memory=device == "cuda"
         )

@@ -23,6 +23,7 @@ from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_settings import ImageSettings
 from dualgaf.data.imaging_state import ImagingState
+from dualgaf.data.inspection import windows_summary
 from dualgaf.data.training_facts import TrainingFacts
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.data.windows_cache import cached_windows, train_bounds
@@ -232,6 +233,8 @@ class ImageBuild:
         windowed, renderer = self.windows, self.renderer()  # image_size > T fails here
         windows, rows = self._windows(missing)
         plan = self._plan(windows, renderer, batch_size, training())
+        if not self.datasets:
+            rank_zero_info(windows_summary(windowed))
         rank_zero_info(f"{plan}")
         store = None
         if plan.place != "none":

@@ -80,11 +80,12 @@ class TrainingFacts:
         spaced = rows[:: max(1, -(-len(rows) * windows.window_size // MOST_STEPS))]
         seen = windows.take(spaced).astype(np.float64)
         step, clock = sampling_step(windowed)
+        read = None if windowed.facts is None else windowed.facts.units
         return cls(
             low=low.min(axis=0),
             high=high.max(axis=0),
             quantiles=np.quantile(seen, QUANTILES, axis=(0, 2)),
-            units=units_of(windowed.channel_names, source),
+            units=units_of(windowed.channel_names, source, read),
             step=step,
             clock=clock,
             # Where a series is a window, there is no other stride.
@@ -133,17 +134,23 @@ def sampling_step(windowed: WindowedSplits) -> tuple[float | None, str | None]:
     return step, "seconds" if is_dates else "number"
 
 
-def units_of(channel_names: Sequence[str], source: object) -> tuple[str | None, ...]:
-    """The unit of each channel: what the source says, else what its name has in square brackets.
+def units_of(
+    channel_names: Sequence[str], source: object, read: Mapping[str, str] | None = None
+) -> tuple[str | None, ...]:
+    """The unit of each channel: what its files say, or its source, or its name in square brackets.
+
+    Args:
+        channel_names: C names.
+        source: with ``units`` by name, or without.
+        read: units by name, of the files.
 
     Example:
-        >>> units_of(("Drybulb Temperature [C](Hourly)", "flow"), None)
-        ('C', None)
+        >>> units_of(("Drybulb Temperature [C](Hourly)", "flow"), None, {"flow": "m3/h"})
+        ('C', 'm3/h')
     """
-    told = getattr(source, "units", None) or {}
-    found = (_UNIT.search(name) for name in channel_names)
-    named = (unit[1].strip() if unit else None for unit in found)
-    return tuple(told.get(name, own) for name, own in zip(channel_names, named, strict=True))
+    told = {**(getattr(source, "units", None) or {}), **(read or {})}
+    named = {name: unit[1].strip() for name in channel_names if (unit := _UNIT.search(name))}
+    return tuple(told.get(name, named.get(name)) for name in channel_names)
 
 
 def source_settings(source: object) -> dict[str, Any]:

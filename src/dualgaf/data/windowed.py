@@ -22,8 +22,10 @@ from dualgaf.data.window_digest import (
     labels_digest,
     window_hashes,
 )
-from dualgaf.errors import SplitError
+from dualgaf.errors import SeriesError, SplitError
 from dualgaf.imaging.windows import Windows, window_starts
+from dualgaf.series.doors import ARRAYS, door_of
+from dualgaf.series.inspection import TableFacts
 from dualgaf.series.lengths import equalise
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.source import Source
@@ -65,6 +67,8 @@ class WindowedSplits:
     """Time of the last step of each window."""
     file: Path | None = None
     """Where they are kept in the cache, if they are."""
+    facts: TableFacts | None = None
+    """What was understood of the files that they come from."""
 
     @cached_property
     def digest(self) -> str:
@@ -122,17 +126,33 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
     Raises:
         SourceError, SeriesError, SplitError: the source, a series or a split is not usable.
     """
-    steps, stride = source.window_size, source.stride
-    series_set = source.load()
+    return cut_windows(source.load(), source, seed)
+
+
+def cut_windows(series_set: SeriesSet, source: Source, seed: int) -> WindowedSplits:
+    """The windows of series that were read.
+
+    Args:
+        series_set: of ``source``.
+        source: how it is cut and how it is split.
+        seed: of the split.
+
+    Raises:
+        SeriesError, SplitError: a series or a split is not usable.
+    """
+    door = door_of(source)
+    steps, stride, facts = source.window_size, source.stride, series_set.facts
     if steps is not None:
-        series_set = _long_enough(series_set, steps)
+        series_set = _long_enough(series_set, steps, source)
     splits = split_series(series_set, source.split, seed)
     times = {(name, k): time for name, part in splits.items() for k, time in enumerate(part.times)}
     stretched = None
     if steps is None:
         stretched = max(series_set.lengths) if source.ragged == "resample" else None
         steps = stride = max(splits["train"].lengths)
-        splits = {name: equalise(part, source.ragged, steps) for name, part in splits.items()}
+        if steps < 2:
+            raise SeriesError(_one_step(series_set, door))
+        splits = {name: equalise(part, source.ragged, steps, door) for name, part in splits.items()}
     # In the order of the source, whatever the split: a sweep over seeds finds equal images, unless
     # they are scaled by the training split.
     series = sorted(
@@ -144,14 +164,14 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
     lengths = [part.values[k].shape[1] for part, k in parts]
     starts, of_series = window_starts(lengths, steps, stride or steps)
     split_of_window = np.array([name for *_, name, _ in series])[of_series]
-    indices = {name: _indices(name, split_of_window, part) for name, part in splits.items()}
+    indices = {name: _indices(name, split_of_window, part, door) for name, part in splits.items()}
     names = splits["train"].class_names
     index = {name: number for number, name in enumerate(names)}
     offsets = starts - np.concatenate([[0], np.cumsum(lengths)])[of_series]
     known = [times[name, k] for *_, name, k in series]
     codes = [-1 if (label := part.labels[k]) is None else index[label] for part, k in parts]
     labels = np.array(codes, dtype=np.int64)[of_series]
-    _check_classes(names, labels[indices["train"]], splits["train"], steps)
+    _check_classes(names, labels[indices["train"]], splits["train"], steps, door)
     return WindowedSplits(
         windows=Windows(np.concatenate([p.values[k] for p, k in parts], axis=1), starts, steps),
         indices={name: rows for name, rows in indices.items() if len(rows)},
@@ -163,23 +183,25 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
         start_times=_times(known, of_series, offsets),
         # A series that was stretched to the window ends where it ended.
         end_times=_times(known, of_series, offsets + (stretched or steps) - 1),
+        facts=facts,
     )
 
 
-def _long_enough(series_set: SeriesSet, steps: int) -> SeriesSet:
-    """Without series that are shorter than a window: splits are dealt of what gives windows.
-
-    Where all are shorter the set stays, and cutting it says so.
-    """
+def _long_enough(series_set: SeriesSet, steps: int, source: Source) -> SeriesSet:
+    """Without series that are shorter than a window: splits are dealt of what gives windows."""
     kept = [k for k, length in enumerate(series_set.lengths) if length >= steps]
     short = [length for length in series_set.lengths if length < steps]
-    if not short or not kept:
+    if not kept:
+        raise SeriesError(_all_short(series_set, steps, source))
+    if not short:
         return series_set
     found = series_set.take(kept)
     for name in ("train", "val", "test"):
         if name in series_set.official and name not in found.official:
             own = [k for k, mark in enumerate(series_set.official) if mark == name]
-            raise SplitError(_no_window(name, [series_set.lengths[k] for k in own]))
+            raise SplitError(
+                _no_window(name, [series_set.lengths[k] for k in own], door_of(source))
+            )
     log.warning(
         "%s: %d of %d series (%d rows) are shorter than a window of %d steps and are left out",
         series_set.name,
@@ -198,14 +220,67 @@ def _long_enough(series_set: SeriesSet, steps: int) -> SeriesSet:
     return found
 
 
-def _no_window(split: str, lengths: Sequence[int]) -> str:
+def _all_short(series_set: SeriesSet, steps: int, source: Source) -> str:
+    """No series gives a window: what is the longest that would, and what cuts them."""
+    door, longest = door_of(source), max(series_set.lengths)
+    told = (
+        f"{door}window_size={steps} is longer than every series (the longest of {len(series_set)} "
+        f"has {longest} step{'s' * (longest > 1)})"
+    )
+    ways = [f"type {door}window_size={longest} or less"] if longest > 1 else []
+    if _uncut(series_set) >= steps and getattr(source, "group_columns", None) is not None:
+        # Within a file there is one group then, so only the time can divide it.
+        typed = "data.group_columns=null data.split.method=time"
+        told += f": it ends with its group, {series_set.groups[0]!r} and so on"
+        ways.append(f"type {typed} where a series may go on over groups, such as days")
+    if not ways:
+        ways = ["a window needs 2 steps or more of one class and group that follow each other"]
+    return f"{told}; {', or '.join(ways)}"
+
+
+def _uncut(series_set: SeriesSet) -> int:
+    """Steps of the longest series if only files and classes cut them."""
+    rows = sorted(
+        (
+            (o.source, o.first_row, length, label)
+            for o, length, label in zip(
+                series_set.origins, series_set.lengths, series_set.labels, strict=True
+            )
+        ),
+        key=lambda row: row[:2],
+    )
+    longest = run = 0
+    before: tuple[str, int, str | None] | None = None
+    for file, first, length, label in rows:
+        run = run + length if before == (file, first, label) else length
+        longest, before = max(longest, run), (file, first + length, label)
+    return longest
+
+
+def _one_step(series_set: SeriesSet, door: str) -> str:
+    told = f"{series_set.name}: a series is a window here, and each has 1 step; needed: 2 or more"
+    if door == ARRAYS:
+        return f"{told} in (N, C, T), windows, channels, steps; for (N, T, C) type x.swapaxes(1, 2)"
+    return f"{told}; type {door}window_size=96 where series have as many"
+
+
+def _no_window(split: str, lengths: Sequence[int], door: str) -> str:
     return (
         f"the {split} split has no window: its {len(lengths)} series have at most "
-        f"{max(lengths)} steps; type data.window_size={max(2, max(lengths))} or less"
+        f"{max(lengths)} steps; {_shorter(lengths, door)}"
     )
 
 
-def _check_classes(names: tuple[str, ...], labels: Array, train: SeriesSet, steps: int) -> None:
+def _shorter(lengths: Sequence[int], door: str) -> str:
+    """What to type so that the longest of these gives a window."""
+    if max(lengths) < 2:
+        return "a window has 2 steps or more; leave them out, or add longer ones"
+    return f"type {door}window_size={max(lengths)} or less"
+
+
+def _check_classes(
+    names: tuple[str, ...], labels: Array, train: SeriesSet, steps: int, door: str
+) -> None:
     """Raise where a class has no training window, though it has training series."""
     without = sorted(set(range(len(names))) - set(labels.tolist()))
     if without:
@@ -213,8 +288,7 @@ def _check_classes(names: tuple[str, ...], labels: Array, train: SeriesSet, step
         own = [n for n, label in zip(train.lengths, train.labels, strict=True) if label == name]
         raise SplitError(
             f"class {name!r} has no training window: its {len(own)} training series have at most "
-            f"{max(own)} steps, a window has {steps}; type data.window_size={max(2, max(own))}, or "
-            "leave the class out"
+            f"{max(own)} steps, a window has {steps}; {_shorter(own, door)}, or leave the class out"
         )
 
 
@@ -230,8 +304,8 @@ def _times(series: list[Array | None], of_series: Array, step: Array) -> Array |
     return np.asarray(np.concatenate(known)[rows])
 
 
-def _indices(name: str, split_of_window: Array, part: SeriesSet) -> Array:
+def _indices(name: str, split_of_window: Array, part: SeriesSet, door: str) -> Array:
     rows = np.flatnonzero(split_of_window == name)
     if not len(rows) and name != "predict":
-        raise SplitError(_no_window(name, part.lengths))
+        raise SplitError(_no_window(name, part.lengths, door))
     return rows

@@ -42,16 +42,18 @@ from dualgaf.errors import CacheWarning
 from dualgaf.imaging.bounds import fit_bounds
 from dualgaf.imaging.windows import Windows
 from dualgaf.series.contents import tagged
+from dualgaf.series.inspection import TableFacts, tell_notes
 from dualgaf.series.source import Source
 from dualgaf.store.bundle import kinds_of, lay_out, parts
 from dualgaf.store.cache_files import open_checked, read_checked, sealed, unsealed, write_whole
 
 Array = npt.NDArray[Any]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raised when a source of the same contents would give other windows or numbers. 1 took some labels
 for others, a source that inherits for the one that it inherits from, what is constant up to
-rounding for a signal, and the time of a series for that of its windows."""
+rounding for a signal, and the time of a series for that of its windows. 2 did not tell how the
+files were read."""
 _PREFIX = struct.Struct("<8s16sQ")
 _MAGIC = b"dgwindw2"
 _TIMES = ("start_times", "end_times")
@@ -74,7 +76,7 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
         return read_windows(source, seed)
     path = folder.expanduser() / f"{key}.windows"
     with suppress(*UNREADABLE):
-        return _load(path)
+        return _told(_load(path))
     with ExitStack() as stack:
         try:
             stack.enter_context(to_be_written(path))
@@ -83,7 +85,7 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
             _warn_not_kept(path, error)
             return read_windows(source, seed)
         if found is not None:
-            return found
+            return _told(found)
         windowed = replace(read_windows(source, seed), file=path)
         try:
             _save(path, windowed)
@@ -123,6 +125,13 @@ def train_bounds(windowed: WindowedSplits, image_size: int) -> Array:
                 write_whole(path, [sealed({"file": path.name, "bounds": bounds.tolist()})])
         return bounds
     return fit()
+
+
+def _told(windowed: WindowedSplits) -> WindowedSplits:
+    """The same windows, once it is said how their files were read."""
+    if windowed.facts is not None:
+        tell_notes(windowed.facts)
+    return windowed
 
 
 def _key(source: Source, seed: int) -> str | None:
@@ -173,6 +182,7 @@ def _save(path: Path, windowed: WindowedSplits) -> None:
         "channel_names": windowed.channel_names,
         "groups": windowed.groups,
         "clock": clock,
+        "facts": None if windowed.facts is None else windowed.facts.as_json(),
         "arrays": kinds_of(arrays),
     }
     text = json.dumps(head).encode()
@@ -213,4 +223,5 @@ def _load(path: Path) -> WindowedSplits:
         scaler=SeriesScaler(arrays["mean"], arrays["std"]),
         **{name: arrays[name].view(head["clock"]) for name in _TIMES if head["clock"]},
         file=path,
+        facts=None if head["facts"] is None else TableFacts.from_json(head["facts"]),
     )

@@ -53,7 +53,7 @@ def fit_bounds(windows: Windows, rows: Array, image_size: int) -> Array:
     if channel >= 0:
         raise SeriesError(
             f"scaling=train: channel {channel} of the training split holds a NaN or an infinity; "
-            "type data.nan=interpolate or clean the series"
+            "allowed: finite numbers; the source has to fill gaps"
         )
     low, high = bounds
     part = rounding(longest_segment(edges), windows.flat.dtype)

@@ -42,7 +42,8 @@ HALF_SCRATCH_BYTES = 1 << 20
 """float16 is rendered through float32 in blocks of about this size, which stay in the cache."""
 
 _REASONS = {
-    NOT_FINITE: "holds a NaN or an infinity; type data.nan=interpolate or clean the series",
+    NOT_FINITE: "holds a NaN or an infinity; fill its gaps, or leave such windows out: type "
+    "x[np.isfinite(x).all(axis=(1, 2))]",
     OUT_OF_RANGE: "leaves [-1, 1], which scaling=none does not allow; type scaling=window",
     TOO_SMALL: "changes by less than float64 has digits for: all its values are below 2.2e-308; "
     "allowed: larger ones, or a constant; multiply the channel by 1e100",

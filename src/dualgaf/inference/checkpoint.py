@@ -16,7 +16,7 @@ from torch import nn
 
 from dualgaf.data.compatibility import OF_ITS_RUN, other
 from dualgaf.data.imaging_state import ImagingState
-from dualgaf.errors import ConfigError
+from dualgaf.errors import ConfigError, OtherDataError
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.renamed import current_net
 
@@ -170,4 +170,4 @@ def check_sizes(model: DualGAFClassifier, n_channels: int, num_classes: int) -> 
     for option, got in (("n_channels", n_channels), ("num_classes", num_classes)):
         if wanted[option] != got:
             trained = f"{option}={wanted[option]}"
-            raise ConfigError(other(trained, got, "data.*", "give data of that size"))
+            raise OtherDataError(other(trained, got, "data.*", "give data of that size"))

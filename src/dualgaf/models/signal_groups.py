@@ -127,7 +127,9 @@ def resolve_groups(
         option = f"model.groups.{name}"
         listed = told.get("channels") if isinstance(told, Mapping) else None
         if not isinstance(listed, Sequence) or isinstance(listed, str):
-            raise ConfigError(f"{option}={told!r} has no channels; type {option}.channels=[0,1]")
+            raise ConfigError(
+                f"{option}={told!r} has no channels; {_free(name, owner, n_channels)}"
+            )
         for key in set(told) - {"channels", "extractor"}:
             raise ConfigError(unknown_choice(f"{option}: key", key, ("channels", "extractor")))
         channels: list[int] = []
@@ -141,9 +143,17 @@ def resolve_groups(
                 )
             owner[channel] = name
         if not channels:
-            raise ConfigError(f"{option}.channels is empty; type {option}.channels=[0,1]")
+            raise ConfigError(f"{option}.channels is empty; {_free(name, owner, n_channels)}")
         found[str(name)] = SignalGroup(tuple(channels), told.get("extractor"))
     return found
+
+
+def _free(name: object, owner: Mapping[int, str], n_channels: int) -> str:
+    """What to type for a group without channels: signals that are in no group before it."""
+    free = [channel for channel in range(n_channels) if channel not in owner][:2]
+    if not free:
+        return f"every signal has a group already; leave {name} out"
+    return f"type ++model.groups.{name}.channels={str(free).replace(' ', '')}"
 
 
 def all_groups(groups: Mapping[str, SignalGroup], n_channels: int) -> list[SignalGroup]:

@@ -43,7 +43,7 @@ class HardwarePreset:
 
     def __post_init__(self) -> None:
         if self.memory != "auto":
-            parse_bytes(self.memory)
+            parse_bytes(self.memory, "hardware.memory")
         if not 0.0 < self.store_fraction <= 1.0:
             raise ConfigError(
                 not_allowed(

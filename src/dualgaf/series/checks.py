@@ -7,6 +7,7 @@ Windows of two splits that are equal are counted.
 
 from collections.abc import Mapping
 from itertools import combinations
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -73,8 +74,8 @@ def _check_groups(splits: Mapping[str, SeriesSet]) -> None:
             if home.setdefault(group, name) != name:
                 raise SplitError(
                     f"group {group!r} is in {home[group]} and in {name}; a group may be in one "
-                    "split only; type data.split.method=group, or data.split.method=time to cut "
-                    "groups"
+                    "split only; type data.split.method=group, or data.split.method=within to "
+                    "cut groups"
                 )
 
 
@@ -94,10 +95,11 @@ def check_labels(splits: Mapping[str, SeriesSet]) -> None:
         )
     known = splits["train"].class_names
     if len(known) < 2:
-        raise SplitError(
-            f"train has one class only, {known[0]!r}; needed: two or more; add files or rows of "
-            "another class, or check where labels come from"
-        )
+        files = {Path(origin.source).name.partition(".")[0] for origin in splits["train"].origins}
+        ways = "add files or rows of another class, or check where labels come from"
+        if files == {known[0]}:
+            ways = "it is the name of the file; type data.label_column=NAME if a column has classes"
+        raise SplitError(f"train has one class only, {known[0]!r}; needed: two or more; {ways}")
     for name in ("val", "test"):
         extra = set(splits[name].class_names) - set(known) if name in splits else set()
         if extra:

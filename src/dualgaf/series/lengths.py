@@ -14,20 +14,22 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dualgaf.errors import ConfigError, SeriesError, unknown_choice
+from dualgaf.errors import ConfigError, SeriesError
 from dualgaf.series.arrays import Array
+from dualgaf.series.doors import FILES, typed, unknown
 from dualgaf.series.series import SeriesSet
 
 RaggedRule = Literal["resample", "pad", "truncate", "error"]
 
 
-def equalise(series_set: SeriesSet, rule: str, length: int) -> SeriesSet:
+def equalise(series_set: SeriesSet, rule: str, length: int, door: str = FILES) -> SeriesSet:
     """All series with ``length`` steps.
 
     Args:
         series_set: any set.
         rule: ``resample``, ``pad``, ``truncate`` or ``error``; see the module.
         length: steps of every series of the result, at least 1.
+        door: how options are typed, see `dualgaf.series.doors`.
 
     Returns:
         The same object where every series has that length already.
@@ -45,7 +47,7 @@ def equalise(series_set: SeriesSet, rule: str, length: int) -> SeriesSet:
         >>> equalise(ragged, "truncate", 2).values[1].tolist()
         [[0.0, 1.0]]
     """
-    check_ragged_rule(rule)
+    check_ragged_rule(rule, door)
     if length < 1:
         raise SeriesError(f"length={length} is too small; allowed: 1 and more")
     lengths = series_set.lengths
@@ -55,14 +57,14 @@ def equalise(series_set: SeriesSet, rule: str, length: int) -> SeriesSet:
         index = next(i for i, own in enumerate(lengths) if own != length)
         raise SeriesError(
             f"series have {min(lengths)} to {max(lengths)} steps ({series_set.describe(index)}: "
-            f"{lengths[index]}), needed: {length} each; type data.ragged=resample, pad or "
-            "truncate, or give data.window_size"
+            f"{lengths[index]}), needed: {length} each; type {typed(door, 'ragged', 'resample')}, "
+            f"pad or truncate, or give {door}window_size"
         )
     if rule == "truncate" and min(lengths) < length:
         index = lengths.index(min(lengths))
         raise SeriesError(
             f"{series_set.describe(index)} has {lengths[index]} steps, truncate needs {length}; "
-            "type data.ragged=resample or data.ragged=pad"
+            f"type {typed(door, 'ragged', 'resample')} or {typed(door, 'ragged', 'pad')}"
         )
     one = _resampled if rule == "resample" else _padded
     return series_set.replace_values(
@@ -73,10 +75,10 @@ def equalise(series_set: SeriesSet, rule: str, length: int) -> SeriesSet:
     )
 
 
-def check_ragged_rule(rule: object) -> None:
+def check_ragged_rule(rule: object, door: str = FILES) -> None:
     """Raise ConfigError unless ``rule`` is known."""
     if rule not in get_args(RaggedRule):
-        raise ConfigError(unknown_choice("data.ragged", rule, get_args(RaggedRule)))
+        raise ConfigError(unknown(door, "ragged", rule, get_args(RaggedRule)))
 
 
 def _resampled(series: Array, length: int) -> Array:

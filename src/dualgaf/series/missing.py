@@ -11,8 +11,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dualgaf.errors import ConfigError, SeriesError, unknown_choice
+from dualgaf.errors import ConfigError, SeriesError, typed_option
 from dualgaf.series.arrays import Array
+from dualgaf.series.doors import ARRAYS, FILES, typed, unknown
 from dualgaf.series.series import SeriesSet
 
 NanPolicy = Literal["error", "interpolate"]
@@ -20,7 +21,9 @@ NanPolicy = Literal["error", "interpolate"]
 log = logging.getLogger(__name__)
 
 
-def repair_nan(series_set: SeriesSet, policy: str, *, drop_dead: bool = False) -> SeriesSet:
+def repair_nan(
+    series_set: SeriesSet, policy: str, *, drop_dead: bool = False, door: str = FILES
+) -> SeriesSet:
     """The set without NaN and infinite values.
 
     Args:
@@ -28,6 +31,7 @@ def repair_nan(series_set: SeriesSet, policy: str, *, drop_dead: bool = False) -
         policy: ``error`` or ``interpolate``.
         drop_dead: leave out a series with a channel that has no finite value, and log how many;
             for sources whose series are pieces of a longer record.
+        door: how options are typed, see `dualgaf.series.doors`.
 
     Returns:
         The same object where all values are finite, else a set with the gaps filled. Series
@@ -43,13 +47,13 @@ def repair_nan(series_set: SeriesSet, policy: str, *, drop_dead: bool = False) -
         >>> repair_nan(gaps, "interpolate").values[0].tolist()
         [[0.0, 1.0, 2.0, 2.0]]
     """
-    check_nan_policy(policy)
+    check_nan_policy(policy, door)
     broken = [i for i, series in enumerate(series_set.values) if not np.isfinite(series).all()]
     if not broken:
         return series_set
     if policy == "error":
-        raise SeriesError(_first_gap(series_set, broken[0]))
-    return _filled_set(series_set, broken, drop_dead)
+        raise SeriesError(_first_gap(series_set, broken[0], door))
+    return _filled_set(series_set, broken, drop_dead, door)
 
 
 def fill_again(series_set: SeriesSet) -> SeriesSet:
@@ -80,10 +84,12 @@ def fill_again(series_set: SeriesSet) -> SeriesSet:
     return _filled_set(series_set.replace_values(values), broken, drop_dead=True)
 
 
-def _filled_set(series_set: SeriesSet, broken: list[int], drop_dead: bool) -> SeriesSet:
+def _filled_set(
+    series_set: SeriesSet, broken: list[int], drop_dead: bool, door: str = FILES
+) -> SeriesSet:
     dead = [i for i in broken if not np.isfinite(series_set.values[i]).any(axis=1).all()]
     if dead and (not drop_dead or len(dead) == len(series_set)):
-        raise SeriesError(_dead(series_set, dead[0], drop_dead))
+        raise SeriesError(_dead(series_set, dead[0], drop_dead, door))
     values, gaps = list(series_set.values), list(series_set.gaps)
     for index in set(broken) - set(dead):
         gaps[index] = ~np.isfinite(values[index])
@@ -102,20 +108,67 @@ def _filled_set(series_set: SeriesSet, broken: list[int], drop_dead: bool) -> Se
     return series_set.replace_values(values, gaps).take(kept)
 
 
-def check_nan_policy(policy: object) -> None:
+def cut_at_holes(series_set: SeriesSet, limit: int) -> tuple[SeriesSet, int]:
+    """Series that end where a channel has no value for more than ``limit`` steps.
+
+    Args:
+        series_set: any set.
+        limit: steps of the longest hole that is kept.
+
+    Returns:
+        The pieces between longer holes, and how many steps lie in such holes.
+
+    Raises:
+        SeriesError: nothing is left.
+
+    Example:
+        >>> holes = SeriesSet.from_arrays(np.array([[[0.0, np.nan, 2.0, np.nan, np.nan, 5.0]]]))
+        >>> pieces, steps = cut_at_holes(holes, 1)
+        >>> pieces.lengths, steps
+        ((3, 1), 2)
+    """
+    kept = [~_in_long_holes(series, limit) for series in series_set.values]
+    if all(own.all() for own in kept):
+        return series_set, 0
+    pieces = []
+    for index, own in enumerate(kept):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], own, [False]]).astype(np.int8)))
+        pieces += [(index, int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+    if not pieces:
+        raise SeriesError(
+            f"{series_set.name}: every row lies in a hole of more than {limit} rows; type "
+            "data.fill_limit=null, or leave out the sensors that have no values with data.exclude"
+        )
+    return series_set.cut(pieces), sum(int((~own).sum()) for own in kept)
+
+
+def _in_long_holes(series: Array, limit: int) -> Array:
+    """(L,) whether a channel has no value there, in a run of more than ``limit``."""
+    found = np.zeros(series.shape[1], dtype=bool)
+    for row in ~np.isfinite(series):
+        if not row.any():
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], row, [False]]).astype(np.int8)))
+        for a, b in edges.reshape(-1, 2):
+            if b - a > limit:
+                found[a:b] = True
+    return found
+
+
+def check_nan_policy(policy: object, door: str = FILES) -> None:
     """Raise ConfigError unless ``policy`` is known."""
     if policy not in get_args(NanPolicy):
-        raise ConfigError(unknown_choice("data.nan", policy, get_args(NanPolicy)))
+        raise ConfigError(unknown(door, "nan", policy, get_args(NanPolicy)))
 
 
-def _first_gap(series_set: SeriesSet, index: int) -> str:
+def _first_gap(series_set: SeriesSet, index: int, door: str) -> str:
     series = series_set.values[index]
     channel, step = np.argwhere(~np.isfinite(series))[0]
     n_gaps = int(np.count_nonzero(~np.isfinite(series)))
     return (
         f"{series_set.describe(index)}, channel {series_set.channel_names[channel]!r}, index "
         f"{step}: {series[channel, step]} ({n_gaps} such values in this series); allowed: finite "
-        "numbers; type data.nan=interpolate to fill gaps from their neighbours"
+        f"numbers; type {typed(door, 'nan', 'interpolate')} to fill gaps from their neighbours"
     )
 
 
@@ -125,14 +178,18 @@ def _dead_channels(series_set: SeriesSet, index: int) -> str:
     return f"{', '.join(names)} of {series_set.origins[index].source}, {series_set.groups[index]}"
 
 
-def _dead(series_set: SeriesSet, index: int, every: bool) -> str:
+def _dead(series_set: SeriesSet, index: int, every: bool, door: str) -> str:
     channel = int(np.flatnonzero(~np.isfinite(series_set.values[index]).any(axis=1))[0])
     name = series_set.channel_names[channel]
-    out = f"leave the channel out: type data.exclude=[{name}]"
+    out = f"leave the channel out: type {typed_option('data.exclude', [name])}"
     told = f"{series_set.describe(index)}, channel {name!r} has no finite value"
     if every:
         return f"{told}, and so it is in every series; {out}"
-    return f"{told}, so there is nothing to interpolate; leave the channel or the series out"
+    told = f"{told}, so there is nothing to interpolate"
+    if door == ARRAYS:
+        out = f"type np.delete(x, {channel}, axis=1) in every split"
+        return f"{told}; leave the series out, or the channel: {out}"
+    return f"{told}; leave the channel or the series out"
 
 
 def _filled(series: Array) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 
 from dualgaf.errors import SeriesError, unknown_choice
 from dualgaf.series.arrays import Array, channels_first, named_channels
+from dualgaf.series.inspection import TableFacts
 from dualgaf.series.labels import sorted_classes, text_labels
 
 Split = Literal["train", "val", "test", "predict"]
@@ -65,6 +66,8 @@ class SeriesSet:
     gaps: tuple[Array | None, ...] = ()
     """Where values of a series were missing and are filled, (C, L_i) bool; None where none were;
     () = nowhere."""
+    facts: TableFacts | None = None
+    """What was understood of the files that they came from; of a whole source only."""
 
     def __post_init__(self) -> None:
         n_series = len(self.values)

@@ -1,8 +1,9 @@
 """`Source`, what every source of series offers, and `ArraySource`, series that are in memory."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, ClassVar, Literal, Protocol, get_args
 
 from dualgaf.errors import (
     ConfigError,
@@ -15,6 +16,7 @@ from dualgaf.errors import (
 from dualgaf.given import is_frame, tell_order
 from dualgaf.series.checks import equal_windows
 from dualgaf.series.contents import Contents
+from dualgaf.series.doors import ARRAYS, FILES
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy, repair_nan
 from dualgaf.series.series import SeriesSet, join_sets
@@ -81,7 +83,7 @@ class ArraySource:
     """As ``train``; None = no test."""
     predict: Any = None
     """x without labels."""
-    channel_names: tuple[str, ...] | None = None
+    channel_names: Sequence[str] | None = None
     """C names; None = the columns of frames, else channel_0, channel_1, ..."""
     nan: str = "error"
     """``error`` or ``interpolate``, see `dualgaf.series.missing`."""
@@ -95,6 +97,8 @@ class ArraySource:
     """``official``: the splits as given."""
     overlap: Overlap = "warn"
     """Where windows of two splits are equal: ``warn``, ``error`` or ``allow``."""
+    door: ClassVar[str] = ARRAYS
+    """How its options are typed."""
 
     def __post_init__(self) -> None:
         for option in ("train", "val", "test"):
@@ -104,9 +108,9 @@ class ArraySource:
                 raise ConfigError(
                     f"{option} is {_kind(pair)}; needed: a pair (x, y); type {option}=(x, y)"
                 )
-        check_nan_policy(self.nan)
-        check_ragged_rule(self.ragged)
-        check_window(self.window_size, self.stride)
+        check_nan_policy(self.nan, self.door)
+        check_ragged_rule(self.ragged, self.door)
+        check_window(self.window_size, self.stride, self.door)
         if self.overlap not in get_args(Overlap):
             raise ConfigError(unknown_choice("overlap", self.overlap, get_args(Overlap)))
         object.__setattr__(self, "split", SplitSettings.of(self.split))
@@ -137,7 +141,7 @@ class ArraySource:
             part = SeriesSet.from_arrays(
                 x, y, channel_names=self.channel_names, official=name, name=name
             )
-            parts.append(repair_nan(part, self.nan))
+            parts.append(repair_nan(part, self.nan, door=self.door))
         self._check_shapes(parts)
         self._tell_order(parts[0])
         whole = join_sets(parts, "arrays")
@@ -196,7 +200,7 @@ class ArraySource:
                 )
 
 
-def check_window(window_size: object, stride: object) -> None:
+def check_window(window_size: object, stride: object, door: str = FILES) -> None:
     """Raise ConfigError unless both are whole numbers of an allowed size, or None.
 
     Example:
@@ -204,7 +208,7 @@ def check_window(window_size: object, stride: object) -> None:
     """
     for option, value, least in (("window_size", window_size, 2), ("stride", stride, 1)):
         if value is not None:
-            check_whole(f"data.{option}", value, least, 96)
+            check_whole(f"{door}{option}", value, least, 96)
 
 
 def _kind(value: object) -> str:

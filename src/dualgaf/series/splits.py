@@ -2,9 +2,9 @@
 
 1. Series that are marked predict, or have no label, go to predict.
 2. Those of the groups that `test_groups` names are the test split, if it names any.
-3. The others are dealt out by one of four methods: as the source prescribes (`official`), by whole
-   groups (`group`), along the time axis of each class of a group (`time`), or by label
-   (`stratified`).
+3. The others are dealt out by one of five methods: as the source prescribes (`official`), by whole
+   groups (`group`), by whole groups in order of time (`time`), along the time axis of each class of
+   a group (`within`), or by label (`stratified`).
 4. The result is checked: no row is in two splits, no group is in two splits where the method
    promises that, train knows every class.
 
@@ -24,10 +24,10 @@ import numpy as np
 from dualgaf.errors import ConfigError, SplitError, not_allowed, unknown_choice
 from dualgaf.series.checks import check_disjoint, check_labels
 from dualgaf.series.holdout import group_names, series_of_groups
-from dualgaf.series.missing import fill_again
 from dualgaf.series.series import SeriesSet
+from dualgaf.series.time_splits import later_groups, later_parts
 
-SplitMethod = Literal["official", "group", "time", "stratified"]
+SplitMethod = Literal["official", "group", "time", "within", "stratified"]
 Parts = dict[str, list[int]]
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ class SplitSettings:
 
     method: SplitMethod = "official"
     """``official``: as the source prescribes; ``group``: whole days, runs or subjects; ``time``:
-    the first part of each class of a group is train, then val, then test; ``stratified``: by
-    label."""
+    the same, the past is train, later ones are val, the last are test; ``within``: the first part
+    of each class of a group is train, then val, then test; ``stratified``: by label."""
     val_fraction: float = 0.2
     """Fraction of the series (of the official training series with ``official``); 0 = no val."""
     test_fraction: float = 0.2
@@ -153,7 +153,7 @@ def split_series(series_set: SeriesSet, settings: SplitSettings, seed: int) -> d
     check_labels(splits)
     if predict:
         splits["predict"] = series_set.take(predict)
-    check_disjoint(splits, whole_groups=settings.method in ("official", "group"))
+    check_disjoint(splits, whole_groups=settings.method in ("official", "group", "time"))
     return splits
 
 
@@ -173,12 +173,15 @@ def _assign(
             **_assign(series_set, others, rest, rng),
             "test": series_set.take(left_out),
         }
-    if settings.method == "time":
-        return _by_time(series_set, labelled, settings)
+    if settings.method == "within":
+        given = {"val": settings.val_fraction, "test": settings.test_fraction}
+        return later_parts(series_set, labelled, given)
+    fractions = _fractions(val=settings.val_fraction, test=settings.test_fraction)
     if settings.method == "official":
         parts = _official(series_set, labelled, settings, rng)
+    elif settings.method == "time":
+        parts = later_groups(series_set, labelled, fractions)
     else:
-        fractions = _fractions(val=settings.val_fraction, test=settings.test_fraction)
         own = settings.method == "stratified"
         parts = _by_group(series_set, labelled, fractions, rng, own)
     ordered = ((name, parts.get(name, [])) for name in ("train", "val", "test"))
@@ -199,7 +202,7 @@ def _official(
         if mark is None:
             raise SplitError(
                 f"data.split.method=official, but {series_set.name} prescribes no split for "
-                f"{series_set.describe(index)}; allowed here: group, time, stratified; "
+                f"{series_set.describe(index)}; allowed here: group, time, within, stratified; "
                 "type data.split.method=group"
             )
         parts[mark].append(index)
@@ -223,36 +226,6 @@ def _official(
     return parts | _by_group(series_set, parts["train"], fractions, rng, own=False)
 
 
-def _by_time(
-    series_set: SeriesSet, labelled: list[int], settings: SplitSettings
-) -> dict[str, SeriesSet]:
-    pieces: dict[str, list[tuple[int, int, int]]] = {"train": [], "val": [], "test": []}
-    for record in _records(series_set, labelled):
-        length = sum(series_set.values[index].shape[1] for index in record)
-        test_first = length - round(length * settings.test_fraction)
-        val_first = test_first - round(length * settings.val_fraction)
-        cuts = (0, val_first, test_first, length)
-        offset = 0
-        for index in record:
-            own = series_set.values[index].shape[1]
-            for name, first, last in zip(pieces, cuts, cuts[1:], strict=False):
-                low, high = max(first - offset, 0), min(last - offset, own)
-                if low < high:
-                    pieces[name].append((index, low, high))
-            offset += own
-    return {name: fill_again(series_set.cut(chosen)) for name, chosen in pieces.items() if chosen}
-
-
-def _records(series_set: SeriesSet, labelled: list[int]) -> list[list[int]]:
-    """Series of one class and group, in order: a gap does not make two records of one."""
-    records: dict[tuple[str, str, str | None], list[int]] = defaultdict(list)
-    for index in labelled:
-        source = series_set.origins[index].source
-        records[source, series_set.groups[index], series_set.labels[index]].append(index)
-    first = [origin.first_row for origin in series_set.origins]
-    return [sorted(own, key=lambda index: first[index]) for own in records.values()]
-
-
 def _by_group(
     series_set: SeriesSet,
     chosen: list[int],
@@ -271,10 +244,11 @@ def _by_group(
     empty = [name for name in fractions if not parts[name]]
     if empty:
         counts = Counter(_majority(series_set, group) for group in members.values())
+        typed = " ".join(f"data.split.{name}_fraction=0" for name in empty)
         raise SplitError(
             f"no {_unit(own)} is left for {' and '.join(empty)}: {_counted(counts, own)}, and "
-            f"train needs one of each class; type data.split.{empty[0]}_fraction=0, "
-            "data.split.method=time, or add data"
+            f"train needs one of each class; type {typed}, "
+            "data.split.method=within, or add data"
         )
     return parts
 
@@ -343,10 +317,13 @@ def _check_enough(
     if len(members) >= len(fractions):
         return
     names = "" if own else f" ({', '.join(list(members)[:5])})"
+    # Train needs one of each class, and the other split one more.
+    classes = {_majority(series_set, group) for group in members.values()}
+    fewer = ", or data.split.val_fraction=0 or data.split.test_fraction=0"
     raise SplitError(
         f"{series_set.name} has {len(members)} {_unit(own)}(s){names} for {len(fractions)} splits "
-        f"({', '.join(fractions)}); type data.split.method=time, or data.split.val_fraction=0 or "
-        "data.split.test_fraction=0, or add data"
+        f"({', '.join(fractions)}); type data.split.method=within"
+        f"{fewer if len(members) > len(classes) else ''}, or add data"
     )
 
 

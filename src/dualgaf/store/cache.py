@@ -4,7 +4,7 @@
     NAME.json      manifest: parts of the key, layout, checksums (XXH3) of the rows; written last
     NAME.part      a store that is being built, or whose build was cut off
     NAME.journal   which of its rows are there, see `dualgaf.store.journal`
-    NAME.lock      held (flock) by the process that builds
+    NAME.lock      held (a record lock) by the process that builds
     KEY.windows    the windows of a source, see `dualgaf.data.windows_cache`
     *.bad          what was found damaged
 

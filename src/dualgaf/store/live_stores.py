@@ -1,6 +1,6 @@
 """`LiveStores`: where the processes of one user on one machine find each other's stores.
 
-    FINGERPRINT.NODE.lock         held (flock) by the one that builds; the others wait for it
+    FINGERPRINT.NODE.lock         held by the one that builds; the others wait for it
     FINGERPRINT.NODE.PID.handle   a process that has the store, and how to open it there (JSON)
 
 Whoever comes first builds and leaves a handle; who comes later opens the same memory and leaves a

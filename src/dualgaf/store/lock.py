@@ -1,13 +1,19 @@
 """`locked`: one holder at a time, over all processes and threads of a machine.
 
-``flock`` on a file: the kernel frees it when the holder ends, however it ends. It is asked for
-again and again instead of waited for, so that a waiter can look around meanwhile. The holder
-removes the file as it leaves; whoever got the lock of a removed file starts over.
+A record lock (``fcntl``) on a file: the kernel frees it when the holder ends, however it ends. It
+is asked for again and again instead of waited for, so that a waiter can look around meanwhile. The
+holder removes the file as it leaves; whoever got the lock of a removed file starts over.
+
+The lock is of a process, not of an open file as ``flock``'s is: a child that was forked while it
+was held does not have it, and does not keep it when the holder is killed. For the same reason it
+keeps no two threads apart, and any close of the file in this process would free it. So threads of
+this process ask each other first, by the path, before one of them opens the file.
 """
 
 import contextlib
 import fcntl
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +21,19 @@ from pathlib import Path
 
 FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.05
+
+_asking = threading.Lock()
+_ours: set[str] = set()
+"""Locks that a thread of this process has, or asks the system for."""
+
+
+def _after_fork() -> None:
+    global _asking
+    _asking = threading.Lock()  # the parent may have held it
+    _ours.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextmanager
@@ -34,15 +53,16 @@ def locked(path: Path, while_waiting: Callable[[], None] | None = None) -> Itera
         ...     sorted(path.name for path in Path(folder).iterdir())
         ['x.lock']
     """
+    key, holder = _key(path), os.getpid()
     descriptor = _take(path, while_waiting)
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # a folder that was cleared or became read-only
-            path.unlink()
-        # Freed by name: a child that was forked meanwhile holds the descriptor, too.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
+        # A child that was forked meanwhile, and leaves the block, too, is not the holder.
+        if os.getpid() == holder:
+            with contextlib.suppress(OSError):  # a folder that was cleared or became read-only
+                path.unlink()
+            _free(key, descriptor)
 
 
 def is_locked(path: Path) -> bool:
@@ -57,7 +77,7 @@ def is_locked(path: Path) -> bool:
         return False
     if descriptor is None:
         return True
-    os.close(descriptor)
+    _free(_key(path), descriptor)
     return False
 
 
@@ -66,8 +86,9 @@ def remove_free_lock(path: Path) -> None:
     with contextlib.suppress(OSError):
         descriptor = _try(path, os.O_RDWR)
         if descriptor is not None:
-            path.unlink()
-            os.close(descriptor)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            _free(_key(path), descriptor)
 
 
 def _take(path: Path, while_waiting: Callable[[], None] | None) -> int:
@@ -84,18 +105,34 @@ def _take(path: Path, while_waiting: Callable[[], None] | None) -> int:
 
 def _try(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int | None:
     """The locked file; None where somebody else has it."""
-    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    key, descriptor, taken = _key(path), None, False
+    with _asking:
+        if key in _ours:
+            return None
+        _ours.add(key)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _is_at(path, os.fstat(descriptor)):
-            return descriptor
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        taken = _is_at(path, os.fstat(descriptor))
     except BlockingIOError:
         pass
-    except BaseException:
+    finally:
+        if not taken:
+            _free(key, descriptor)
+    return descriptor if taken else None
+
+
+def _free(key: str, descriptor: int | None) -> None:
+    """Close the file, which frees the lock, before another thread may open it."""
+    if descriptor is not None:
         os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None
+    with _asking:
+        _ours.discard(key)
+
+
+def _key(path: Path) -> str:
+    """One for all ways to write a path; the file itself is not followed."""
+    return os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118
 
 
 def _is_at(path: Path, found: os.stat_result) -> bool:

@@ -29,8 +29,12 @@ from dualgaf.system import cgroups
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
-def parse_bytes(text: str | int) -> int:
+def parse_bytes(text: str | int, option: str = "") -> int:
     """Bytes of a text such as ``8GiB``, ``512 MB`` or ``1000``; units are powers of 1024.
+
+    Args:
+        text: a size.
+        option: where it was typed; empty for no option.
 
     Raises:
         ConfigError: the text is not a size, or is zero.
@@ -42,9 +46,10 @@ def parse_bytes(text: str | int) -> int:
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([kmgt]?)(i?b)?\s*", str(text).lower())
     size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
     if size < 1:
+        place = f"{option}=" if option else ""
         raise ConfigError(
-            f"{text!r} is not a size; allowed: a number above 0 and B, KiB, MiB, GiB, TiB; "
-            "type 8GiB"
+            f"{place}{text!r} is not a size; allowed: a number above 0 and B, KiB, MiB, GiB, TiB; "
+            f"type {place}8GiB"
         )
     return size
 

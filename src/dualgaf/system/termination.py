@@ -1,22 +1,91 @@
-"""`stoppable`: a build that is told to end ends in order.
+"""What a program does when it is told to end: SIGTERM, and SIGINT, which Ctrl-C sends.
 
-SIGTERM's default action ends a process at once. While a build runs it raises SystemExit(143)
-instead, so that workers are ended and the cache's journal is closed. Only where nobody else has a
-handler: Lightning installs its own later, and a user's stays.
+`stop_on_signals` is for a whole program: both signals raise `Stopped` in the main thread. So what
+is under way is wound up, and the exit status is that of the signal. A second signal while that
+lasts ends the program at once.
 
-A rank whose launcher is gone would build on for nobody: the launcher's end reaches the other ranks
-only where they next talk to it. So it looks for its parent between two chunks.
+`stoppable` is for a build in a program that has no such handler. SIGTERM's default action ends a
+process at once. While a build runs it raises SystemExit(143) instead, so that workers are ended and
+the cache's journal is closed. Only where nobody else has a handler: a user's stays.
+
+Of several ranks of a training the first decides, and ends those that it has started. These ignore
+both signals: where one of them ended by itself, the others would wait for it. A rank whose launcher
+is gone would build on for nobody, so it looks for its parent between two chunks.
 """
 
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from types import FrameType
 
 STATUS = 128 + signal.SIGTERM
 """Exit status of a process that SIGTERM ended."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Those that ask a program to end."""
+FIRST_RANK = "DUALGAF_FIRST_RANK"
+"""Variable with the process id of the rank that has started this one."""
+AGAIN_AFTER_S = 1.0
+"""A signal that comes so long after the first is a second one, not another copy of it."""
+
+_first: "tuple[Stopped, float] | None" = None
+_watching = 0
+"""Process in which signals raise; one that it has forked is another."""
+
+
+class Stopped(SystemExit):
+    """A signal has told this program to end; its exit status is 128 and the signal's number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return "interrupted" if self.number == signal.SIGINT else "ended by SIGTERM"
+
+
+def stop_on_signals() -> None:
+    """Raise `Stopped` in this thread, which must be the main one, when a signal comes.
+
+    Ranks and workers that another process of this program has started ignore both signals from
+    here on; that one ends them. SIGINT stays ignored where the parent wanted it so, as a shell does
+    for what runs in the background.
+    """
+    global _first, _watching
+    ours = parent_process() is None and not is_started_rank()
+    _first, _watching = None, os.getpid()
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop if ours else _ignore)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # see `signals_held_back`
+
+
+def is_started_rank() -> bool:
+    """Whether the first rank has started this process; a launcher such as torchrun has not."""
+    return os.environ.get(FIRST_RANK) == str(os.getppid())
+
+
+def check_stopped() -> None:
+    """Raise `Stopped` again where the first was lost: Python drops it in a destructor, say."""
+    if _first is not None and os.getpid() == _watching:
+        raise _first[0]
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """A block in which neither signal reaches this thread, nor a process that is started in it.
+
+    What comes meanwhile arrives at the end of the block. A process that was started keeps them back
+    until its own `stop_on_signals`, so that none ends it before.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -37,6 +106,7 @@ def stoppable() -> Iterator[Callable[[], None]]:
     def check() -> None:
         if is_rank and os.getppid() != parent:
             raise SystemExit(STATUS)
+        check_stopped()
 
     ours = (
         threading.current_thread() is threading.main_thread()
@@ -53,3 +123,18 @@ def stoppable() -> Iterator[Callable[[], None]]:
 
 def _exit(number: int, frame: FrameType | None) -> None:
     raise SystemExit(STATUS)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    global _first
+    if os.getpid() != _watching:
+        os._exit(128 + number)  # a worker that was forked: its parent sees to the rest
+    if _first is None:
+        _first = Stopped(number), time.monotonic()
+        raise _first[0]
+    if time.monotonic() - _first[1] > AGAIN_AFTER_S:
+        os._exit(128 + number)  # workers and ranks end with their parent
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """A function, so that processes that are started from here have the default action again."""

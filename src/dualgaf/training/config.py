@@ -1,8 +1,4 @@
-"""From what was typed to a configuration and a DataModule, with errors that name what is allowed.
-
-Hydra says that a key is not there; it does not say which are. `check_overrides` does, before Hydra
-starts.
-"""
+"""From what was typed to a configuration and a DataModule; errors name what is allowed."""
 
 import os
 
@@ -11,14 +7,10 @@ import os
 # for GunPoint beside one busy process). The setting counts only before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
-from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -26,8 +18,8 @@ from omegaconf.errors import MissingMandatoryValue
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError
-from dualgaf.plan.preset import conf_folder
-from dualgaf.renamed import check_typed, current_choice, current_config
+from dualgaf.renamed import current_choice, current_config
+from dualgaf.training.overrides import check_overrides, composed
 
 
 def load_config(overrides: Sequence[str]) -> DictConfig:
@@ -38,7 +30,7 @@ def load_config(overrides: Sequence[str]) -> DictConfig:
     """
     check_overrides(overrides)
     try:
-        return _compose(["paths.run_dir=.", *overrides])
+        return composed(["paths.run_dir=.", *overrides])
     except HydraException as error:
         raise ConfigError(" ".join(str(error).split("Config search path")[0].split())) from error
 
@@ -104,75 +96,3 @@ def own_error(error: BaseException) -> DualGAFError | None:
     while found is not None and not isinstance(found, DualGAFError):
         found = found.__cause__
     return found
-
-
-def check_overrides(overrides: Sequence[str]) -> None:
-    """Name the allowed keys where one of ``key=value`` is not in the configuration.
-
-    Args:
-        overrides: what was typed; flags such as ``-m`` are passed over.
-
-    Raises:
-        ConfigError: a key is not there; the text lists those beside it.
-
-    Example:
-        >>> check_overrides(["parallel.chunk_size=50,100", "-m"])
-        >>> check_overrides(["data.nme=GunPoint"])  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        ...
-        dualgaf.errors.ConfigError: there is no data.nme; allowed after 'data.': name, root, ...
-    """
-    groups, keys = [], []
-    for text in overrides:
-        if text.startswith("-") or "=" not in text:
-            continue
-        try:
-            override = OverridesParser.create().parse_override(text)
-        except HydraException:
-            return  # Hydra shows the place of a syntax error itself
-        check_typed(text)
-        if (conf_folder() / override.key_or_group).is_dir():
-            groups.append(text)
-        elif not override.is_add() and not override.is_delete():
-            keys.append(override.key_or_group)
-    try:
-        cfg = _compose(["paths.run_dir=.", *(text for text in groups if "," not in text)])
-    except HydraException:
-        return  # an unknown option of a group: Hydra lists the options itself
-    for key in keys:
-        _check_key(cfg, key)
-
-
-def exit_on_unknown_keys() -> None:
-    """Check ``sys.argv``; on an unknown key print the allowed ones and leave with status 1."""
-    try:
-        check_overrides(sys.argv[1:])
-    except ConfigError as error:
-        raise SystemExit(f"dualgaf: {error}") from error
-
-
-def _check_key(cfg: DictConfig, key: str) -> None:
-    if key.startswith("hydra."):
-        return
-    node: Any = cfg
-    above: list[str] = []
-    for part in key.split("."):
-        if not isinstance(node, DictConfig):
-            return
-        if part not in node.keys():  # noqa: SIM118  # a missing ??? is a key, but not "in"
-            allowed = [str(name) for name in node if not str(name).startswith("_")]
-            place = "".join(f"{name}." for name in above)
-            close = (get_close_matches(part, allowed, n=1, cutoff=0.0) or ["KEY"])[0]
-            raise ConfigError(
-                f"there is no {place}{part}; allowed after {place or 'the start'!r}: "
-                f"{', '.join(allowed)}; type {place}{close}=..."
-            )
-        if OmegaConf.is_missing(node, part):
-            return
-        node = node[part]
-        above.append(part)
-
-
-def _compose(overrides: list[str]) -> DictConfig:
-    with initialize_config_dir(str(Path(conf_folder()).resolve()), version_base="1.3"):
-        return compose("train", overrides=overrides)

@@ -6,6 +6,9 @@
    many epochs as the first might have taken, and is not watched. It is what is tested. From then on
    it is ``best.ckpt``, and the first is ``validated.ckpt``.
 
+Each training writes its state after each epoch (`dualgaf.training.progress`). One that was stopped
+goes on from there, to the weights that it would have had.
+
 The second training costs as much time again. It gives a small set the fifth of its windows back
 that was held out, and does not let ten windows choose the epoch: in two-fold cross-validation on
 training splits it took the fraction of errors from 0.22 to 0.10 (ECG200), from 0.14 to 0.04
@@ -28,26 +31,39 @@ from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from dualgaf.data.datamodule import DualGAFDataModule
-from dualgaf.errors import ConfigError, not_allowed, unknown_choice
+from dualgaf.errors import ConfigError, not_allowed
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.training import Epoch
+from dualgaf.system.whole_file import whole_file
 from dualgaf.training.classifier import make_classifier
+from dualgaf.training.progress import (
+    BEST,
+    FIRST,
+    REFIT,
+    VALIDATED,
+    LastCheckpoint,
+    Progress,
+    begin_anew,
+    keep_logs,
+    settle_in,
+)
 from dualgaf.training.ranks import is_first, on_one_device, ranks_started
 from dualgaf.training.report import EpochCurves
+from dualgaf.training.trainer import check_trainer, in_one_line, is_off, make_trainer
 
 log = logging.getLogger(__name__)
 
 STEPS = 1500
 """Steps of the optimiser that ``trainer.max_epochs=auto`` aims at. In cross-validation on training
 splits 1000 were enough for most sets, and NATOPS was better with 2000."""
+MONITORED = ("val/loss", "val/acc", "val/f1_macro")
+"""What a validation logs."""
 EPOCHS = (20, 150)
 """The fewest and the most epochs that it takes."""
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-"""Images and series are float32: weights of another kind do not go with them."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +85,7 @@ def fit(
     data: DualGAFDataModule,
     make_model: Callable[[], DualGAFClassifier],
     loggers: list[Logger],
+    before: Progress | None = None,
 ) -> Learned:
     """Train as a configuration says, in every rank.
 
@@ -77,65 +94,138 @@ def fit(
         data: the DataModule; it may have images already.
         make_model: a new classifier for these data.
         loggers: of the run; the second training has a ``refit/metrics.csv``.
+        before: where the first training goes on, of the run's folder.
+
+    Raises:
+        ConfigError: an option is not allowed.
     """
-    model, curves = make_model(), EpochCurves()
-    is_watched = "val" in data.windows.indices
+    model, curves, folder = make_model(), EpochCurves(), checkpoints(cfg)
+    is_watched = "val" in data.windows.indices and not is_off(cfg, "val")
     data.further_networks = int(cfg.refit and is_watched)
     options = trainer_options(cfg, data)
-    if not is_watched:  # the last epoch is the best that is known
+    goes_on = before is None or before.goes_on(options["max_epochs"])
+    if before is not None:
+        _tell(before, goes_on, folder, options["max_epochs"])
+    if not is_watched:
         options = _unwatched(options)
-        best = ModelCheckpoint(_folder(cfg), "best", enable_version_counter=False)
-        options["callbacks"].append(best)
-    options["callbacks"].append(curves)
-    trainer: L.Trainer = instantiate(cfg.trainer, **options, logger=loggers)
+    options["callbacks"] = [*_kept(options["callbacks"], cfg), curves, *_newest(cfg, FIRST)]
+    trainer = make_trainer(cfg, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.
-    with ranks_started(trainer):
+    with ranks_started(trainer) as take, in_one_line():
         if trainer.world_size > 1:
             # Before there are other ranks: an error is said once, and those that are spawned get a
             # handle, where one that they built would end with them.
             data.trainer = trainer
             trainer.strategy.connect(model)  # the plan counts it
             data.setup("fit")
-        trainer.fit(model, datamodule=data, ckpt_path=cfg.ckpt_path, weights_only=True)
-        validated = _best_of(trainer, cfg)
-        metrics: dict[str, Any] = {"fit/epochs": trainer.current_epoch}
-        final = model
+        if goes_on:
+            start = cfg.ckpt_path if before is None else before.checkpoint
+            trainer.fit(model, datamodule=data, ckpt_path=start, weights_only=True)
+            # Not of the trainer, which has counted nothing where its ranks were spawned.
+            validated, epochs = _best_of(trainer, cfg), curves.taken(trainer)
+            if validated is None and _writes(cfg):
+                log.info("no epoch was validated: the weights of the last step are kept")
+                validated = folder / BEST
+                trainer.save_checkpoint(validated)
+        else:
+            assert before is not None
+            validated, epochs, curves.epochs = before.best, before.trained, [*before.epochs]
+        metrics: dict[str, Any] = {"fit/epochs": epochs}
+        final, seconds = model, 0.0 if before is None else before.seconds
         if cfg.refit and is_watched:
-            final, metrics["refit/epochs"] = _refit(cfg, data, make_model, trainer.current_epoch)
-    metrics["fit/seconds"] = time.perf_counter() - started
+            final, metrics["refit/epochs"], earlier = _refit(cfg, data, make_model, epochs, take)
+            seconds += earlier
+    metrics["fit/seconds"] = seconds + time.perf_counter() - started
     if is_first():
+        if (folder / VALIDATED).is_file() and final is not model:
+            validated = folder / VALIDATED
         if validated is not None:
             Checkpoint(validated).load_into(model)
         if final is not model:
-            _keep_both(validated, _folder(cfg))
+            _keep_both(validated, folder)
+        elif validated is not None and _writes(cfg):
+            _keep_as_best(validated, folder)
     return Learned(model, final, metrics, curves.epochs)
+
+
+def checkpoints(cfg: DictConfig) -> Path:
+    """The folder of a run's checkpoints."""
+    return Path(cfg.paths.run_dir) / "checkpoints"
+
+
+def _newest(cfg: DictConfig, name: str) -> list[LastCheckpoint]:
+    """What writes the newest state of a training; nothing where no checkpoint is wanted."""
+    return [LastCheckpoint(checkpoints(cfg) / name)] if _writes(cfg) else []
+
+
+def _tell(before: Progress, goes_on: bool, folder: Path, max_epochs: int | None) -> None:
+    """Say from where a run goes on; in the first rank also put its files in order for that."""
+    if not is_first():
+        return
+    settle_in(before, folder)
+    what = "goes on" if goes_on else "is over"
+    log.info("this run has trained %d epochs; its first training %s", before.trained, what)
+    if before.max_epochs not in (None, max_epochs):
+        log.info(
+            "trainer.max_epochs=%s, it was %s: from here on the learning rate is that of a "
+            "training of this length",
+            max_epochs,
+            before.max_epochs,
+        )
+        begin_anew(folder)
 
 
 def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
     """What a `Trainer` gets beside ``cfg.trainer``: callbacks, progress bar, number of epochs.
 
     Raises:
-        ConfigError: ``trainer.max_epochs`` is neither a number nor ``auto``, or the precision is
-            not one of `PRECISIONS`.
+        ConfigError: see `check_trainer`.
     """
-    precision = cfg.trainer.get("precision", PRECISIONS[0])
-    if precision not in PRECISIONS:
-        raise ConfigError(unknown_choice("trainer.precision", precision, PRECISIONS))
+    check_trainer(cfg)
     epochs = cfg.trainer.get("max_epochs")
     if epochs == "auto":
         a_step = data.batch_size * cfg.trainer.get("accumulate_grad_batches", 1)
         epochs = epochs_for(len(data.windows.indices["train"]), a_step)
-    if isinstance(epochs, str):
-        raise ConfigError(
-            not_allowed("trainer.max_epochs", epochs, "auto, or a number", "trainer.max_epochs=100")
-        )
+    callbacks = _callbacks(cfg)
+    if cfg.trainer.get("enable_checkpointing") is False:
+        callbacks = [c for c in callbacks if not isinstance(c, CheckpointCallback)]
     return {
         "max_epochs": epochs,
-        "callbacks": list(instantiate(cfg.callbacks or {}).values()),
+        "callbacks": callbacks,
         # A bar that is redrawn fills a log file with thousands of lines.
         "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
     }
+
+
+class KeptEpochs(ModelCheckpoint):
+    """The best epochs, each in a file of its own, beside the ``best.ckpt`` of another callback.
+
+    Lightning tells callbacks that watch the same apart by their class.
+    """
+
+
+def _callbacks(cfg: DictConfig) -> list[L.Callback]:
+    """Those of ``cfg.callbacks``; with another ``save_top_k`` than 1 one more keeps these epochs.
+
+    ``best.ckpt`` is the best epoch in any case: it is what is tested.
+
+    Raises:
+        ConfigError: ``save_top_k`` keeps no epoch.
+    """
+    option = "callbacks.checkpoint.save_top_k"
+    kept = OmegaConf.select(cfg, option, default=1)
+    if isinstance(kept, bool) or not isinstance(kept, int) or not (kept == -1 or kept >= 1):
+        allowed = "whole numbers from 1 on, -1 for every epoch; best.ckpt is what is tested"
+        raise ConfigError(not_allowed(option, kept, allowed, f"{option}=1"))
+    if kept == 1:
+        return list(instantiate(cfg.get("callbacks") or {}).values())
+    told = cfg.callbacks.checkpoint
+    best_alone = OmegaConf.merge(cfg, OmegaConf.from_dotlist([f"{option}=1"]))
+    name = str(told.get("filename") or "best")
+    own = {str(key): value for key, value in told.items() if not str(key).startswith("_")}
+    own["filename"] = name if "{" in name else f"{name}-{{epoch}}"
+    return [*instantiate(best_alone.callbacks).values(), KeptEpochs(**own)]
 
 
 def epochs_for(n_windows: int, a_step: int) -> int:
@@ -161,6 +251,24 @@ def _unwatched(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "callbacks": kept, "limit_val_batches": 0}
 
 
+def _kept(callbacks: Sequence[L.Callback], cfg: DictConfig) -> list[L.Callback]:
+    """Callbacks of which one writes ``best.ckpt``: the last epoch, where none was asked for."""
+    if cfg.trainer.get("enable_checkpointing") is False:
+        return list(callbacks)
+    for callback in callbacks:
+        if isinstance(callback, EarlyStopping) and callback.monitor in MONITORED:
+            callback.strict = False  # steps or time may end the training before the first of them
+    if any(isinstance(callback, CheckpointCallback) for callback in callbacks):
+        return list(callbacks)
+    return [*callbacks, ModelCheckpoint(checkpoints(cfg), "best", enable_version_counter=False)]
+
+
+def _writes(cfg: DictConfig) -> bool:
+    return cfg.trainer.get("enable_checkpointing") is not False and not cfg.trainer.get(
+        "fast_dev_run"
+    )
+
+
 def _best_of(trainer: L.Trainer, cfg: DictConfig) -> Path | None:
     """The checkpoint of the epoch that the val split chose; None where none was written."""
     found = Path(getattr(trainer.checkpoint_callback, "best_model_path", ""))
@@ -176,34 +284,58 @@ def _refit(
     data: DualGAFDataModule,
     make_model: Callable[[], DualGAFClassifier],
     epochs: int,
-) -> tuple[DualGAFClassifier, int]:
-    """A network that has learned the train and the val split, and the epochs that it took.
+    take: Callable[[L.Trainer], None],
+) -> tuple[DualGAFClassifier, int, float]:
+    """A network that has learned the train and the val split.
 
     Args:
         cfg: of the run.
         data: the DataModule, with its images.
         make_model: a new classifier.
         epochs: what the first training took; for one without a limit of its own.
+        take: of `ranks_started`.
+
+    Returns:
+        The network, its epochs, and the seconds that it took before it was stopped.
     """
     _let_go(data.trainer)
+    folder = checkpoints(cfg)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     model = make_model()
     options = _unwatched(trainer_options(cfg, data))
     if options["max_epochs"] is None or options["max_epochs"] < 0:  # early stopping was to end it
-        options["max_epochs"] = epochs
+        options["max_epochs"] = max(1, epochs)  # steps or time may have ended the first epoch
+    before = Progress.read(folder, REFIT)
+    done = before if before is not None else _refitted(folder)
+    if done is not None and done.ended and done.max_epochs == options["max_epochs"]:
+        Checkpoint(done.checkpoint).load_into(model)
+        return model, done.trained, done.seconds
     # Lines of its own: the steps of the first training would be there twice.
     loggers = [CSVLogger(cfg.paths.run_dir, name="refit", version="")]
-    trainer = instantiate(cfg.trainer, **options, logger=loggers, enable_checkpointing=False)
+    counted = EpochCurves()
+    options["callbacks"] += [counted, *_newest(cfg, REFIT)]
+    trainer = make_trainer(cfg, **options, logger=loggers)
+    take(trainer)
     n_windows = sum(len(data.windows.indices[split]) for split in ("train", "val"))
     log.info("refit: %d epochs on all %d windows of train and val", trainer.max_epochs, n_windows)
+    if before is not None and is_first():
+        log.info("refit: goes on after epoch %d", before.trained)
+        settle_in(before, folder)
+        keep_logs(loggers, before.steps)
     data.with_val = True
+    data.trainer = trainer  # spawned ranks get what it refers to: not the first trainer's network
     try:
-        trainer.fit(model, datamodule=data)
-        if not cfg.trainer.get("fast_dev_run"):
-            trainer.save_checkpoint(_folder(cfg) / "refit.ckpt")
+        start = None if before is None else before.checkpoint
+        trainer.fit(model, datamodule=data, ckpt_path=start, weights_only=True)
     finally:
         data.with_val = False
-    return model, trainer.current_epoch
+    return model, counted.taken(trainer), 0.0 if before is None else before.seconds
+
+
+def _refitted(folder: Path) -> Progress | None:
+    path = folder / BEST
+    is_there = path.is_file() and Checkpoint(path).learned_val
+    return Progress.read(folder, BEST) if is_there else None
 
 
 def planned_network(
@@ -234,13 +366,19 @@ def _keep_both(validated: Path | None, folder: Path) -> None:
 
     Whenever this process is killed, there is a ``best.ckpt``.
     """
-    refit, kept = folder / "refit.ckpt", folder / "validated.ckpt"
+    refit, kept = folder / REFIT, folder / VALIDATED
     if not refit.is_file():
         return
     if validated is not None and not (kept.exists() and validated.samefile(kept)):
-        shutil.copyfile(validated, kept)
-    refit.replace(folder / "best.ckpt")
+        with whole_file(kept) as draft:
+            shutil.copyfile(validated, draft)
+    refit.replace(folder / BEST)
 
 
-def _folder(cfg: DictConfig) -> Path:
-    return Path(cfg.paths.run_dir) / "checkpoints"
+def _keep_as_best(validated: Path, folder: Path) -> None:
+    """Give what is tested the name ``best.ckpt``, where options or an earlier run named it else."""
+    best = folder / BEST
+    if not (best.exists() and validated.samefile(best)):
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(best) as draft:
+            shutil.copyfile(validated, draft)

@@ -18,6 +18,10 @@ _MESSAGES = (
 _WARNINGS = (
     # The images lie in memory: loader processes would only copy them (docs/design/0002).
     ".*does not have many workers.*",
+    # where steps or time end a training before an epoch is validated, `fit` keeps the last weights
+    r"`ModelCheckpoint\(monitor='val/.*'\)` could not find the monitored key.*",
+    # A folder holds one run, which goes on there (dualgaf/training/run_folder.py).
+    r"(Checkpoint|Experiment logs) directory .* exists and is not empty.*",
     # lightning 2.6.6 asks torch 2.13 for something that torch will rename
     r"`isinstance\(treespec, LeafSpec\)` is deprecated.*",
 )

@@ -10,6 +10,8 @@ Lightning starts the other ranks of a machine by running the same command again.
 3. When this process fails, the other ranks are ended. Else they would end at their next collective,
    and Lightning's observer would then kill this process, say in the middle of the next job. Where
    it failed because another one did, that one has a moment to say why.
+4. SIGTERM and Ctrl-C are this process' to decide: the ranks that it starts ignore both from their
+   first moment on, see `dualgaf.system.termination`.
 """
 
 import logging
@@ -18,18 +20,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import lightning as L
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import ListConfig, read_write
 
-from dualgaf.system.termination import STATUS
+from dualgaf.system.termination import FIRST_RANK, STATUS, signals_held_back
 
 VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Set by Lightning where it starts ranks; who finds them takes itself for a rank."""
@@ -88,23 +92,34 @@ def on_one_device(devices: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def ranks_started(trainer: L.Trainer) -> Iterator[None]:
+def ranks_started(trainer: L.Trainer) -> Iterator[Callable[[L.Trainer], None]]:
     """A block in which ``trainer`` may start ranks; after it this process is alone.
 
     Args:
         trainer: with any number of devices; with one nothing is done.
+
+    Yields:
+        A function that takes a further Trainer of the block; whichever runs first starts them.
     """
-    variables = {name: os.environ.get(name) for name in (*VARIABLES, THREADS)}
+    variables = {name: os.environ.get(name) for name in (*VARIABLES, THREADS, FIRST_RANK)}
     threads = torch.get_num_threads()
+    trainers: list[L.Trainer] = []
+
+    def take(another: L.Trainer) -> None:
+        trainers.append(another)
+        _start_deaf(another)
+
+    take(trainer)
     try:
+        os.environ[FIRST_RANK] = str(os.getpid())
         with _others_run_this_job():
-            yield
-        _end_others(trainer, within_s=None)
+            yield take
+        _end_others(trainers, within_s=None)
     except Exception:
-        _end_others(trainer, LAST_WORDS_S)
+        _end_others(trainers, LAST_WORDS_S)
         raise
     finally:
-        _end_others(trainer, within_s=0.0)
+        _end_others(trainers, within_s=0.0)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
         for name, value in variables.items():
@@ -115,20 +130,51 @@ def ranks_started(trainer: L.Trainer) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _end_others(trainer: L.Trainer, within_s: float | None) -> None:
+def _start_deaf(trainer: L.Trainer) -> None:
+    """Have the ranks that a Trainer starts ignore signals while they do not know that they are."""
+    launcher: Any = trainer.strategy.launcher
+    if not isinstance(launcher, _SubprocessScriptLauncher):
+        return
+    launch = launcher.launch
+
+    def launch_deaf(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        with ExitStack() as held:
+            held.enter_context(signals_held_back())
+
+            def begin(*own: Any, **own_named: Any) -> Any:  # the others are started
+                held.close()
+                return function(*own, **own_named)
+
+            return launch(begin, *arguments, **named)
+
+    setattr(launcher, "launch", launch_deaf)  # noqa: B010
+
+
+def _end_others(trainers: list[L.Trainer], within_s: float | None) -> None:
     """Wait for the ranks that were started, None is without limit; kill those that are left."""
-    processes: list[Any] = getattr(trainer.strategy.launcher, "procs", [])
-    watched = [process for process in processes if isinstance(process, subprocess.Popen)]
-    if within_s is not None:
-        processes.clear()  # the list that Lightning's observer watches: it would kill this process
     deadline = time.monotonic() + (within_s or 0.0)
-    for process in watched:
-        try:
-            process.wait(None if within_s is None else max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    processes.clear()
+    for trainer in trainers:
+        processes: list[Any] = getattr(trainer.strategy.launcher, "procs", [])
+        watched = [*processes]
+        if within_s is not None:
+            processes.clear()  # Lightning's observer watches the list: it would kill this process
+        for process in watched:
+            left = None if within_s is None else max(0.0, deadline - time.monotonic())
+            if not _has_ended(process, left):
+                process.kill()
+                _has_ended(process, None)
+        processes.clear()
+
+
+def _has_ended(process: Any, within_s: float | None) -> bool:
+    if isinstance(process, BaseProcess):  # of ddp_spawn
+        process.join(within_s)
+        return process.exitcode is not None
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 @contextmanager

@@ -17,6 +17,7 @@ logger is asked.
 import csv
 import json
 import logging
+import multiprocessing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,10 +40,13 @@ from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.imaging.bounds import Outside
 from dualgaf.inference.predictions import write_predictions
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
+from dualgaf.system.whole_file import whole_file
 from dualgaf.training.outside import outside_metrics, write_outside
 
 log = logging.getLogger(__name__)
 
+STOPPED = "fit/stopped"
+"""Key of ``metrics.json`` of a run that is not done: the signal that has stopped it."""
 _SCORES = {
     "precision": multiclass_precision,
     "recall": multiclass_recall,
@@ -51,12 +55,27 @@ _SCORES = {
 _LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
 
 
+_TOLD = "dualgaf told"
+
+
 class EpochCurves(L.Callback):
-    """Keeps what was logged in each epoch of a fit, in ``epochs``."""
+    """Keeps what was logged in each epoch of a fit, in ``epochs``; where it goes on, of all.
+
+    Ranks that are spawned (``trainer.strategy=ddp_spawn``) have ended with all that they counted
+    when the fit is over. Lightning hands the callback metrics of the first one over.
+    """
 
     def __init__(self) -> None:
         self.epochs: list[Epoch] = []
         self._validated = -1
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epochs so far, for the checkpoint."""
+        return {"epochs": [dict(epoch) for epoch in self.epochs]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after the epochs of a checkpoint."""
+        self.epochs = [*state_dict["epochs"]]
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note that this epoch has a validation: what was logged stays until the next one."""
@@ -71,6 +90,20 @@ class EpochCurves(L.Callback):
         found = {key: float(logged[key]) for key in own}
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         self.epochs.append({"epoch": trainer.current_epoch + 1, "learning_rate": rate, **found})
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """In a rank that was spawned: put where Lightning takes it from what `taken` reads."""
+        if multiprocessing.parent_process() is not None:
+            told = json.dumps([trainer.current_epoch, self.epochs]).encode()
+            trainer.callback_metrics[_TOLD] = torch.tensor(list(told), dtype=torch.uint8)
+
+    def taken(self, trainer: L.Trainer) -> int:
+        """How many epochs a training took that is over; ``epochs`` are known then."""
+        told = trainer.callback_metrics.pop(_TOLD, None)
+        if told is None:
+            return trainer.current_epoch
+        count, self.epochs[:] = json.loads(bytes(told.tolist()))
+        return int(count)
 
 
 class ProbabilityKeeper(L.Callback):
@@ -110,7 +143,9 @@ class Outcome:
 
 
 def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> None:
-    """Write ``metrics.json``, then the tables and pictures, and log where they are.
+    """Write the tables and pictures, then ``metrics.json``, and log where they are.
+
+    A run that has ``metrics.json`` is done, so that comes last.
 
     Args:
         folder: the run directory.
@@ -121,19 +156,26 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
     metrics = outcome.metrics
     if outcome.outside:
         metrics = metrics | outside_metrics(outcome.outside, data.channel_names)
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    if STOPPED in metrics:  # there may be seconds left
+        _write_metrics(folder, metrics)
     lines = (f"  {key:18} {_shown(value)}" for key, value in metrics.items())
     log.info("metrics:\n%s", "\n".join(lines))
     try:
         if outcome.outside:
             write_outside(folder / "outside.csv", outcome.outside, data.channel_names)
         written = write_report(folder, data, outcome.probabilities, outcome.epochs)
+        if written:
+            log.info("report: %s in %s", ", ".join(written), folder)
     except OSError as error:
         # The run has done what it was for: its figures and its checkpoint are there.
         log.warning("the report could not be written to %s: %s", folder, error)
-        return
-    if written:
-        log.info("report: %s in %s", ", ".join(written), folder)
+    finally:
+        _write_metrics(folder, metrics)
+
+
+def _write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    with whole_file(folder / "metrics.json") as draft:
+        draft.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
 def build_metrics(reports: Sequence[BuildReport]) -> dict[str, Any]:

@@ -6,6 +6,10 @@
 4. The run directory gets ``metrics.json``, the checkpoints, the loggers' files, and the tables and
    pictures of `dualgaf.training.report`.
 
+A run that was stopped goes on where its folder stands, and one that is done says so
+(`dualgaf.training.run_folder`). Where SIGTERM or Ctrl-C stops it, its folder has ``metrics.json``
+with ``fit/stopped`` and the curves so far.
+
 ``task=build`` stops after the images: no model, no trainer. With ``cache.dir`` it prepares a later
 training, which finds them there; in a sweep over ``parallel.*`` it measures the build alone.
 
@@ -16,7 +20,8 @@ build is what is measured.
 import gc
 import logging
 import os
-import sys
+import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +30,23 @@ import lightning as L
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
-from hydra.utils import instantiate
 from lightning.pytorch.callbacks import WeightAveraging
 from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
-from dualgaf.errors import ConfigError, DualGAFError, SplitError, unknown_choice
+from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SplitError, unknown_choice
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.inference.predictions import write_predictions
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plan.preset import conf_folder
 from dualgaf.store.store import Store
+from dualgaf.system.termination import Stopped
 from dualgaf.training.classifier import make_classifier
-from dualgaf.training.config import (
-    exit_on_unknown_keys,
-    in_current_names,
-    make_data,
-    own_error,
-)
-from dualgaf.training.fit import Learned, fit, single_device, trainer_options
+from dualgaf.training.command import as_command
+from dualgaf.training.config import in_current_names, make_data, own_error
+from dualgaf.training.fit import Learned, checkpoints, fit, single_device, trainer_options
 from dualgaf.training.outside import outside_training
+from dualgaf.training.progress import Progress
 from dualgaf.training.quiet import quiet
 from dualgaf.training.ranks import (
     end_with_parent,
@@ -59,8 +61,28 @@ from dualgaf.training.report import (
     build_metrics,
     write_outcome,
 )
+from dualgaf.training.run_folder import entered, finished
+from dualgaf.training.standing import (
+    how_to_resume,
+    loggers_of,
+    score,
+    stopped_outcome,
+    tell_done,
+)
+from dualgaf.training.trainer import check_trainer, make_trainer
+from dualgaf.training.wording import as_typed
 
 TASKS = ("fit", "test", "predict", "build")
+NOTHING_TO_TEST = (
+    "there is no window to measure on: neither a test split, nor a val split that the network has "
+    "not learned; type data.split.test_fraction=0.2 in a training, and train anew"
+)
+
+OF_NEW_FILES = (
+    "task=predict reads the data of the training, and predicts its windows without a label: put "
+    "new files beside those of the training, with an empty cell in each row of the label column; "
+    "type the data.* options of its run (RUN/.hydra/overrides.yaml) and data.unlabelled=predict"
+)
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +102,8 @@ def train(cfg: DictConfig) -> float | None:
 
     Raises:
         SystemExit: one of the package's own errors, with its text and no stack; set
-            HYDRA_FULL_ERROR=1 to see the stack. Status 130 after Ctrl-C.
+            HYDRA_FULL_ERROR=1 to see the stack.
+        Stopped: a signal has ended it.
         CompactHydraException: likewise in a sweep, whose other jobs go on.
     """
     try:
@@ -90,46 +113,62 @@ def train(cfg: DictConfig) -> float | None:
         cause = own_error(error)
         if cause is None or _full_error():
             raise
+        told = as_typed(str(cause))
+        if cfg.task == "predict" and isinstance(cause, SplitError | OtherDataError):
+            told = f"{told.split('; type')[0]}; {OF_NEW_FILES}"  # its advice is for a training
         if is_sweep():
-            log.warning("this job failed: %s", cause)
-            raise CompactHydraException(f"dualgaf: {cause}") from error
-        raise SystemExit(f"dualgaf: {cause}") from error
-    except KeyboardInterrupt:
+            log.warning("this job failed: %s", told)
+            raise CompactHydraException(f"dualgaf: {told}") from error
+        raise SystemExit(f"dualgaf: {told}") from error
+    except KeyboardInterrupt:  # in a program of one's own, which has no `stop_on_signals`
         if _full_error():
             raise
-        print("dualgaf: interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise Stopped(signal.SIGINT) from None
 
 
-def main() -> None:
-    """``python -m dualgaf train``: `train` with the configuration that the wheel carries."""
-    exit_on_unknown_keys()
+def main() -> int:
+    """``python -m dualgaf train``: `train` with the configuration that the wheel carries.
+
+    Returns:
+        Its exit status.
+    """
     first_words[:] = ["train"]
-    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")(train)()
+    program = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")
+    return as_command(program(train))
 
 
 def _run(cfg: DictConfig) -> float | None:
     silence_other_ranks()
     end_with_parent()
     _check_task(cfg)
+    check_trainer(cfg)
     if cfg.task != "fit" and not is_first():
         return None
+    folder = Path(cfg.paths.run_dir)
+    done = finished(cfg, folder)
+    if done is not None:
+        return tell_done(folder, done)
+    with entered(cfg, folder) if is_first() else nullcontext():
+        return _in_folder(cfg, folder)
+
+
+def _in_folder(cfg: DictConfig, folder: Path) -> float | None:
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = make_data(cfg)
-    log.info("run directory: %s", cfg.paths.run_dir)
+    log.info("run directory: %s", folder)
     try:
         _drop_kept_for_others(data)
         outcome = Outcome(_build(data)) if cfg.task == "build" else _with_model(cfg, data)
+    except Stopped as stopped:
+        if cfg.task == "fit" and is_first():
+            write_outcome(folder, data, stopped_outcome(cfg, data, stopped))
+        raise
     finally:
         _keep_for_next_job(data)
     if outcome is None:
         return None
-    metrics = outcome.metrics
-    write_outcome(Path(cfg.paths.run_dir), data, outcome)
-    if cfg.task == "build":
-        return float(metrics["build/seconds"])
-    score = metrics.get("val/acc", metrics.get("test/acc"))
-    return None if score is None else float(score)
+    write_outcome(folder, data, outcome)
+    return score(outcome.metrics)
 
 
 def _check_task(cfg: DictConfig) -> None:
@@ -147,7 +186,14 @@ def _check_task(cfg: DictConfig) -> None:
         )
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         raise ConfigError(
-            f"ckpt_path={cfg.ckpt_path} is not a file; type ckpt_path=RUN/checkpoints/best.ckpt"
+            f"ckpt_path={cfg.ckpt_path} is not a file; type "
+            + ("resume=RUN" if cfg.task == "fit" else "ckpt_path=RUN/checkpoints/best.ckpt")
+        )
+    if cfg.ckpt_path is not None and cfg.task == "fit":
+        log.info(
+            "a new run begins with the training of %s; to go on with its run in its own folder, "
+            "type resume=RUN",
+            cfg.ckpt_path,
         )
 
 
@@ -159,20 +205,26 @@ def _build(data: DualGAFDataModule) -> dict[str, Any]:
 
 
 def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
-    checkpoint = None if cfg.ckpt_path is None else Checkpoint(Path(cfg.ckpt_path))
+    before = Progress.read(checkpoints(cfg)) if cfg.task == "fit" else None
+    start = cfg.ckpt_path if before is None else before.checkpoint
+    checkpoint = None if start is None else Checkpoint(Path(start))
 
     def make_model() -> DualGAFClassifier:
         return make_classifier(cfg, data, checkpoint)
 
-    loggers = list(instantiate(cfg.logger or {}).values())
+    loggers = loggers_of(cfg, before)
     if cfg.task == "predict":
-        trainer = instantiate(
-            cfg.trainer, **trainer_options(cfg, data), **single_device(cfg), logger=loggers
-        )
+        options = {**trainer_options(cfg, data), **single_device(cfg)}
+        trainer = make_trainer(cfg, **options, logger=loggers)
         found = _predict(cfg, trainer, make_model(), data)
         return Outcome(found, outside=outside_training(data))
     if cfg.task == "fit":
-        learned = fit(cfg, data, make_model, loggers)
+        try:
+            learned = fit(cfg, data, make_model, loggers, before)
+        except ConfigError as error:
+            if start is None:
+                raise
+            raise ConfigError(f"{error}; {how_to_resume(cfg, before)}") from error
     else:
         model = make_model()
         # Of windows that it has learned, a network knows the answers.
@@ -187,8 +239,12 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     # One that averages weights would put those of the last epoch in the place of the best.
     others = (c for c in options["callbacks"] if not isinstance(c, WeightAveraging))
     options["callbacks"] = [*others, kept]
-    trainer = instantiate(cfg.trainer, **options, logger=loggers)
+    trainer = make_trainer(cfg, **options, logger=loggers)
     scores = _evaluate(trainer, learned, data)
+    if not scores and cfg.task == "test":
+        raise SplitError(NOTHING_TO_TEST)
+    if not scores:
+        log.warning("%s; the network is trained all the same", NOTHING_TO_TEST.split(";")[0])
     parameters = sum(p.numel() for p in learned.final.net.parameters() if p.requires_grad)
     metrics = {
         **learned.metrics,
@@ -219,11 +275,10 @@ def _evaluate(trainer: L.Trainer, learned: Learned, data: DualGAFDataModule) -> 
         ("test", trainer.test, learned.final),
     )
     for split, evaluate, model in evaluations:
-        if split in data.windows.indices and model is not None:
+        is_off = getattr(trainer, f"limit_{split}_batches") == 0
+        if split in data.windows.indices and model is not None and not is_off:
             (scores,) = evaluate(model, datamodule=data, verbose=False)
             found.update(scores)
-    if not found:
-        raise SplitError("there is neither a val nor a test split to evaluate")
     return found
 
 

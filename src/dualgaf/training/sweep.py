@@ -30,6 +30,8 @@ from dualgaf.plots.sweep import (
     draw_sweep,
     swept_overrides,
 )
+from dualgaf.system.whole_file import whole_file
+from dualgaf.training.report import STOPPED
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +39,15 @@ SHOWN = ("val/acc", "test/acc", "test/f1_macro", "build/seconds", "build/backend
 """Metrics in the printed table, beside the overrides; sweep.csv has all of them."""
 SCORES = SHOWN[:3]
 """Those whose means over seeds are printed."""
+_under_way: list[tuple["SweepTable", DictConfig]] = []
 
 
 class SweepTable(Callback):
     """Hydra callback: writes ``sweep.csv`` and ``sweep.png`` into the multirun folder, prints."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """See to the end also where Hydra leaves it out: after a failed job, or Ctrl-C."""
-        atexit.register(self.on_multirun_end, config)
+        """See to the end also where Hydra leaves it out: after a failed job, or a signal."""
+        _under_way.append((self, config))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Write the table so far."""
@@ -53,7 +56,7 @@ class SweepTable(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Collect ``metrics.json`` of every job, print the table and draw the picture."""
-        atexit.unregister(self.on_multirun_end)
+        _under_way[:] = [each for each in _under_way if each[0] is not self]
         folder = Path(config.hydra.sweep.dir)
         rows = _write(folder)
         if not rows:
@@ -67,6 +70,13 @@ class SweepTable(Callback):
         if best_job(rows) is not None:
             draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
             log.info("picture: %s", folder / "sweep.png")
+
+
+@atexit.register
+def end_sweeps() -> None:
+    """Print the tables of sweeps that have not come to their end."""
+    for table, config in [*_under_way]:
+        table.on_multirun_end(config)
 
 
 def mean_over_seeds(rows: Sequence[Row]) -> str:
@@ -108,12 +118,10 @@ def mean_over_seeds(rows: Sequence[Row]) -> str:
 def _write(folder: Path) -> list[Row]:
     rows = [_row(job) for job in sorted(folder.glob("*/.hydra"), key=_number)]
     if rows:
-        draft = folder / "sweep.csv.draft"
-        with draft.open("w", newline="") as file:
+        with whole_file(folder / "sweep.csv") as draft, draft.open("w", newline="") as file:
             table = csv.DictWriter(file, _columns(rows))
             table.writeheader()
             table.writerows(rows)
-        draft.replace(folder / "sweep.csv")
     return rows
 
 
@@ -136,10 +144,13 @@ def _row(hydra_folder: Path) -> Row:
     row: Row = {"job": job.name}
     for override in OmegaConf.load(hydra_folder / "overrides.yaml"):
         key, _, value = str(override).partition("=")
-        row[key] = value
+        if key != "resume":
+            row[key] = value
     metrics = job / "metrics.json"
     if metrics.is_file():
-        row.update(json.loads(metrics.read_text()))
+        found = json.loads(metrics.read_text())
+        # The scores of a job that was stopped are not those of a whole training.
+        row.update(found if STOPPED not in found else {STOPPED: found[STOPPED]})
     return row
 
 

@@ -48,7 +48,11 @@ def test_a_loss_of_ones_own_is_not_told_even_where_it_has_the_name_of_one():
     ("loss", "weights", "text"),
     [
         (nn.CrossEntropyLoss(), [1.0, 1.0], "the loss is CrossEntropyLoss.*allowed: CrossEntropy"),
-        (FocalLoss(class_weights=[1.0, 2.0]), [1.0, 1.0], "given twice.*type class_weights=null"),
+        (
+            FocalLoss(class_weights=[1.0, 2.0]),
+            [1.0, 1.0],
+            "given twice.*type classifier.class_w",
+        ),
         (CrossEntropyLoss(), [1.0, 1.0, 1.0], "a number for each of 2 classes; type classifier"),
         (CrossEntropyLoss(), [1.0, 0.0], "a number above 0"),
     ],

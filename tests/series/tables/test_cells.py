@@ -29,6 +29,10 @@ def _read(cells, rules=RULES):
         (["72,5 kWh", "1234,25 kWh"], [72.5, 1234.25], "in kWh, decimal comma"),
         (["On", "off", None], [1, 0, np.nan], "off = 0, on = 1"),
         (["true", "False"], [1, 0], "false = 0, true = 1"),
+        (["01:30:00", "0:00:30", None], [90, 0.5, np.nan], "durations, in min"),
+        (["0 days 01:30:00", "1 day, 00:00:06"], [90, 1440.1], "durations, in min"),
+        (["1'000.5", "7"], [1000.5, 7], "marks between thousands"),
+        (["1\u202f000,5", "7"], [1000.5, 7], "decimal comma, points or blanks"),
         (["open", "closed"], [1, 0], "closed = 0, open = 1"),
         (["1", "#VALUE! ", None, ""], [1, np.nan, np.nan, np.nan], None),
         (["1", "-999", "-999.0", " -9.99e2"], [1, np.nan, np.nan, np.nan], None),
@@ -82,6 +86,7 @@ def test_other_types_of_parquet():
     assert _read(pl.Series([True, False])).values.tolist() == [1, 0]
     assert _read(pl.Series(["1", "2"], dtype=pl.Categorical)).values.tolist() == [1, 2]
     assert _read(pl.Series(["2020-01-01"]).str.to_date()).kind == "text"
+    assert _read(pl.Series([90_000_000]).cast(pl.Duration("us"))).values.tolist() == [1.5]
     assert _read(pl.Series([[1, 2]])).kind == "text"
     assert _read(pl.Series([None, None], dtype=pl.Int64)).kind == "empty"
 
@@ -90,8 +95,9 @@ def test_text_among_numbers_is_named():
     with pytest.raises(SourceError) as caught:
         _read(["1", "2", "#BAD", "x"])
     assert str(caught.value) == (
-        "plant.csv, column 'sat', data row 3: '#BAD' is not a number (2 such cells); if it means "
-        "missing, add it to data.null_values; to leave the column out type data.exclude=[sat]"
+        "plant.csv, column 'sat', data row 3: '#BAD' is not a number (2 such cells); if that means "
+        'missing, type \'data.null_values=["NA","#VALUE!","-999","#BAD","x"]\'; to leave the '
+        "column out, type data.exclude=[sat]"
     )
 
 

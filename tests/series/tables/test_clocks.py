@@ -5,7 +5,8 @@ import pytest
 
 from dualgaf.errors import SourceError
 from dualgaf.series.series import clock_text
-from dualgaf.series.tables.clocks import clock_array, is_clock, one_reading, read_clock
+from dualgaf.series.tables.agreement import one_reading
+from dualgaf.series.tables.clocks import clock_array, is_clock, read_clock
 
 
 def _times(cells, time_format=None):
@@ -26,7 +27,7 @@ def _times(cells, time_format=None):
         ("2007-08-28 00:05", "2007-08-28T00:05:00"),
         (" 2007-08-28 00:05:07.250", "2007-08-28T00:05:07.250000"),
         ("2007-08-28T00:05", "2007-08-28T00:05:00"),
-        ("2007-08-28T00:05:00+02:00", "2007-08-27T22:05:00"),
+        ("2007-08-28T00:05:00+02:00", "2007-08-28T00:05:00"),
         ("2007-08-28T00:05:00Z", "2007-08-28T00:05:00"),
         ("2007-08-28", "2007-08-28T00:00:00"),
         ("28.8.2007 0:05", "2007-08-28T00:05:00"),
@@ -36,7 +37,7 @@ def _times(cells, time_format=None):
         ("20070828", "2007-08-28T00:00:00"),
         ("1/1/2007 0:05", "2007-01-01T00:05:00"),
         ("15", "15"),
-        ("1577836800", "1577836800"),
+        ("1577836800", "2020-01-01T00:00:00"),
         ("0.25", "0.25"),
         ("99999999", "99999999"),
     ],
@@ -53,7 +54,7 @@ def test_a_time_format_of_ones_own_holds_for_every_type(cells):
 
 def test_dates_and_numbers_as_they_are():
     zoned = pl.Series(["2007-08-28T02:00:00+02:00"]).str.to_datetime(time_zone="Europe/Berlin")
-    assert _times(zoned) == ["2007-08-28T00:00:00"]
+    assert _times(zoned) == ["2007-08-28T02:00:00"]
     assert _times([1.5, 2.0]) == ["1.5", "2"]
 
 
@@ -62,9 +63,6 @@ def test_dates_and_numbers_as_they_are():
     [
         (["8/28/2007 0:05", "28/8/2007 0:05"], 2, "'28/8/2007 0:05'"),
         (["noon"], 1, "'noon'"),
-        (["2007-08-28 00:05", None], 2, "None"),
-        (["1", None], 2, "None"),
-        ([1.0, float("nan")], 2, "None"),
     ],
 )
 def test_cells_that_are_no_time(cells, row, got):
@@ -74,6 +72,19 @@ def test_cells_that_are_no_time(cells, row, got):
         f"a.csv, time column 'Datetime', data row {row}: {got} is no time; known are ISO, "
         'month/day/year and day.month.year; type data.time_format="%d/%m/%Y %H:%M", '
         "data.time_column=NAME, or data.time_column=null for rows that are in order"
+    )
+
+
+@pytest.mark.parametrize(
+    "cells", [["2007-08-28 00:05", None], ["1", None], [1.0, float("nan")], ["2007-08-28", " "]]
+)
+def test_an_empty_cell_is_no_time_of_an_unknown_format(cells):
+    with pytest.raises(SourceError) as caught:
+        _times(cells)
+    assert str(caught.value) == (
+        "a.csv, time column 'Datetime', data row 2: the cell is empty, and a row without a time "
+        "has no place; remove that row, or type data.time_column=NAME if another column has the "
+        "times"
     )
 
 

@@ -47,8 +47,8 @@ def test_other_channels_are_named():
         same_channels(["sat", "oat"], ["sat", "mat"], "a.csv", "b.csv")
     assert str(caught.value) == (
         "b.csv does not have the same channels as a.csv: it lacks oat and has in addition mat; all "
-        'files of a set need the same; choose files with data.pattern="..." or columns with '
-        "data.channels=[...] or data.exclude=[...]"
+        "files of a set need the same; type data.channels=[sat] for those of both files, or "
+        "move b.csv to another folder"
     )
 
 

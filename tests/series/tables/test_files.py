@@ -35,7 +35,8 @@ def test_an_empty_folder(tmp_path):
     with pytest.raises(SourceError) as caught:
         list_files(tmp_path, None)
     assert str(caught.value) == (
-        f"folder {tmp_path} is empty; needed: .csv, .csv.gz, .parquet files in it"
+        f"folder {tmp_path} is empty; needed: .csv, .tsv, .txt (also with .gz) and .parquet files "
+        "in it"
     )
 
 
@@ -43,12 +44,12 @@ def test_an_empty_folder(tmp_path):
     ("pattern", "wanted"), [(None, "table"), ("*.csv", "file that fits data.pattern=*.csv")]
 )
 def test_no_file_that_fits_lists_what_is_there(tmp_path, pattern, wanted):
-    (tmp_path / "plant.xlsx").touch()
+    (tmp_path / "plant.hdf").touch()
     with pytest.raises(SourceError) as caught:
         list_files(tmp_path, pattern)
     assert str(caught.value) == (
-        f"folder {tmp_path} has no {wanted}; it has: plant.xlsx; allowed: .csv, .csv.gz, "
-        '.parquet; type data.pattern="*.csv" or data.root=FOLDER'
+        f"folder {tmp_path} has no {wanted}; it has: plant.hdf; allowed: .csv, .tsv, .txt (also "
+        'with .gz) and .parquet; type data.pattern="*.csv" or data.root=FOLDER'
     )
 
 
@@ -59,8 +60,8 @@ def test_an_unknown_kind_of_file(tmp_path, pattern):
     with pytest.raises(SourceError) as caught:
         list_files(tmp_path if pattern else path, pattern)
     assert str(caught.value) == (
-        "plant.xlsx is of an unknown kind; allowed: .csv, .csv.gz, .parquet; "
-        'type data.pattern="*.csv"'
+        "plant.xlsx is of an unknown kind; allowed: .csv, .tsv, .txt (also with .gz) and .parquet; "
+        'type data.pattern="*.csv"; sheets of a spreadsheet are not read: save each as CSV'
     )
 
 
@@ -83,10 +84,10 @@ def test_stem():
         ('x,y\n"1",2\n1\n3,4\n', "a.csv, data row 2 has 1 cells, the header has 2 names ('1')"),
         ("x,y\n1,2\n\n3,4\n", "a.csv, data row 2 has 0 cells, the header has 2 names ('')"),
         (
-            "# by X\nx,y\n1,2\n",
+            "# by X\n1,2\n",
             "a.csv, line 1 is '# by X', which is no header of the 2 cells below",
         ),
-        ("Plant 7\nx,y\n1,2\n", "a.csv, line 1 is 'Plant 7', which is no header of the 2 cells b"),
+        ("Plant 7\n1,2\n3,4\n", "a.csv, line 1 is 'Plant 7', which is no header of the 2 cells b"),
         (
             's,"a "*b""",f\n1,"1",a\n2,"x\ny",b\n',
             "a.csv: its quotes do not pair up: the header has 3 na",

@@ -102,8 +102,8 @@ def test_a_time_that_comes_twice(tmp_path):
         TableSource(_csv(tmp_path, "step,flow\n1,0\n2,0\n1,0\n")).load()
     assert str(caught.value) == (
         "plant.csv: time 1 comes twice in group 'plant.csv' (again in data row 3); a group needs "
-        "one row a time; name the columns that tell runs apart: data.group_columns=[run], or type "
-        "data.time_column=null for rows that are in order"
+        "one row a time; name the columns that tell runs apart: type data.group_columns=[run], or "
+        "type data.time_column=null for rows that are in order"
     )
 
 
@@ -181,8 +181,8 @@ def test_missing_values_follow_the_policy(tmp_path):
     [
         (
             {"channels": ["mat", "flow"]},
-            "plant.csv has no column 'mat' (data.channels); it has: fault, datetime, flow; type "
-            "data.channels=[fault]",
+            "plant.csv has no column 'mat' (data.channels); it has: datetime, flow, fault; type "
+            "data.channels=[flow]",
         ),
         ({"label_column": "clas"}, "plant.csv has no column 'clas' (data.label_column); it has:"),
         ({"time_column": "t"}, "plant.csv has no column 't' (data.time_column); it has: "),
@@ -235,8 +235,8 @@ def test_a_role_that_only_some_files_have(tmp_path):
     with pytest.raises(SourceError) as caught:
         TableSource(tmp_path).load()
     assert str(caught.value) == (
-        "2.csv has no column 'fault' (data.label_column), which 1.csv has; it has: flow; choose "
-        'files with data.pattern="..." or type data.label_column=flow'
+        "2.csv has no column 'fault' (data.label_column), which 1.csv has; it has: flow; type "
+        "'data.pattern=\"1.csv\"' to leave 2.csv out"
     )
 
 

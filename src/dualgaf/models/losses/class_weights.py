@@ -65,7 +65,7 @@ def checked_weights(class_weights: Sequence[float] | None) -> Tensor | None:
     weights = torch.tensor([float(weight) for weight in class_weights])
     if len(weights) < 2 or not (weights > 0).all() or not torch.isfinite(weights).all():
         raise ConfigError(
-            f"class_weights={list(class_weights)} is not allowed; allowed: a number above 0 for "
-            "each class; type class_weights=[1.0,2.0]"
+            f"classifier.class_weights={list(class_weights)} is not allowed; allowed: a number "
+            "above 0 for each class; type classifier.class_weights=balanced"
         )
     return weights

@@ -83,7 +83,8 @@ def weighted_loss(loss: nn.Module, class_weights: Sequence[float], num_classes: 
         )
     if settings["class_weights"] is not None:
         raise ConfigError(
-            "class_weights are given twice, to the loss and beside it; type class_weights=null"
+            "class_weights are given twice, to the loss and beside it; type "
+            "classifier.class_weights=null"
         )
     check_one_each(class_weights, num_classes)
     return build_loss({**settings, "class_weights": list(class_weights)})

@@ -14,10 +14,9 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
 from dualgaf.series.labels import is_missing
-from dualgaf.series.tables.columns import typed_list
 
 Decimal = Literal["auto", "point", "comma"]
 
@@ -27,8 +26,12 @@ SWITCHES = (("off", "on"), ("false", "true"), ("closed", "open"), ("no", "yes"))
 _POINT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _COMMA = r"[+-]?(\d+,?\d*|,\d+)([eE][+-]?\d+)?"
 _POINT_THOUSANDS = r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?"
-_COMMA_THOUSANDS = r"[+-]?\d{1,3}([. ]\d{3})*(,\d+)?"
-_UNIT = r"^([+-]?[\d.,]*\d[\d.,]*)\s*([^\d\s.,:/+-][^\d:/]{0,11})$"
+_MARKS = "['\u2019 \u00a0\u202f]"
+_OTHER_THOUSANDS = rf"[+-]?\d{{1,3}}({_MARKS}\d{{3}})*(\.\d+)?"
+_COMMA_THOUSANDS = r"[+-]?\d{1,3}([. \u00a0\u202f]\d{3})*(,\d+)?"
+_UNIT = r"^([+-]?[\d.,]*\d[\d.,'\u2019]*)\s*([^\d\s.,:/+-][^\d:/]{0,11})$"
+_AS_MINUTES = "durations, in min"
+_DURATION = r"(?:(\d+) days?,? )?(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)"
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,14 @@ class Column:
     """The first cell of a text column."""
 
 
-def understood(column: pl.Series, file: str, rules: CellRules) -> Column:
+def understood(column: pl.Series, file: str, rules: CellRules, unit: str | None = None) -> Column:
     """A column as numbers, as nothing, or as text.
 
     Args:
         column: texts, or what a Parquet file has.
         file: its name, for messages.
         rules: of the cells.
+        unit: of the column, where a row of units says it.
 
     Raises:
         SourceError: some of its cells are numbers and one is none, or its numbers can be read in
@@ -89,9 +93,12 @@ def understood(column: pl.Series, file: str, rules: CellRules) -> Column:
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         if column.null_count() == len(column):
             return Column(name, "empty")
-        return Column(name, "numbers", _array(column, rules))
+        return Column(name, "numbers", _array(column, rules), unit)
     if column.dtype == pl.Null:
         return Column(name, "empty")
+    if column.dtype == pl.Duration:
+        minutes = column.dt.total_microseconds() / 6e7
+        return Column(name, "numbers", _array(minutes, rules), "min", found=_AS_MINUTES)
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return Column(name, "text", example=f"{column.dtype}")
     texts = present(column.cast(pl.String), rules.null_values)
@@ -100,8 +107,8 @@ def understood(column: pl.Series, file: str, rules: CellRules) -> Column:
     if rules.decimal != "comma":
         parsed = texts.cast(pl.Float64, strict=False)
         if parsed.null_count() == texts.null_count():
-            return Column(name, "numbers", _array(parsed, rules))
-    return _by_notation(texts, column, file, rules)
+            return Column(name, "numbers", _array(parsed, rules), unit)
+    return _by_notation(texts, column, file, rules, unit)
 
 
 def present(texts: pl.Series, null_values: Sequence[str]) -> pl.Series:
@@ -140,7 +147,7 @@ def same_unit(first: Column, own: Column, first_file: str, file: str) -> None:
         raise SourceError(
             f"column {own.name!r} is in {first.unit or 'no unit'} in {first_file} and in "
             f"{own.unit or 'no unit'} in {file}; convert one of them, choose files with "
-            f"data.pattern=..., or type {typed_list('data.exclude', [own.name])}"
+            f"data.pattern=..., or type {typed_option('data.exclude', [own.name])}"
         )
 
 
@@ -165,7 +172,9 @@ def _array(column: pl.Series, rules: CellRules) -> Array:
     return values
 
 
-def _by_notation(texts: pl.Series, column: pl.Series, file: str, rules: CellRules) -> Column:
+def _by_notation(
+    texts: pl.Series, column: pl.Series, file: str, rules: CellRules, unit: str | None
+) -> Column:
     """Cells that are not all written with a decimal point alone."""
     name = column.name
     small = texts.str.to_lowercase()
@@ -173,12 +182,17 @@ def _by_notation(texts: pl.Series, column: pl.Series, file: str, rules: CellRule
         if small.is_in([off, on]).fill_null(True).all():
             values = small.replace_strict({off: 0.0, on: 1.0}, return_dtype=pl.Float64)
             return Column(name, "numbers", _array(values, rules), found=f"{off} = 0, {on} = 1")
-    unit = None
+    if _all(texts.drop_nulls().head(1), _DURATION) and _all(texts, _DURATION):
+        parts = texts.str.extract_groups(f"^{_DURATION}$").struct.unnest()
+        days, hours, minutes, seconds = (parts.to_series(k).cast(pl.Float64) for k in range(4))
+        total = 1440 * days.fill_null(0) + 60 * hours + minutes + seconds / 60
+        return Column(name, "numbers", _array(total, rules), "min", found=_AS_MINUTES)
+    said = []
     bare = texts.str.extract(_UNIT, 1)
     units = texts.str.extract(_UNIT, 2).str.strip_chars()
     if bare.null_count() == texts.null_count() and units.n_unique() == 1 + units.has_nulls():
         texts, unit = bare, str(units.drop_nulls()[0])
-    said = [f"in {unit}"] if unit else []
+        said.append(f"in {unit}")
     thousands_comma = _all(texts, _POINT_THOUSANDS)
     if rules.decimal != "comma" and _all(texts, _POINT):
         texts = texts.str.strip_chars()
@@ -191,15 +205,18 @@ def _by_notation(texts: pl.Series, column: pl.Series, file: str, rules: CellRule
     elif rules.decimal != "comma" and thousands_comma:
         texts = texts.str.replace_all(",", "", literal=True)
         said.append("commas between thousands")
+    elif rules.decimal != "comma" and _all(texts, _OTHER_THOUSANDS):
+        texts = texts.str.replace_all(_MARKS, "")
+        said.append("marks between thousands")
     elif rules.decimal != "point" and _all(texts, _COMMA_THOUSANDS):
-        texts = texts.str.replace_all(r"[. ]", "").str.replace(",", ".", literal=True)
+        texts = texts.str.replace_all("[. \u00a0\u202f]", "").str.replace(",", ".", literal=True)
         said.append("decimal comma, points or blanks between thousands")
     parsed = texts.cast(pl.Float64, strict=False)
     if parsed.null_count() == texts.null_count():
         return Column(name, "numbers", _array(parsed, rules), unit, ", ".join(said) or None)
     if parsed.null_count() == len(parsed):
         return Column(name, "text", example=str(column.drop_nulls()[0]))
-    raise SourceError(_stray(column, texts.is_not_null() & parsed.is_null(), file))
+    raise SourceError(_stray(column, texts.is_not_null() & parsed.is_null(), file, rules))
 
 
 def _all(texts: pl.Series, pattern: str) -> bool:
@@ -215,10 +232,14 @@ def _two_readings(column: pl.Series, texts: pl.Series, file: str) -> str:
     )
 
 
-def _stray(column: pl.Series, stray: pl.Series, file: str) -> str:
+def _stray(column: pl.Series, stray: pl.Series, file: str, rules: CellRules) -> str:
     row = int(stray.arg_true()[0])
+    cells = column.cast(pl.String).filter(stray).str.strip_chars().unique(maintain_order=True)
+    # An empty cell always is missing.
+    missing = [*filter(None, rules.null_values), *cells[:5].to_list()]
     return (
         f"{file}, column {column.name!r}, data row {row + 1}: {column[row]!r} is not a number "
-        f"({stray.sum()} such cells); if it means missing, add it to data.null_values; "
-        f"to leave the column out type {typed_list('data.exclude', [column.name])}"
+        f"({stray.sum()} such cells); if that means missing, type "
+        f"{typed_option('data.null_values', missing)}; to leave the column out, type "
+        f"{typed_option('data.exclude', [column.name])}"
     )

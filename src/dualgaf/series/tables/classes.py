@@ -1,12 +1,14 @@
 """The class of each row: from a column, or from the name of its file."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
+from dualgaf.series.inspection import Refuse
 from dualgaf.series.tables.cells import label_texts
 from dualgaf.series.tables.files import stem
 from dualgaf.series.tables.rows import FileDraft
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 LabelFrom = Literal["auto", "column", "file", "name", "path", "folder"]
 BY_FILE = ("file", "name", "path", "folder")
 """Values of ``data.label`` for which no column is looked at."""
+_LIKELY = re.compile("fault|state|status|class|label|condition|mode|type|error|alarm|diagnos")
 Unlabelled = Literal["predict", "drop", "class"] | None
 
 
@@ -41,13 +44,16 @@ def classes_of(
     return pl.Series([text]).new_from_index(0, table.height)
 
 
-def settle_classes(drafts: list[FileDraft], column: str | None, source: "TableSource") -> list[str]:
+def settle_classes(
+    drafts: list[FileDraft], column: str | None, source: "TableSource", refuse: Refuse
+) -> list[str]:
     """Deal with rows without a class, and with files of one name.
 
     Args:
         drafts: every file; their classes and the rows they keep change.
         column: the one of classes, if there is one.
         source: the settings.
+        refuse: gets the error; where it returns, such rows are not learned.
 
     Returns:
         What was done, a sentence.
@@ -55,9 +61,10 @@ def settle_classes(drafts: list[FileDraft], column: str | None, source: "TableSo
     Raises:
         SourceError: there are such rows and no rule for them, or two files give one name.
     """
-    if column is None or source.label in BY_FILE:
-        _check_stems(drafts, source)
-        return []
+    log = None if source.fault_log is None else Path(source.fault_log).name
+    if log is None and (column is None or source.label in BY_FILE):
+        _check_stems(drafts, source, refuse)
+        return _by_name_said(drafts) if source.label == "auto" else []
     missing = {d.file: int((d.label.is_null() & d.keep).sum()) for d in drafts}
     n = sum(missing.values())
     if not n:
@@ -65,12 +72,17 @@ def settle_classes(drafts: list[FileDraft], column: str | None, source: "TableSo
     rows = f"{n} of {sum(d.height for d in drafts)} rows"
     where = ", ".join(file for file, own in missing.items() if own)[:200]
     if source.unlabelled is None:
-        raise SourceError(
-            f"label column {column!r}: {rows} have no label, the cell is missing ({where}); "
+        told = f"label column {column!r}: {rows} have no label, the cell is missing"
+        if log is not None:
+            told = f"{log} (data.fault_log): {rows} have no label, they lie outside of its faults"
+        told = (
+            f"{told} ({where}); "
             "if they are a class of their own (often the normal one), type data.unlabelled=class "
             "data.unlabelled_class=normal; to predict and not to learn them, type "
             "data.unlabelled=predict; to leave them out, type data.unlabelled=drop"
         )
+        refuse(SourceError(told))
+        return []
     for draft in drafts:
         if source.unlabelled == "class":
             draft.label = draft.label.fill_null(source.unlabelled_class)
@@ -84,14 +96,33 @@ def settle_classes(drafts: list[FileDraft], column: str | None, source: "TableSo
     return [f"{rows} have no label and {means[source.unlabelled]}"]
 
 
-def _check_stems(drafts: list[FileDraft], source: "TableSource") -> None:
+def _by_name_said(drafts: list[FileDraft]) -> list[str]:
+    """That no column has the classes, what they are, and which column would do."""
+    rows: Counter[str] = Counter()
+    for draft in drafts:
+        for name, n in draft.label.value_counts().iter_rows():
+            rows[name] += n
+    shown = ", ".join(f"{name} ({n} rows)" for name, n in list(rows.items())[:8])
+    told = f"no column of classes is known, so the name of the file is the class: {shown}"
+    texts = dict.fromkeys(
+        name for draft in drafts for name, column in draft.columns.items() if column.kind == "text"
+    )
+    likely = [name for name in texts if _LIKELY.search(name.lower())]
+    if likely:
+        typed = typed_option("data.label_column", likely[0])
+        told += f"; if column {likely[0]!r} has them, type {typed}"
+    return [told + (", ..." if len(rows) > 8 else "")]
+
+
+def _check_stems(drafts: list[FileDraft], source: "TableSource", refuse: Refuse) -> None:
     if source.label not in ("auto", "file", "column"):
         return
     double = [name for name, n in Counter(stem(d.file) for d in drafts).items() if n > 1]
     if double:
         one, other, *_ = (d.file for d in drafts if stem(d.file) == double[0])
-        raise SourceError(
+        told = (
             f"{one} and {other} have one name, and the class is the name of the file; type "
             f"data.label=name if both are class {double[0]!r}, data.label=path if each is a class "
             "of its own, or data.label=folder if the folder is the class"
         )
+        refuse(SourceError(told))

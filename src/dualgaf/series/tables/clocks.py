@@ -1,11 +1,10 @@
-"""Times of a file as dates or as numbers, and one reading of dates for a whole folder.
+"""Times of a file as dates or as numbers.
 
-Most formats can be read in one way only. ``1/2/2020`` can be read in two: a file's clock then has
-both readings, and the one that fits every file of the folder is taken. Where both do, the user is
-asked. Years of two digits are those from 1970 to 2069.
+Most cells can be read in one way only. ``1/2/2020`` can be read in two, and so can some numbers: a
+file's clock then has both readings, see `agreement.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,31 +12,19 @@ import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.arrays import Array
-
-_DAYTIMES = (" %H:%M", " %H:%M:%S%.f", "")
-ISO = tuple(
-    day + time
-    for day, time in (
-        *(("%Y-%m-%d", end) for end in _DAYTIMES),
-        ("%Y-%m-%d", "T%H:%M"),
-        ("%Y-%m-%d", "T%H:%M:%S%.f"),
-        ("%Y-%m-%d", " %H:%M:%S%.f%#z"),
-        ("%Y-%m-%d", "T%H:%M:%S%.f%#z"),
-        *(("%d.%m.%Y", end) for end in _DAYTIMES),
-        *(("%d.%m.%y", end) for end in _DAYTIMES),
-        *(("%Y/%m/%d", end) for end in _DAYTIMES),
-    )
+from dualgaf.series.tables.dialects.counts import DIGITS, UNIX, WORDS, by_word, number_readings
+from dualgaf.series.tables.dialects.dates import (
+    CERTAIN,
+    ORDERS,
+    Written,
+    by_format,
+    has_date,
+    without_marks,
+    written,
+    year_turns,
 )
-"""Formats that can be read in one way only."""
-MONTH_FIRST, DAY_FIRST = "month/day/year", "day/month/year"
-_ENDS = [f"{year}{end}" for year in ("%Y", "%y") for end in _DAYTIMES]
-ORDERS = {
-    MONTH_FIRST: tuple(f"%m{mark}%d{mark}{end}" for mark in "/-" for end in _ENDS),
-    DAY_FIRST: tuple(f"%d{mark}%m{mark}{end}" for mark in "/-" for end in _ENDS),
-}
-DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-"""Dates without any mark, by their number of digits."""
-_AS_IT_IS = "as it is"
+
+_BY_WORD = {word: order for order, word in ORDERS.items()}
 
 
 @dataclass(frozen=True)
@@ -47,17 +34,26 @@ class Clock:
     name: str
     readings: Mapping[str, pl.Series]
     """Dates in microseconds without a zone, or numbers, by what they are read as."""
-    form: str = ""
-    """The format of dates that can be read in two ways, for the message."""
+    forms: Mapping[str, str]
+    """What to type as ``data.time_format`` for each reading; empty where there is one only."""
+    offset: pl.Series | None = None
+    """Seconds ahead of UTC, where something says so."""
+    marks: frozenset[str] = frozenset()
+    """Letters that say so, such as CST."""
+    found: tuple[str, ...] = ()
+    """What was found out, in words."""
 
 
-def read_clock(column: pl.Series, file: str, time_format: str | None) -> Clock:
+def read_clock(
+    column: pl.Series, file: str, time_format: str | None, year: int | None = None
+) -> Clock:
     """Every way to read a time column.
 
     Args:
         column: texts, dates or numbers.
         file: the file's name.
         time_format: format of the cells; None = one of those that are known.
+        year: of dates without one.
 
     Raises:
         SourceError: a cell is missing or is no time; names its data row and text.
@@ -68,7 +64,9 @@ def read_clock(column: pl.Series, file: str, time_format: str | None) -> Clock:
         [('month/day/year', '2007-08-28T00:05:00')]
     """
     if column.dtype.is_temporal() and column.dtype not in (pl.Time, pl.Duration):
-        return Clock(column.name, {_AS_IT_IS: _whole(column, column, file)})
+        return _of_dates(column, file)
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
     if column.dtype.is_float():
         column = column.fill_nan(None)
         if (column.drop_nulls() % 1 == 0).all() and time_format is not None:
@@ -79,67 +77,98 @@ def read_clock(column: pl.Series, file: str, time_format: str | None) -> Clock:
             "numbers; type data.time_column=NAME or data.time_column=null"
         )
     texts = column.cast(pl.String).str.strip_chars()
-    if time_format is not None:
-        return Clock(column.name, {_AS_IT_IS: _whole(_by_format(texts, time_format), column, file)})
-    numbers = _as_number(texts if column.dtype == pl.String else column, texts)
+    if time_format is not None and time_format in WORDS:
+        plain = column if column.dtype != pl.String else texts.cast(pl.Float64, strict=False)
+        time = by_word(_whole(plain, column, file), time_format)
+        return Clock(column.name, {CERTAIN: time}, {}, _utc(time, time_format))
+    if time_format is not None and time_format not in _BY_WORD:
+        return _by_own_format(texts, column, file, time_format)
+    numbers = number_readings(texts if column.dtype == pl.String else column, texts)
     if numbers is not None:
-        return Clock(column.name, {_AS_IT_IS: _whole(numbers, column, file)})
-    orders = _orders(texts)
-    if orders:
-        return Clock(
-            column.name, {name: time for name, (_, time) in orders.items()}, _forms(orders)
-        )
-    known = [*ISO, *ORDERS[MONTH_FIRST], *ORDERS[DAY_FIRST]]
-    tries = [_by_format(texts, form) for form in _likely(texts, known) or ISO[:1]]
-    best = min(tries, key=lambda tried: tried.null_count())
-    return Clock(column.name, {_AS_IT_IS: _whole(best, column, file)})
+        return _of_numbers(numbers, column, file)
+    asked = _BY_WORD.get(time_format or "")
+    return _of_texts(written(texts, year), column, file, asked, year)
 
 
-def one_reading(clocks: Mapping[str, Clock]) -> dict[str, pl.Series]:
-    """The times of each file, all read in the same order of day and month.
+def _of_dates(column: pl.Series, file: str) -> Clock:
+    if getattr(column.dtype, "time_zone", None) is None:
+        time = _whole(column, column, file).cast(pl.Datetime("us"))
+        return Clock(column.name, {CERTAIN: time}, {})
+    local, utc = (
+        zoned.dt.replace_time_zone(None).cast(pl.Datetime("us"))
+        for zoned in (column, column.dt.convert_time_zone("UTC"))
+    )
+    offset = (local.cast(pl.Int64) - utc.cast(pl.Int64)) // 1_000_000
+    return Clock(column.name, {CERTAIN: _whole(local, column, file)}, {}, offset)
 
-    Args:
-        clocks: by file, at least one.
 
-    Raises:
-        SourceError: two readings fit every file, or none does, or some have dates and some numbers.
-    """
-    chosen: dict[str, str] = {}
-    ordered = {file: clock for file, clock in clocks.items() if _AS_IT_IS not in clock.readings}
-    if ordered:
-        first = next(iter(ordered))
-        common = [o for o in ORDERS if all(o in clock.readings for clock in ordered.values())]
-        if not common:
-            other = next(
-                f for f in ordered if not ordered[f].readings.keys() & ordered[first].readings
-            )
-            raise SourceError(
-                f"dates of {first} are {next(iter(ordered[first].readings))} and those of {other} "
-                f"{next(iter(ordered[other].readings))}; choose files of one kind with "
-                "data.pattern=..."
-            )
-        if len(common) > 1:
-            _check_same(ordered)
-        chosen = dict.fromkeys(ordered, common[0])
-    times = {file: clock.readings[chosen.get(file, _AS_IT_IS)] for file, clock in clocks.items()}
-    kinds = {file: time.dtype == pl.Datetime for file, time in times.items()}
-    if len(set(kinds.values())) > 1:
-        dated, other = (next(f for f, kind in kinds.items() if kind is k) for k in (True, False))
+def _by_own_format(texts: pl.Series, column: pl.Series, file: str, form: str) -> Clock:
+    offset, marks = None, frozenset[str]()
+    bare = form.rstrip()
+    for end in ("%#z", "%:z", "%z", "%Z"):
+        if bare.endswith(end):
+            texts, offset, marks = without_marks(texts)
+            form = bare.removesuffix(end).rstrip() if offset is not None else form
+    time = _whole(by_format(texts, form), column, file)
+    if time.dtype == pl.Datetime and getattr(time.dtype, "time_zone", None) is not None:
+        time = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return Clock(column.name, {CERTAIN: time.cast(pl.Datetime("us"))}, {}, offset, marks)
+
+
+def _of_numbers(numbers: dict[str, pl.Series], column: pl.Series, file: str) -> Clock:
+    for time in numbers.values():
+        _whole(time, column, file)
+    if column.name.lower() == "step":  # it counts, whatever it counts
+        numbers = {"number": column.cast(pl.Float64)} if "excel" in numbers else numbers
+    if len(numbers) > 1:
+        return Clock(column.name, numbers, dict(zip(numbers, numbers, strict=True)))
+    word, time = next(iter(numbers.items()))
+    said = () if word == "number" or word in DIGITS.values() else (f"times are {WORDS[word]}",)
+    return Clock(column.name, {CERTAIN: time}, {}, _utc(time, word), found=said)
+
+
+def _of_texts(
+    cells: Written, column: pl.Series, file: str, asked: str | None, year: int | None
+) -> Clock:
+    fitting = cells.fitting
+    if asked is not None:
+        fitting = {order: time for order, time in fitting.items() if order in (asked, CERTAIN)}
+    if not fitting:
+        tries = cells.readings
+        if asked is not None and asked in tries:
+            tries = {asked: tries[asked]}
+        best = min(tries.values(), key=lambda time: time.null_count(), default=None)
+        row = 0 if best is None else int(best.is_null().arg_true()[0])
+        raise SourceError(_no_time(column, row, file))
+    if cells.yearless:
+        _check_year(cells, column, file, year)
+    forms = {order: cells.forms[order] for order in fitting} if CERTAIN not in fitting else {}
+    return Clock(column.name, fitting, forms, cells.offset, cells.marks, cells.found)
+
+
+def _check_year(cells: Written, column: pl.Series, file: str, year: int | None) -> None:
+    if year is None:
         raise SourceError(
-            f"column {clocks[dated].name!r} has dates in {dated} and numbers in {other}; choose "
-            'files of one kind with data.pattern="..." or say how they are written: '
-            'data.time_format="%Y-%m-%d %H:%M"'
+            f"{file}, time column {column.name!r}: {column.drop_nulls()[0]!r} has no year; type "
+            "data.year=2024, or the year that it is"
         )
-    return times
+    for time in cells.fitting.values():
+        if (turn := year_turns(time)) is not None:
+            raise SourceError(
+                f"{file}, time column {column.name!r}, data row {turn + 1}: {column[turn]!r} is "
+                "behind the turn of the year, and dates have none; divide the file there, or write "
+                "the year into its dates"
+            )
 
 
 def is_clock(texts: pl.Series) -> bool:
     """Whether all cells of a text column are dates, whatever the column is called."""
+    head = texts.drop_nulls().head(1)
+    if not len(head) or not has_date(str(head[0])):
+        return False
     cells = texts.str.strip_chars()
-    head = cells.drop_nulls().head(1)
-    forms = [*ISO, *ORDERS[MONTH_FIRST], *ORDERS[DAY_FIRST]]
-    likely = _likely(head, forms) if len(head) else []
-    return any(_by_format(cells, form).null_count() == cells.null_count() for form in likely)
+    found = written(cells, None).readings.values()
+    return any(time.null_count() == cells.null_count() for time in found)
 
 
 def clock_array(time: pl.Series) -> Array:
@@ -149,78 +178,27 @@ def clock_array(time: pl.Series) -> Array:
     return time.to_numpy().astype(np.float64 if time.dtype.is_float() else np.int64)
 
 
-def _as_number(column: pl.Series, texts: pl.Series) -> pl.Series | None:
-    """Numbers, dates where they are written as digits alone, None where neither fits all cells."""
-    parsed = column if column.dtype != pl.String else column.cast(pl.Float64, strict=False)
-    if parsed.null_count() > texts.null_count() or texts.null_count() == len(texts):
-        return None
-    if (parsed.drop_nulls() % 1 != 0).any():
-        return parsed.cast(pl.Float64)
-    whole = parsed.cast(pl.Int64)
-    lengths = texts.str.len_chars().drop_nulls().unique()
-    if len(lengths) == 1 and (form := DIGITS.get(int(lengths[0]))):
-        dates = _by_format(texts, form)
-        years = dates.dt.year().drop_nulls()
-        if dates.null_count() == texts.null_count() and years.is_between(1950, 2100).all():
-            return dates
-    return whole
-
-
-def _orders(texts: pl.Series) -> dict[str, tuple[str, pl.Series]]:
-    """Readings of dates that may begin with the month or with the day, of all cells."""
-    found = {}
-    for order, forms in ORDERS.items():
-        for form in _likely(texts, forms):
-            time = _by_format(texts, form)
-            if time.null_count() == texts.null_count() == 0:
-                found[order] = (form, time)
-                break
-    return found
-
-
-def _forms(orders: Mapping[str, tuple[str, pl.Series]]) -> str:
-    return " or ".join(f'data.time_format="{form}"' for form, _ in orders.values())
-
-
-def _check_same(ordered: Mapping[str, Clock]) -> None:
-    """Raise where two orders of day and month fit all files and give other dates."""
-    for file, clock in ordered.items():
-        month, day = (clock.readings[order] for order in (MONTH_FIRST, DAY_FIRST))
-        differ = month != day
-        if differ.any():
-            row = int(differ.arg_true()[0])
-            raise SourceError(
-                f"{file}, time column {clock.name!r}, data row {row + 1} is "
-                f"{month[row]:%-d %B %Y} or {day[row]:%-d %B %Y}: month or day may come first, and "
-                f"no date of the folder tells which; type {clock.form}"
-            )
-
-
-def _likely(texts: pl.Series, formats: Sequence[str]) -> list[str]:
-    """The formats that read the first text; most are ruled out by it."""
-    sample = texts.drop_nulls().head(1)
-    return [form for form in formats if _by_format(sample, form).null_count() == 0]
-
-
-def _by_format(texts: pl.Series, form: str) -> pl.Series:
-    time = texts.str.to_datetime(form, strict=False, time_unit="us")
-    # "%Y" takes the 07 of 8/28/07 for the year 7
-    real = pl.col("time").dt.year() >= 1000
-    frame = time.alias("time").to_frame()
-    return frame.select(pl.when(real).then(pl.col("time")))["time"] if "%Y" in form else time
+def _utc(time: pl.Series, word: str) -> pl.Series | None:
+    """Offsets of 0 for seconds since 1970, which are those of UTC."""
+    return pl.zeros(len(time), dtype=pl.Int64, eager=True) if word in UNIX else None
 
 
 def _whole(parsed: pl.Series, column: pl.Series, file: str) -> pl.Series:
-    """Without a zone, none missing."""
+    """The same; raise SourceError where one is missing."""
     if parsed.null_count():
-        row = int(parsed.is_null().arg_true()[0])
-        raise SourceError(
-            f"{file}, time column {column.name!r}, data row {row + 1}: {column[row]!r} is no time; "
-            'known are ISO, month/day/year and day.month.year; type data.time_format="%d/%m/%Y '
-            '%H:%M", data.time_column=NAME, or data.time_column=null for rows that are in order'
+        raise SourceError(_no_time(column, int(parsed.is_null().arg_true()[0]), file))
+    return parsed
+
+
+def _no_time(column: pl.Series, row: int, file: str) -> str:
+    if column[row] is None or not str(column[row]).strip():
+        return (
+            f"{file}, time column {column.name!r}, data row {row + 1}: the cell is empty, and a "
+            "row without a time has no place; remove that row, or type data.time_column=NAME if "
+            "another column has the times"
         )
-    if not parsed.dtype.is_temporal():
-        return parsed
-    if getattr(parsed.dtype, "time_zone", None) is not None:
-        parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return parsed.cast(pl.Datetime("us"))
+    return (
+        f"{file}, time column {column.name!r}, data row {row + 1}: {column[row]!r} is no time; "
+        'known are ISO, month/day/year and day.month.year; type data.time_format="%d/%m/%Y '
+        '%H:%M", data.time_column=NAME, or data.time_column=null for rows that are in order'
+    )

@@ -8,8 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from os.path import commonprefix  # of names, not of paths
 
-from dualgaf.errors import ConfigError, SourceError, not_allowed
+from dualgaf.errors import ConfigError, SourceError, not_allowed, typed_option
 from dualgaf.plain import plain
 
 TIME_NAMES = ("datetime", "time", "timestamp", "date", "step")
@@ -48,7 +50,8 @@ class ColumnRoles:
 def name_list(option: str, value: object) -> tuple[str, ...] | None:
     """A list of names as a tuple.
 
-    ``data.channels`` may be None instead, and not empty; ``data.null_values`` may have numbers.
+    ``data.channels`` and ``data.group_columns`` may be None instead, ``data.channels`` not empty;
+    ``data.null_values`` may have numbers.
 
     Raises:
         ConfigError: it is anything else.
@@ -58,7 +61,7 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
         ('note',)
     """
     channels, value = option == "data.channels", plain(value)
-    if value is None and channels:
+    if value is None and option in ("data.channels", "data.group_columns"):
         return None
     if option == "data.null_values" and isinstance(value, list | tuple):
         # [-999] is a list of numbers, in YAML as in Python
@@ -75,19 +78,6 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
             )
         )
     return tuple(value)  # type: ignore[arg-type]
-
-
-def typed_list(option: str, names: Sequence[str]) -> str:
-    r"""An option with a list of names as it must be typed in a shell.
-
-    Example:
-        >>> typed_list("data.exclude", ["sat", "oat"]), typed_list("data.exclude", ["supply air"])
-        ('data.exclude=[sat,oat]', '\'data.exclude=["supply air"]\'')
-    """
-    if all(re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) for name in names):
-        return f"{option}=[{','.join(names)}]"
-    quoted = ",".join('"' + name.replace('"', '\\"') + '"' for name in names)
-    return f"'{option}=[{quoted}]'"
 
 
 def check_name(option: str, value: object) -> None:
@@ -117,6 +107,7 @@ def need_columns(
     option: str,
     file: str,
     first_file: str | None = None,
+    files: Sequence[str] = (),
 ) -> None:
     """Raise unless all of these columns are in the header.
 
@@ -126,6 +117,7 @@ def need_columns(
         option: the option that asked, as a user types it.
         file: the file's name.
         first_file: another file of the set that has the columns.
+        files: every file of the set.
 
     Raises:
         SourceError: names the missing column and those that are there, closest first.
@@ -139,21 +131,79 @@ def need_columns(
     for name in names:
         if name in header:
             continue
-        close = get_close_matches(name, header, n=len(header) or 1, cutoff=0.3)
+        close = _closest(name, header)
         listed = [*close, *(column for column in header if column not in close)]
         shown = ", ".join(listed[:20]) + (", ..." if len(listed) > 20 else "")
-        many = option in _LISTS
-        typed = f"{option}=[{listed[0]}]" if many else f"{option}={listed[0]}"
         known = f", which {first_file} has" if first_file else ""
-        choose = 'choose files with data.pattern="..." or ' if first_file else ""
+        likely: str | list[str] = close[0] if close else "NAME"
+        if option in _LISTS:
+            meant = [*close[:1], *(other for other in names if other in header)]
+            likely = meant or ["NAME"]
+        ways = [f"type {typed_option(option, likely)}"]
+        if first_file is not None:
+            ways = [*ways[: len(close)], without_file(file, files)]
         raise SourceError(
             f"{file} has no column {name!r} ({option}){known}; it has: {shown}; "
-            f"{choose}type {typed}"
+            f"{', or '.join(ways)}"
         )
 
 
-def same_channels(first: Sequence[str], own: Sequence[str], first_file: str, file: str) -> None:
-    """Raise SourceError unless two files have the same channels.
+def need_list(header: Sequence[str], names: Sequence[str], option: str, file: str) -> None:
+    """Raise SourceError unless all columns of an option that takes so many are there.
+
+    Example:
+        >>> need_list(["time", "tag", "val"], ["time", "tag", "value"], "data.long", "a.csv")
+        Traceback (most recent call last):
+        ...
+        dualgaf.errors.SourceError: a.csv has no column 'value' (data.long); it has: time, tag, ...
+    """
+    missing = [name for name in names if name not in header]
+    if missing:
+        free = [name for name in header if name not in names]
+        close = {n: get_close_matches(n, free, n=1, cutoff=0.3) or free[:1] for n in missing}
+        typed = [close[n][0] if close.get(n) else n for n in names]
+        raise SourceError(
+            f"{file} has no column {missing[0]!r} ({option}); it has: {', '.join(header[:20])}; "
+            f"type {typed_option(option, typed)}"
+        )
+
+
+def without_file(file: str, files: Sequence[str]) -> str:
+    r"""What to do so that one file of a folder is not read.
+
+    Args:
+        file: the one.
+        files: every file of the set.
+
+    Example:
+        >>> without_file("fault_log.csv", ["ahu_1.csv", "ahu_2.csv", "fault_log.csv"])
+        'type \'data.pattern="ahu_*.csv"\' to leave fault_log.csv out'
+    """
+    others = [other for other in files if other != file]
+    if others and not any("/" in name for name in files):
+        first = commonprefix(others)  # noqa: RUF071  # of names, not of paths
+        ends = [other[len(first) :][::-1] for other in others]
+        last = commonprefix(ends)[::-1]  # noqa: RUF071
+        pattern = others[0] if len(others) == 1 else f"{first}*{last}"
+        for likely in (pattern, f"[!{file[0]}]{pattern}"):
+            if all(fnmatchcase(o, likely) for o in others) and not fnmatchcase(file, likely):
+                return f"type {typed_option('data.pattern', likely)} to leave {file} out"
+    return f"move {file} to another folder"
+
+
+def _closest(name: str, header: Sequence[str]) -> list[str]:
+    """Columns that may be meant: those that have the name as a part, then those written alike."""
+    plain = {column: " ".join(re.findall(r"[^\W_]+", column.lower())) for column in header}
+    wanted = " ".join(re.findall(r"[^\W_]+", name.lower()))
+    found = [c for c, text in plain.items() if f" {wanted} " in f" {text} "] if wanted else []
+    small = get_close_matches(wanted, list(plain.values()), n=len(header) or 1, cutoff=0.6)
+    return list(dict.fromkeys([*found, *(c for text in small for c in header if plain[c] == text)]))
+
+
+def same_channels(
+    first: Sequence[str], own: Sequence[str], first_file: str, file: str, files: Sequence[str] = ()
+) -> None:
+    """Raise SourceError unless two files of a set have the same channels.
 
     Example:
         >>> same_channels(["sat", "oat"], ["oat", "sat"], "a.csv", "b.csv")
@@ -166,10 +216,12 @@ def same_channels(first: Sequence[str], own: Sequence[str], first_file: str, fil
             for word, names in (("lacks", lacks), ("has in addition", extra))
             if names
         ]
+        both = [name for name in first if name in own]
+        typed = f"type {typed_option('data.channels', both)} for those of both files"
+        ways = [typed] * bool(both) + [without_file(file, files)]
         raise SourceError(
             f"{file} does not have the same channels as {first_file}: it {' and '.join(told)}; all "
-            'files of a set need the same; choose files with data.pattern="..." or columns with '
-            "data.channels=[...] or data.exclude=[...]"
+            f"files of a set need the same; {', or '.join(ways)}"
         )
 
 
@@ -191,10 +243,8 @@ def parse_gap(max_gap: object) -> tuple[float, bool] | None:
     """
     if max_gap == "auto":
         return None
-    if isinstance(max_gap, int | float) and not isinstance(max_gap, bool) and max_gap > 0:
-        return float(max_gap), False
-    match = _DURATION.fullmatch(max_gap.strip()) if isinstance(max_gap, str) else None
-    if match is None or float(match[1]) == 0:
+    found = _size(max_gap)
+    if found is None:
         raise ConfigError(
             not_allowed(
                 "data.max_gap",
@@ -203,4 +253,38 @@ def parse_gap(max_gap: object) -> tuple[float, bool] | None:
                 "data.max_gap=2h",
             )
         )
+    return found
+
+
+def parse_step(step: object) -> tuple[float, bool] | None:
+    """``data.step`` as (size, is a duration), or None for rows as they are.
+
+    Raises:
+        ConfigError: neither a duration nor a number above zero.
+
+    Example:
+        >>> parse_step("15min"), parse_step(5), parse_step(None)
+        ((900.0, True), (5.0, False), None)
+    """
+    if step is None:
+        return None
+    found = _size(step)
+    if found is None:
+        raise ConfigError(
+            not_allowed(
+                "data.step",
+                step,
+                "a duration above zero (s, min, h, d), a number for a numeric time column, or null",
+                "data.step=15min",
+            )
+        )
+    return found
+
+
+def _size(value: object) -> tuple[float, bool] | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return float(value), False
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or float(match[1]) == 0:
+        return None
     return float(match[1]) * _SECONDS[match[2]], True

@@ -7,7 +7,8 @@ Left in, the same day would be in train and in test. What is compared is the con
 * Where they are numbers or there are none, equal rows of two runs prove nothing (a simulation
   begins alike each time); a file is a copy if all of its rows equal those of another.
 
-Copied rows are read once. A whole file that is there under two classes is an error.
+Copied rows are read once. A whole file that is there under two classes is an error; so are two
+exports that have other values at the same times (`conflicts.py`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,11 +19,12 @@ import xxhash
 
 from dualgaf.errors import SourceError
 from dualgaf.series.arrays import Array
+from dualgaf.series.tables.conflicts import check_same_times, following
 from dualgaf.series.tables.rows import FileRows
 
 
 def drop_copies(
-    tables: Sequence[FileRows], channels: Sequence[str], least: int | None
+    tables: Sequence[FileRows], channels: Sequence[str], least: int | None, *, keep: bool = False
 ) -> list[str]:
     """Mark rows that an earlier file has as not kept.
 
@@ -30,12 +32,14 @@ def drop_copies(
         tables: every file; ``rows["keep"]`` changes.
         channels: names.
         least: rows in a run that is a copy; None = whole files only.
+        keep: whether two files may have other values at the same times.
 
     Returns:
         What was found, a sentence a pair of files.
 
     Raises:
-        SourceError: a file is a copy of another and has other classes.
+        SourceError: a file is a copy of another and has other classes, or two exports have other
+            values at the same times.
     """
     said = []
     first: dict[str, FileRows] = {}
@@ -44,8 +48,14 @@ def drop_copies(
         twin = first.setdefault(key, table)
         if twin is not table and _varies(table, channels):
             said.append(_same_file(twin, table))
+    dated = [table for table in tables if table.dated and table.rows["keep"].any()]
+    pairs = set() if keep else following(dated)
     if least is not None:
-        said += _overlaps([t for t in tables if t.dated and t.rows["keep"].any()], channels, least)
+        overlaps, alike = _overlaps(_that_meet(dated), channels, least)
+        said += overlaps
+        places = {table.file: place for place, table in enumerate(dated)}
+        pairs |= set() if keep else {(places[one], places[other]) for one, other in alike}
+    check_same_times(dated, channels, pairs)
     return said
 
 
@@ -92,23 +102,27 @@ def _classes(table: FileRows) -> str:
     return ", ".join(repr(label) for label in table.rows["label"].unique().sort().to_list()[:3])
 
 
-def _overlaps(tables: Sequence[FileRows], channels: Sequence[str], least: int) -> list[str]:
-    tables = _that_meet(tables)
+def _overlaps(
+    tables: Sequence[FileRows], channels: Sequence[str], least: int
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """What is said, and which files have rows in common, the earlier first."""
     # Two channels rule most files out; only what is left is compared in full.
     few = [_row_hashes(table, channels[:2]) for table in tables]
     if not tables or pl.concat(few).n_unique() == sum(map(len, few)):
-        return []
-    said = []
+        return [], []
+    said, alike = [], []
     for table, (copied, owner) in zip(tables, _copied(tables, channels, least), strict=True):
         keep = table.rows["keep"].to_numpy()
         copied = copied & keep
         if copied.any():
             table.rows = table.rows.with_columns(pl.Series("keep", keep & ~copied))
-            names = ", ".join(tables[other].file for other in np.unique(owner[copied]))
+            files = [tables[other].file for other in np.unique(owner[copied])]
+            alike += [(file, table.file) for file in files]
+            names = ", ".join(files)
             said.append(
                 f"{int(copied.sum())} rows of {table.file} are in {names}, too; they are read once"
             )
-    return said
+    return said, alike
 
 
 def _copied(

@@ -1,4 +1,4 @@
-"""Reading one file of a folder: its header, and its cells as they are written.
+"""The files of a folder, and reading one of them: its header, and its cells as they are written.
 
 Cells of a CSV file stay texts here: what a cell means must not depend on what else is in its file.
 Messages count lines from 1 with the header, and data rows from 1 without it.
@@ -6,18 +6,22 @@ Messages count lines from 1 with the header, and data rows from 1 without it.
 
 import csv
 import gzip
-import io
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 
 from dualgaf.errors import SourceError
+from dualgaf.series.tables.dialects.encodings import as_utf8
+from dualgaf.series.tables.dialects.layout import check_rows, lay_out
+from dualgaf.series.tables.dialects.long import is_flux, read_flux
+from dualgaf.series.tables.notes import Notes
 
-ENDINGS = (".csv", ".csv.gz", ".parquet")
-SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
-_SAMPLE_LINES = 20
+_TEXTS = (".csv", ".tsv", ".txt")
+ENDINGS = (*_TEXTS, *(f"{ending}.gz" for ending in _TEXTS), ".parquet")
+_ALLOWED = ".csv, .tsv, .txt (also with .gz) and .parquet"
+_SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 _BROKEN = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
@@ -28,12 +32,17 @@ _BROKEN = (
 )
 
 
-def list_files(root: Path, pattern: str | None) -> list[Path]:
+def list_files(root: Path, pattern: str | None, notes: Notes | None = None) -> list[Path]:
     """The files of a folder that are read, sorted by name; a file stands for itself.
+
+    Names that begin with ``.`` or ``_`` are those of unfinished writes and of systems: they are
+    left out. Texts that end with .txt are read where there is no other table.
 
     Args:
         root: folder or file.
-        pattern: glob below the folder; None = every .csv, .csv.gz and .parquet directly in it.
+        pattern: glob below the folder; None = every table directly in it, or in its folders that
+            are called ``key=value``.
+        notes: what is left out goes there.
 
     Returns:
         At least one path.
@@ -41,37 +50,38 @@ def list_files(root: Path, pattern: str | None) -> list[Path]:
     Raises:
         SourceError: nothing is there, or nothing that fits; lists what is there.
     """
+    notes = notes or Notes()
     if not root.exists():
         raise SourceError(f"there is no folder or file {root}; type data.root=FOLDER")
     if root.is_file():
         files = [root]
     elif pattern is None:
-        files = sorted(path for path in root.iterdir() if path.name.endswith(ENDINGS))
+        files = _tables(root, notes)
     else:
-        files = sorted(path for path in root.glob(pattern) if path.is_file())
+        files = _seen(root, (p for p in root.glob(pattern) if p.is_file()), pattern, notes)
     if not files:
         present = sorted(path.name for path in root.iterdir())
         if not present:
-            raise SourceError(f"folder {root} is empty; needed: {', '.join(ENDINGS)} files in it")
+            raise SourceError(f"folder {root} is empty; needed: {_ALLOWED} files in it")
         listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
         wanted = f"file that fits data.pattern={pattern}" if pattern else "table"
         raise SourceError(
-            f"folder {root} has no {wanted}; it has: {listed}; allowed: {', '.join(ENDINGS)}; "
-            'type data.pattern="*.csv" or data.root=FOLDER'
+            f"folder {root} has no {wanted}; it has: {listed}; allowed: {_ALLOWED}; "
+            f'type data.pattern="*.csv" or data.root=FOLDER{_as_sheet(*present)}'
         )
     for path in files:
-        if not path.name.endswith(ENDINGS):
+        if not path.name.lower().endswith(ENDINGS):
             raise SourceError(
-                f"{path.name} is of an unknown kind; allowed: {', '.join(ENDINGS)}; "
-                'type data.pattern="*.csv"'
+                f"{path.name} is of an unknown kind; allowed: {_ALLOWED}; "
+                f'type data.pattern="*.csv"{_as_sheet(path.name)}'
             )
     return files
 
 
-def named_files(root: Path, pattern: str | None) -> dict[str, Path]:
+def named_files(root: Path, pattern: str | None, notes: Notes | None = None) -> dict[str, Path]:
     """`list_files` by their names in the folder."""
     folder = root if root.is_dir() else root.parent
-    return {path.relative_to(folder).as_posix(): path for path in list_files(root, pattern)}
+    return {path.relative_to(folder).as_posix(): path for path in list_files(root, pattern, notes)}
 
 
 def stem(file: str) -> str:
@@ -82,11 +92,17 @@ def stem(file: str) -> str:
         'oa_stuck.v2'
     """
     name = Path(file).name
-    return next((name.removesuffix(end) for end in ENDINGS[::-1] if name.endswith(end)), name)
+    ends = sorted(ENDINGS, key=len, reverse=True)
+    return next((name[: -len(end)] for end in ends if name.lower().endswith(end)), name)
 
 
 def read_table(
-    path: Path, file: str, separator: str | None = None, header_line: int = 1
+    path: Path,
+    file: str,
+    separator: str | None = None,
+    header_line: int | None = None,
+    encoding: str | None = None,
+    notes: Notes | None = None,
 ) -> pl.DataFrame:
     """One file as a table; blanks around the names of columns are removed.
 
@@ -94,7 +110,10 @@ def read_table(
         path: where it is.
         file: what messages call it.
         separator: a name of `SEPARATORS`; None = the one that the header is written with.
-        header_line: the line of a CSV file that has the names, from 1; those above are left out.
+        header_line: the line of a CSV file that has the names, from 1; those above are left out;
+            None = found out.
+        encoding: how the letters of a CSV file are written; None = found out.
+        notes: what was found out goes there.
 
     Returns:
         All cells of a CSV file as texts, null where they are empty; of a Parquet file by its types.
@@ -103,21 +122,30 @@ def read_table(
         SourceError: the file is empty or broken, two columns have one name, or a row has another
             number of cells than the header.
     """
+    notes = notes or Notes()
     try:
-        if path.name.endswith(".parquet"):
+        if path.name.lower().endswith(".parquet"):
             table = pl.read_parquet(path)
             names = table.columns
         else:
             raw = path.read_bytes()
-            if path.name.endswith(".gz"):
+            if path.name.lower().endswith(".gz"):
                 raw = gzip.decompress(raw)
-            names, table = _read_csv(raw, file, separator, header_line)
+            raw = as_utf8(raw, file, encoding, notes)
+            if is_flux(raw):
+                table = read_flux(raw, file, notes)
+                names = table.columns
+            else:
+                names, table = _read_csv(raw, file, separator, header_line, notes)
     except pl.exceptions.NoDataError:
         raise SourceError(f"{file} is empty; needed: a header and data rows") from None
     except _BROKEN as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{file} cannot be read: {reason}") from error
     names = [name.strip() for name in names]
+    if len(names) > 1 and not names[-1] and table.to_series(-1).null_count() == table.height:
+        notes.add("a blank cell at the end of each line is left out", file)
+        table, names = table.drop(table.columns[-1]), names[:-1]
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
         raise SourceError(f"{file} has two columns {double!r}; give each its own name")
@@ -127,92 +155,63 @@ def read_table(
     return table
 
 
+def _tables(root: Path, notes: Notes) -> list[Path]:
+    """Every table of a folder, and of its folders that are called ``key=value``."""
+    found = [path for path in root.iterdir() if path.is_file()]
+    for folder in root.iterdir():
+        if folder.is_dir() and "=" in folder.name[1:]:
+            found += [path for path in folder.rglob("*") if path.is_file()]
+    found = [path for path in found if path.name.lower().endswith(ENDINGS)]
+    found = _seen(root, found, "", notes)
+    others = [path for path in found if not path.name.lower().endswith((".txt", ".txt.gz"))]
+    if others and len(others) < len(found):
+        for path in set(found) - set(others):
+            notes.add("texts beside tables are left out (data.pattern reads them)", path.name)
+        return others
+    return found
+
+
+def _seen(root: Path, paths: Iterable[Path], pattern: str, notes: Notes) -> list[Path]:
+    """Without names that begin with ``.`` or ``_``, unless the pattern asks for them."""
+    found = []
+    for path in sorted(paths):
+        parts = path.relative_to(root).parts
+        hidden = next((part for part in parts if part.startswith((".", "_"))), None)
+        if hidden is None or any(part.startswith((".", "_")) for part in pattern.split("/")):
+            found.append(path)
+        else:
+            notes.add("names that begin with . or _ are left out", hidden)
+    return found
+
+
+def _as_sheet(*names: str) -> str:
+    if any(name.lower().endswith(_SHEETS) for name in names):
+        return "; sheets of a spreadsheet are not read: save each as CSV"
+    return ""
+
+
 def _read_csv(
-    raw: bytes, file: str, separator: str | None, header_line: int
+    raw: bytes, file: str, separator: str | None, header_line: int | None, notes: Notes
 ) -> tuple[list[str], pl.DataFrame]:
     """The names as they are written, and the cells.
 
     polars would give the second of two equal names another one, and fill a row that has too few
     cells.
     """
-    raw = raw.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
-    if not raw:
-        raise pl.exceptions.NoDataError
-    for line in range(1, header_line):
-        end = raw.find(b"\n")
-        if end < 0:
-            raise SourceError(
-                f"{file} has {line} lines; data.header_line={header_line} is beyond its end; type "
-                "data.header_line=1"
-            )
-        raw = raw[end + 1 :]
-    top = list(_lines(raw, 1 + _SAMPLE_LINES))
-    mark = SEPARATORS[separator] if separator else _separator(top, file)
-    names = next(csv.reader(top, delimiter=mark))
-    _check_header(names, top, mark, file, header_line)
+    raw, mark, names, first = lay_out(raw, file, separator, header_line, notes)
     try:
         table = pl.read_csv(raw, separator=mark, infer_schema=False)
     except pl.exceptions.ComputeError:
-        _check_rows(raw, names, mark, file)
+        check_rows(raw, names, mark, file)
         raise
     if table.width != len(names) or _count_is_odd(raw, table, mark):
-        _check_rows(raw, names, mark, file)
+        check_rows(raw, names, mark, file)
     if table.width != len(names):
         raise SourceError(
             f"{file}: its quotes do not pair up: the header has {len(names)} names or "
-            f"{table.width}, by where quotes end ({top[0][:60]!r}); mend the quotes"
+            f"{table.width}, by where quotes end ({first[:60]!r}); mend the quotes"
         )
     return names, table
-
-
-def _lines(raw: bytes, n: int) -> Iterator[str]:
-    with io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8", errors="replace") as text:
-        for _, line in zip(range(n), text, strict=False):
-            yield line.rstrip("\n")
-
-
-def _separator(top: list[str], file: str) -> str:
-    """The mark that cuts the header and the first rows into the same number of cells, the most.
-
-    Raises:
-        SourceError: two marks do so alike.
-    """
-    widths = {
-        name: [len(row) for row in csv.reader(top, delimiter=mark)]
-        for name, mark in SEPARATORS.items()
-    }
-    several = {name: own for name, own in widths.items() if own[0] > 1}
-    fitting = {name: own[0] for name, own in several.items() if set(own) == {own[0]}}
-    if not fitting:
-        return SEPARATORS[next(iter(several), "comma")]
-    best = [name for name, width in fitting.items() if width == max(fitting.values())]
-    if len(best) > 1:
-        raise SourceError(
-            f"{file}: {best[0]} and {best[1]} both cut every line into {fitting[best[0]]} cells; "
-            f"type data.separator={best[0]} or data.separator={best[1]}"
-        )
-    return SEPARATORS[best[0]]
-
-
-def _check_header(names: list[str], top: list[str], mark: str, file: str, line: int) -> None:
-    """A first line that is no header: a comment, a title, or one name too few."""
-    if len(top) < 2:
-        return
-    first = next(csv.reader(top[1:2], delimiter=mark))
-    is_comment = top[0].lstrip().startswith("#")
-    if is_comment or (len(names) == 1 < len(first)):
-        raise SourceError(
-            f"{file}, line {line} is {top[0][:60]!r}, which is no header of the {len(first)} cells "
-            f"below it; type data.header_line={line + 1}, or the line of the file that has the "
-            "names"
-        )
-    if len(first) == len(names) + 1:
-        raise SourceError(
-            f"{file}: the header has {len(names)} names and data row 1 has {len(first)} cells: the "
-            "first cell of a row has no name (R writes row names so); type a name for it in front "
-            f"of the header: row{mark}{mark.join(names[:3])}{mark + '...' if names[3:] else ''}; "
-            "its column can be left out by data.exclude=[row]"
-        )
 
 
 def _count_is_odd(raw: bytes, table: pl.DataFrame, mark: str) -> bool:
@@ -222,14 +221,3 @@ def _count_is_odd(raw: bytes, table: pl.DataFrame, mark: str) -> bool:
     if b'"' in raw:
         return True
     return raw.count(mark.encode()) != (table.width - 1) * (table.height + 1)
-
-
-def _check_rows(raw: bytes, names: list[str], mark: str, file: str) -> None:
-    with io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8", errors="replace", newline="") as text:
-        reader: Iterable[list[str]] = csv.reader(text, delimiter=mark)
-        for number, row in enumerate(reader):
-            if number and len(row) != len(names):
-                raise SourceError(
-                    f"{file}, data row {number} has {len(row)} cells, the header has {len(names)} "
-                    f"names ({mark.join(row)[:60]!r}); mend or remove that row"
-                )

@@ -6,68 +6,117 @@ that is found out, or left out, is one sentence in the list that comes back.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from dualgaf.errors import SourceError
-from dualgaf.series.series import SPLITS
-from dualgaf.series.tables.cells import CellRules, Column, label_texts, same_unit, understood
-from dualgaf.series.tables.classes import classes_of, settle_classes
-from dualgaf.series.tables.clocks import Clock, one_reading, read_clock
-from dualgaf.series.tables.columns import (
-    LABEL_NAMES,
-    TIME_NAMES,
-    ColumnRoles,
-    need_columns,
-    same_channels,
+from dualgaf.series.inspection import Refuse
+from dualgaf.series.tables.agreement import one_reading, say_clock
+from dualgaf.series.tables.cells import CellRules, same_unit
+from dualgaf.series.tables.classes import settle_classes
+from dualgaf.series.tables.clocks import Clock, read_clock
+from dualgaf.series.tables.columns import ColumnRoles, need_columns, need_list, same_channels
+from dualgaf.series.tables.dialects.faultlog import (
+    FaultLog,
+    check_no_log,
+    checked,
+    classes_at,
+    log_path,
+    read_log,
 )
+from dualgaf.series.tables.dialects.hive import with_keys
+from dualgaf.series.tables.dialects.long import FLUX, check_long, kept_beside, widened
+from dualgaf.series.tables.dialects.steps import starts_of
+from dualgaf.series.tables.dialects.units import take_units
+from dualgaf.series.tables.dialects.zones import check_marks, local_and_instant
+from dualgaf.series.tables.drafts import columns_said, draft_of
 from dualgaf.series.tables.files import named_files, read_table
-from dualgaf.series.tables.roles import check_roles, find_roles
+from dualgaf.series.tables.notes import Notes
+from dualgaf.series.tables.roles import check_roles, find_roles, need_roles
 from dualgaf.series.tables.rows import FileDraft, FileRows
+from dualgaf.series.tables.timecolumn import TimeColumn, joined, with_time_column
 
 if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
 
 
-def read_rows(root: Path, source: "TableSource") -> tuple[list[FileRows], list[str], list[str]]:
+class Read(NamedTuple):
+    """The files of a folder, in order."""
+
+    tables: list[FileRows]
+    said: list[str]
+    """What was found out or left out, a sentence each."""
+    working: list[str]
+    """Values of the working column."""
+    roles: ColumnRoles
+
+
+def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     """Every file of a folder, understood.
 
     Args:
         root: a folder, or one file.
         source: its settings.
-
-    Returns:
-        The files in order; what was found out or left out, a sentence each; and the values of the
-        working column.
+        refuse: gets what must be decided although reading can go on.
 
     Raises:
         SourceError: a file, column or cell cannot be read, or files do not agree.
     """
     rules = CellRules(source.null_values, source.decimal)
-    paths = named_files(root, source.pattern)
+    notes = Notes()
+    log_file = log_path(root, source)
+    paths = table_paths(root, source, notes)
     roles: ColumnRoles | None = None
+    column: TimeColumn | None = None
     drafts: list[FileDraft] = []
     clocks: dict[str, Clock] = {}
+    headers: dict[str, None] = {}
     for file, path in paths.items():
-        table = read_table(path, file, source.separator, source.header_line)
-        own = find_roles(table, source, file)
-        roles = roles or own
-        check_roles(roles, own, source, table.columns, file, next(iter(paths)))
+        table, units = _cells(path, file, source, notes)
+        headers |= dict.fromkeys(table.columns)
+        table, found = with_time_column(table, source, file, column)
+        column = column or found
+        if roles is not None:  # before a column is looked for that this file need not have
+            need_roles(roles, source, table.columns, file, list(paths))
+        own = find_roles(table, found.name, source, file)
+        if roles is None:
+            roles = own
+            need_roles(roles, source, table.columns, file, list(paths))
+        check_roles(roles, own, source, file, list(paths))
         if roles.time is not None:
-            clocks[file] = read_clock(table[roles.time], file, source.time_format)
-        drafts.append(_draft(table, roles, source, file, rules))
+            clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
+        drafts.append(draft_of(table, roles, source, file, rules, units))
     assert roles is not None
-    said = settle_classes(drafts, roles.label, source)
-    if roles.time is not None and roles.time != source.time_column:
-        if roles.time.lower() not in TIME_NAMES:
-            said.append(f"times are those of column {roles.time!r}")
-        said += [f"times are read as {order}" for order in _orders(clocks)]
-    times = one_reading(clocks) if clocks else {}
-    said += _left_out(drafts)
-    tables = [_rows(draft, times.get(draft.file), roles) for draft in drafts]
-    return tables, said, sorted({value for draft in drafts for value in draft.working})
+    need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
+    assert column is not None
+    log = None if log_file is None else read_log(log_file, source, notes)
+    say_clock(column, clocks, source, notes)
+    times, instants, said = _times(clocks, source, log)
+    if log is not None:
+        _label(drafts, times, log)
+    said = notes.lines() + said + settle_classes(drafts, roles.label, source, refuse)
+    said += columns_said(drafts)
+    tables = [_rows(d, times.get(d.file), instants.get(d.file), roles, source) for d in drafts]
+    working = sorted({value for draft in drafts for value in draft.working})
+    return Read(tables, said, working, roles)
+
+
+def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -> dict[str, Path]:
+    """The tables of a folder by name, without its fault log.
+
+    Raises:
+        SourceError: there is none.
+    """
+    paths = named_files(root, source.pattern, notes)
+    log = log_path(root, source)
+    if log is None:
+        return paths
+    left = {file: path for file, path in paths.items() if path.resolve() != log.resolve()}
+    if not left:
+        raise SourceError(f"folder {root} has no table beside its fault log; type data.root=FOLDER")
+    return left
 
 
 def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -98,100 +147,85 @@ def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) 
                 for name, column in table.columns.items()
                 if column.values is not None or (column.kind == "empty" and name in names)
             ]
-            same_channels(names, own, first.file, table.file)
+            same_channels(names, own, first.file, table.file, [t.file for t in tables])
         for name in names:
             same_unit(first.columns[name], table.columns[name], first.file, table.file)
     return names
 
 
-def _draft(
-    table: pl.DataFrame, roles: ColumnRoles, source: "TableSource", file: str, rules: CellRules
-) -> FileDraft:
-    if source.channels is not None:
-        need_columns(table.columns, source.channels, "data.channels", file)
-        wanted = list(source.channels)
+def _cells(
+    path: Path, file: str, source: "TableSource", notes: Notes
+) -> tuple[pl.DataFrame, dict[str, str]]:
+    """The table of one file, a row a time and a column a sensor, and the units it names."""
+    table = read_table(path, file, source.separator, source.header_line, source.encoding, notes)
+    check_no_log(table, source, file)
+    table, units = take_units(table, file, source.null_values, source.header_line, notes)
+    long = source.long
+    if long is None and set(FLUX) <= set(table.columns):
+        long = FLUX
+    if long is None:
+        check_long(table, source, file)
     else:
-        labels = () if source.label_column else LABEL_NAMES[:1] * (source.label != "auto")
-        # A nameless column is the row index that pandas writes in front of a table.
-        out = {*roles.names, *source.exclude, *labels, ""}
-        wanted = [name for name in table.columns if name not in out]
-    working = None if roles.working is None else label_texts(table[roles.working])
-    columns = {}
-    for name in wanted:
-        column = understood(table[name], file, rules)
-        if source.channels is not None and column.kind == "text":
+        if len(long) == 4:
+            need_list(table.columns, long, "data.long", file)
+            table, column = joined(table, long[0], long[1])
+            long = (f"{column.name}", *long[2:])
+        table = widened(table, long, kept_beside(table.columns, source), file, notes)
+        units = {}
+    return with_keys(table, file), units
+
+
+def _times(
+    clocks: dict[str, Clock], source: "TableSource", log: FaultLog | None
+) -> tuple[dict[str, pl.Series], dict[str, pl.Series], list[str]]:
+    """Local times by file, those of the log too, and the instants that tell their order."""
+    if log is not None:
+        if not clocks:
             raise SourceError(
-                f"{file}, column {name!r}, data row 1: {column.example!r} is not a number "
-                "(every cell is text); if it means missing, add it to data.null_values; to leave "
-                "the column out, leave it out of data.channels"
+                f"{log.file} (data.fault_log) needs times, and the files have none; type "
+                "data.time_column=NAME"
             )
-        columns[name] = column
-    return FileDraft(
-        file,
-        table.height,
-        columns,
-        [label_texts(table[name]).fill_null("?") for name in roles.groups],
-        classes_of(table, roles.label, source, file),
-        _official(table, roles.split, file),
-        _keep(table, working, source),
-        () if working is None else tuple(working.drop_nulls().unique()),
+        clocks = clocks | {f"{log.file}, start": log.start, f"{log.file}, end": log.end}
+    if not clocks:
+        return {}, {}, []
+    times = one_reading(clocks)
+    for file, clock in clocks.items():
+        check_marks(clock.marks, file, source.time_zone, times[file])
+    local, instants, said = local_and_instant(
+        times,
+        {file: clock.offset for file, clock in clocks.items()},
+        source.time_zone,
     )
+    if source.stamps == "end":
+        said.append("a time is the end of its interval: rows are moved to its start")
+        for moved in (local, instants):
+            for file in [f for f in moved if log is None or not f.startswith(f"{log.file}, ")]:
+                moved[file] = starts_of(moved[file], file)
+    return local, instants, said
 
 
-def _official(table: pl.DataFrame, split: str | None, file: str) -> pl.Series:
-    if split is None:
-        return pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
-    texts = label_texts(table[split])
-    for mark in texts.drop_nulls().unique().to_list():
-        if mark not in SPLITS:
-            raise SourceError(
-                f"{file}, column {split!r}: {mark!r} is no split; allowed: {', '.join(SPLITS)}; "
-                "type data.split_column=null"
-            )
-    return texts
-
-
-def _keep(table: pl.DataFrame, working: pl.Series | None, source: "TableSource") -> pl.Series:
-    if working is None:
-        return pl.Series([True]).new_from_index(0, table.height)
-    wanted = label_texts(pl.Series([source.working_value]))[0]
-    return working.to_frame("text").select(pl.col("text").eq(wanted).fill_null(False))["text"]
-
-
-def _orders(clocks: dict[str, Clock]) -> list[str]:
-    found = [tuple(clock.readings) for clock in clocks.values() if clock.form]
-    return [" or ".join(order) for order in dict.fromkeys(found) if len(order) == 1]
-
-
-def _left_out(drafts: list[FileDraft]) -> list[str]:
-    """What is said of columns: how their cells were read, and which are no channels."""
-    kinds: dict[str, dict[str, Column]] = {}
+def _label(drafts: list[FileDraft], times: dict[str, pl.Series], log: FaultLog) -> None:
+    """Classes of all rows from the fault log."""
+    intervals = checked(log, times[f"{log.file}, start"], times[f"{log.file}, end"])
     for draft in drafts:
-        for name, column in draft.columns.items():
-            kinds.setdefault(name, {})[column.kind] = column
-    notations: dict[str, list[str]] = {}
-    for name, by_kind in kinds.items():
-        if "numbers" in by_kind and (notation := by_kind["numbers"].found):
-            notations.setdefault(notation, []).append(repr(name))
-    found = [f"read as {how}: {', '.join(names)}" for how, names in notations.items()]
-    texts = [
-        f"{name!r} ({by_kind['text'].example!r})"
-        for name, by_kind in kinds.items()
-        if "text" in by_kind and "numbers" not in by_kind
-    ]
-    empty = [repr(name) for name, by_kind in kinds.items() if set(by_kind) == {"empty"}]
-    if texts:
-        found.append(f"columns of text are no channels: {', '.join(texts)}")
-    if empty:
-        found.append(f"columns without any value are no channels: {', '.join(empty)}")
-    return found
+        draft.label = classes_at(times[draft.file], intervals)
 
 
-def _rows(draft: FileDraft, time: pl.Series | None, roles: ColumnRoles) -> FileRows:
-    """One row a data row, with the columns row, time, group, label, split and keep."""
+def _rows(
+    draft: FileDraft,
+    time: pl.Series | None,
+    instant: pl.Series | None,
+    roles: ColumnRoles,
+    source: "TableSource",
+) -> FileRows:
+    """One row a data row, with the columns row, time, group, label, split and keep.
+
+    Where local times do not tell the order, ``time`` is the instant, and ``local`` stands beside.
+    """
     row = pl.Series("row", np.arange(draft.height), dtype=pl.Int64)
     days = []
-    if time is not None and time.dtype == pl.Datetime and not roles.groups:
+    by_day = source.group_columns is not None and not roles.groups
+    if time is not None and time.dtype == pl.Datetime and by_day:
         days = [time.dt.date().cast(pl.String)]
     # The file is part of the group: run 1 of one file is not run 1 of another.
     names = [pl.Series([draft.file]).new_from_index(0, draft.height), *draft.groups, *days]
@@ -199,11 +233,13 @@ def _rows(draft: FileDraft, time: pl.Series | None, roles: ColumnRoles) -> FileR
         pl.concat_str(pl.all(), separator="/").alias("group")
     )["group"]
     columns = {
-        "time": row if time is None else time,
+        "time": row if time is None else time if instant is None else instant,
         "group": group,
         "label": draft.label,
         "split": draft.split,
         "keep": draft.keep,
     }
+    if time is not None and instant is not None:
+        columns["local"] = time
     rows = pl.DataFrame([row, *(column.alias(name) for name, column in columns.items())])
     return FileRows(draft.file, rows, None if time is None else roles.time, draft.columns)

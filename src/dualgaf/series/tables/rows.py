@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
 from dualgaf.series.series import Origin, SeriesSet
 from dualgaf.series.tables.cells import Column
@@ -36,7 +36,7 @@ class FileRows:
     Attributes:
         file: its name in the folder.
         rows: a row a data row, in the order of the file, with the columns row, time, group, label,
-            split and keep.
+            split and keep; ``local`` where ``time`` is the instant in UTC.
         time_column: where ``time`` comes from; None = it is the number of the row.
         columns: those without a role, by name.
     """
@@ -64,12 +64,17 @@ class FileRows:
         return found
 
 
-def sorted_by_time(rows: pl.DataFrame, file: str) -> pl.DataFrame:
+def sorted_by_time(table: FileRows, channels: Sequence[str] = ()) -> pl.DataFrame:
     """Groups together and in order of time, with ``position``, the row's number after sorting.
+
+    Args:
+        table: one file.
+        channels: names, for messages.
 
     Raises:
         SourceError: a time comes twice in a group.
     """
+    rows, file = table.rows, table.file
     same = pl.col("group") == pl.col("group").shift(1)
     together = rows.select((~same).fill_null(True).sum() == pl.col("group").n_unique()).item()
     rising = rows.select((~same | (pl.col("time").diff().cast(pl.Float64) > 0)).all()).item()
@@ -78,22 +83,57 @@ def sorted_by_time(rows: pl.DataFrame, file: str) -> pl.DataFrame:
         rows = rows.sort("first", "time", maintain_order=True).drop("first")
         double = rows.filter(same & (pl.col("time") == pl.col("time").shift(1)))
         if double.height:
-            time = str(clock_array(double["time"])[0])
+            shown = double["local" if "local" in rows.columns else "time"]
+            time = str(clock_array(shown)[0])
             raise SourceError(
                 f"{file}: time {time.removesuffix('.000000')} comes twice in group "
                 f"{double['group'][0]!r} (again in data row {double['row'][0] + 1}); a group needs "
-                "one row a time; name the columns that tell runs apart: "
-                "data.group_columns=[run], or type data.time_column=null for rows that are in order"
+                f"one row a time; {_apart(table)}, or type data.time_column=null for "
+                "rows that are in order"
+                f"{_other_ways(table, channels, shown)}"
             )
     return rows.with_row_index("position").cast({"position": pl.Int64})
 
 
-def largest_gap(rows: pl.DataFrame, table: FileRows, max_gap: str | int | float) -> float | None:
+def median_step(rows: pl.DataFrame) -> float | None:
+    """Median step of time within groups, in microseconds for dates; None where there is none."""
+    step = pl.col("time").diff().over("group").cast(pl.Float64).alias("step")
+    steps = rows.select(step)["step"]
+    median = steps.filter(steps > 0).median()
+    return float(median) if isinstance(median, float) else None
+
+
+def _other_ways(table: FileRows, channels: Sequence[str], time: pl.Series) -> str:
+    """What else a time may mean that comes twice: a row a sensor, or the autumn hour."""
+    texts = [name for name, column in table.columns.items() if column.kind == "text"]
+    if len(channels) == 1 and texts and table.time_column is not None:
+        names = [table.time_column, texts[0], channels[0]]
+        return f"; if each row is one value of one sensor, type {typed_option('data.long', names)}"
+    if table.dated and table.time_column is not None:
+        hour = time.filter(time.dt.month().is_in([10, 11]) & (time.dt.weekday() == 7))
+        if len(hour) == len(time) and (hour.dt.hour() <= 3).all():
+            return (
+                "; if it is the hour that comes twice in autumn, type the zone of the plant: "
+                "data.time_zone=Europe/Berlin"
+            )
+    return ""
+
+
+def _apart(table: FileRows) -> str:
+    """What to do with rows of one time that are of several runs."""
+    texts = [name for name, column in table.columns.items() if column.kind == "text"]
+    return (
+        "name the columns that tell runs apart: type "
+        f"{typed_option('data.group_columns', texts[:1] or ['run'])}"
+    )
+
+
+def largest_gap(table: FileRows, step: float | None, max_gap: str | int | float) -> float | None:
     """Largest step of time inside a series, in units of the time column; None = any.
 
     Args:
-        rows: sorted, of the whole file.
         table: the file.
+        step: see `median_step`; None where times are not known.
         max_gap: ``data.max_gap``.
 
     Raises:
@@ -101,12 +141,8 @@ def largest_gap(rows: pl.DataFrame, table: FileRows, max_gap: str | int | float)
     """
     given = parse_gap(max_gap)
     if given is None:
-        step = pl.col("time").diff().over("group").cast(pl.Float64).alias("step")
-        steps = rows.select(step)["step"]
-        median = steps.filter(steps > 0).median()
         # The factor keeps steps of 0.1 that are not exact from being cut at exactly twice.
-        timed = table.time_column is not None and isinstance(median, float)
-        return 2.0 * float(median) * (1 + 1e-9) if timed else None  # type: ignore[arg-type]
+        return None if step is None else 2.0 * step * (1 + 1e-9)
     size, is_duration = given
     if table.time_column is None:
         told, typed = "rows have no time column", "auto"
@@ -147,7 +183,8 @@ def cut(
     pieces = list(zip(first, np.append(first[1:], rows.height), strict=True))
     heads = rows[first]
     steps = table.matrix(channels)[rows["row"].to_numpy()]
-    times = None if table.time_column is None else clock_array(rows["time"])
+    shown = rows["local" if "local" in rows.columns else "time"]
+    times = None if table.time_column is None else clock_array(shown)
     return SeriesSet(
         values=tuple(np.ascontiguousarray(steps[a:b].T) for a, b in pieces),
         labels=tuple(heads["label"].to_list()),

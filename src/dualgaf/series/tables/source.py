@@ -14,37 +14,33 @@
 polars reads, parses, sorts and compares; there is no loop over rows. What is left out is logged.
 """
 
-import logging
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
 
 import polars as pl
 
-from dualgaf.errors import ConfigError, SourceError, check_whole, not_allowed, unknown_choice
+from dualgaf.errors import SourceError
 from dualgaf.series.contents import Contents
-from dualgaf.series.lengths import check_ragged_rule
-from dualgaf.series.missing import check_nan_policy, repair_nan
+from dualgaf.series.inspection import Refuse, refuse_at_once, tell_notes
+from dualgaf.series.missing import cut_at_holes, repair_nan
 from dualgaf.series.series import SeriesSet, join_sets
-from dualgaf.series.source import check_window
-from dualgaf.series.splits import SplitSettings
-from dualgaf.series.tables.cells import Decimal
-from dualgaf.series.tables.classes import LabelFrom, Unlabelled
-from dualgaf.series.tables.columns import check_name, name_list, parse_gap
+from dualgaf.series.tables.classes import BY_FILE
 from dualgaf.series.tables.copies import drop_copies
-from dualgaf.series.tables.files import SEPARATORS, named_files
-from dualgaf.series.tables.reading import read_rows, shared_channels
-from dualgaf.series.tables.rows import FileRows, cut, largest_gap, sorted_by_time
+from dualgaf.series.tables.dialects.faultlog import log_path
+from dualgaf.series.tables.dialects.steps import resampled, step_width
+from dualgaf.series.tables.doubts import check_sentinels, check_steps, days_said, odd_dates
+from dualgaf.series.tables.drafts import chosen_channels
+from dualgaf.series.tables.facts import DEAD, file_facts, lost_windows, table_facts
+from dualgaf.series.tables.reading import read_rows, shared_channels, table_paths
+from dualgaf.series.tables.rows import FileRows, cut, largest_gap, median_step, sorted_by_time
+from dualgaf.series.tables.settings import TableSettings
 from dualgaf.series.tables.suspects import check_suspects
-
-_COLUMNS = ("label_column", "split_column", "working_column")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class TableSource:
-    """CSV or Parquet files in a folder.
+class TableSource(TableSettings):
+    """CSV or Parquet files in a folder; its fields are those of `TableSettings`.
 
     Raises:
         ConfigError: a setting has a value that is not allowed.
@@ -55,109 +51,14 @@ class TableSource:
         (96, 'group')
     """
 
-    root: str | Path
-    """A folder, or one file."""
-    pattern: str | None = None
-    """Which files of the folder, e.g. ``*.tidy.csv.gz``; None = all .csv, .csv.gz, .parquet."""
-    time_column: str | None = "auto"
-    """Column with times or step numbers; ``auto`` = datetime, time, timestamp, date or step; None =
-    rows are evenly spaced and in order."""
-    time_format: str | None = None
-    """Format of times, also of those that are digits, e.g. ``%d/%m/%Y %H:%M``; None = ISO,
-    day.month.year, and month/day/year or day/month/year, whichever fits every file. Times with an
-    offset are turned to UTC."""
-    channels: tuple[str, ...] | None = None
-    """Columns that are channels; None = all numeric columns that have a name and no other role."""
-    exclude: tuple[str, ...] = ()
-    """Columns that are no channels."""
-    label: LabelFrom = "auto"
-    """``column``; ``file``: the file's name without its ending, for files of different names;
-    ``name``: the same, also where two folders have a file of one name; ``path``: name and folders;
-    ``folder``: the folder that a file lies in; ``auto``: the column where there is one, else the
-    file."""
-    label_column: str | None = None
-    """Column with classes; None = fault, label, class or target."""
-    unlabelled: Unlabelled = None
-    """What rows are whose cell of the label column is empty: ``predict``: they are not learned;
-    ``drop``: they are left out; ``class``: they are a class; None: there are none."""
-    unlabelled_class: str = "normal"
-    """The class of ``unlabelled=class``."""
-    group_columns: tuple[str, ...] = ()
-    """Columns that tell groups apart, within a file; () = those of day, group, run, series_id that
-    are there, else the calendar day, else the file."""
-    split_column: str | None = None
-    """Column with train, val, test or predict, for ``data.split.method=official``."""
-    working_column: str | None = None
-    """Column that says which rows are kept; None = all."""
-    working_value: int | float | str | bool = 1
-    """Rows are kept where the working column equals this."""
-    max_gap: str | int | float = "auto"
-    """Largest step of time inside a series: ``2h``, ``5min``, or a number for a numeric time
-    column; ``auto`` = twice the median step of the file, and no dropped row."""
-    null_values: tuple[str, ...] = ("", "NA", "NaN", "nan", "null", "#VALUE!")
-    """Cells that are missing values. A number means it in every way of writing: ``-999`` is
-    ``-999.0``, too, also in Parquet."""
-    separator: str | None = None
-    """What stands between two cells: comma, semicolon, tab, pipe; None = what cuts header and first
-    rows alike."""
-    decimal: Decimal = "auto"
-    """``point``, ``comma``; ``auto``: a point, and a comma where nothing else fits."""
-    header_line: int = 1
-    """The line of a CSV file that has the names of the columns."""
-    nan: str = "error"
-    """``error`` or ``interpolate``, see `dualgaf.series.missing`."""
-    window_size: int | None = 96
-    """T, steps in a window; None = each piece between two cuts is one window."""
-    stride: int | None = None
-    """Steps between the starts of two windows; None = ``window_size``."""
-    split: SplitSettings = field(default_factory=lambda: SplitSettings("group"))
-    """How series are dealt out to train, val and test."""
-    ragged: str = "error"
-    """Rule for pieces of unequal length where ``window_size`` is None."""
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.root, str | Path) or not str(self.root):
-            raise ConfigError(
-                not_allowed("data.root", self.root, "a folder or a file", "data.root=FOLDER")
-            )
-        if self.label not in get_args(LabelFrom):
-            raise ConfigError(unknown_choice("data.label", self.label, get_args(LabelFrom)))
-        for option in ("channels", "exclude", "group_columns", "null_values"):
-            given = name_list(f"data.{option}", getattr(self, option))
-            object.__setattr__(self, option, given)
-        for option, allowed in (
-            ("unlabelled", (None, "predict", "drop", "class")),
-            ("separator", (None, *SEPARATORS)),
-            ("decimal", get_args(Decimal)),
-        ):
-            if getattr(self, option) not in allowed:
-                raise ConfigError(
-                    unknown_choice(f"data.{option}", getattr(self, option), filter(None, allowed))
-                )
-        check_whole("data.header_line", self.header_line, 1, 1)
-        for option in ("pattern", "time_column", "time_format", "unlabelled_class", *_COLUMNS):
-            check_name(f"data.{option}", getattr(self, option))
-        if not isinstance(self.working_value, int | float | str):
-            raise ConfigError(
-                not_allowed(
-                    "data.working_value",
-                    self.working_value,
-                    "a number, a text, true, false",
-                    "data.working_value=1",
-                )
-            )
-        parse_gap(self.max_gap)
-        check_nan_policy(self.nan)
-        check_ragged_rule(self.ragged)
-        check_window(self.window_size, self.stride)
-        object.__setattr__(self, "split", SplitSettings.of(self.split))
-
     def contents(self) -> str:
         """Hash of the files, their names in the folder, and the settings."""
         root = Path(self.root).expanduser()
-        found = Contents(self, leave_out=("root",))
-        for file, path in named_files(root, self.pattern).items():
+        found = Contents(self, leave_out=("root", "fault_log"))
+        for file, path in table_paths(root, self).items():
             found.add_file(file, path)
+        if (faults := log_path(root, self)) is not None:
+            found.add_file("fault_log", faults)
         return found.hexdigest()
 
     def load(self) -> SeriesSet:
@@ -180,26 +81,97 @@ class TableSource:
             (2, 1)
             >>> folder.cleanup()
         """
+        found = self.understand(refuse_at_once)
+        if found.facts is not None:
+            tell_notes(found.facts)
+        return found
+
+    def understand(self, refuse: Refuse) -> SeriesSet:
+        """As `load`, without a word, and with a say in what is refused.
+
+        Args:
+            refuse: gets each error after which reading can go on, so that several are seen at
+                once: columns that are no measurements are left out then, and rows without a class
+                are not learned.
+
+        Returns:
+            The set, with its ``facts``.
+
+        Raises:
+            SourceError, SeriesError: reading cannot go on.
+        """
         root = Path(self.root).expanduser()
-        tables, said, working = read_rows(root, self)
-        channels = shared_channels(tables, self.channels)
+        read = read_rows(root, self, refuse)
+        tables, said = read.tables, read.said
+        channels = shared_channels(tables, chosen_channels(self))
         if self.channels is None:
-            check_suspects(tables, channels)
+            channels = check_suspects(tables, channels, refuse)
+            check_sentinels(tables, channels, self.null_values, refuse)
         if not any(table.rows["keep"].any() for table in tables):
             raise SourceError(
                 f"no row of {root} has {self.working_column}={self.working_value!r} (there: "
-                f"{', '.join(working[:8])}); type data.working_value=... or "
+                f"{', '.join(read.working[:8])}); type data.working_value=... or "
                 "data.working_column=null"
             )
-        said += drop_copies(tables, channels, self.window_size)
-        parts = [part for table in tables if (part := self._series(table, channels)) is not None]
-        for line in said:
-            log.warning("%s: %s", root.name, line)
-        return repair_nan(join_sets(parts, root.name), self.nan, drop_dead=True)
+        said += drop_copies(tables, channels, self.window_size, keep=self.same_time == "keep")
+        lost, files, parts, mixed = Counter[str](), [], [], 0
+        for table in tables:
+            rows = sorted_by_time(table, channels)
+            step = None if table.time_column is None else median_step(rows)
+            files.append(file_facts(table, step))
+            said += odd_dates(table, rows)
+            part, n_mixed = self._series(table, rows, channels, step, lost)
+            mixed += n_mixed
+            parts += [] if part is None else [part]
+        said += days_said(tables, bool(read.roles.groups))
+        if self.step is None:
+            check_steps(files, all(table.dated for table in tables), refuse)
+        if mixed:
+            said.append(f"{mixed} steps of {self.step} in which the class changes are left out")
+        whole = join_sets(parts, root.name)
+        before = self._n_windows(whole)
+        if self.fill_limit is not None:
+            whole, n_rows = cut_at_holes(whole, self.fill_limit)
+            if n_rows:
+                said.append(f"{n_rows} rows in holes of more than {self.fill_limit} are left out")
+        found = repair_nan(whole, self.nan, drop_dead=True)
+        lost[DEAD] = before - self._n_windows(found)
+        facts = table_facts(root.name, read, files, channels, self, lost)
+        return replace(found, facts=facts)
 
-    def _series(self, table: FileRows, channels: tuple[str, ...]) -> SeriesSet | None:
-        """The series of one file; None where no row is left."""
-        rows = sorted_by_time(table.rows, table.file)
-        gap = largest_gap(rows, table, self.max_gap)
+    @property
+    def by_file(self) -> bool:
+        """Whether no column of classes is looked for."""
+        return self.label in BY_FILE
+
+    def _series(
+        self,
+        table: FileRows,
+        rows: pl.DataFrame,
+        channels: tuple[str, ...],
+        step: float | None,
+        lost: Counter[str],
+    ) -> tuple[SeriesSet | None, int]:
+        """The series of one file, None where no row is left; and the steps of two classes."""
+        gap, holes, n_mixed = largest_gap(table, step, self.max_gap), self.max_gap == "auto", 0
         kept = rows.filter(pl.col("keep"))
-        return cut(kept, table, channels, gap, self.max_gap == "auto") if kept.height else None
+        if self.step is not None and kept.height:
+            kept, table, n_mixed = resampled(kept, table, channels, self.step, self.step_rule)
+            width = step_width(table, self.step)
+            wide = width * (1 + 1e-9)
+            gap, step = wide if holes or gap is None else max(gap, wide), width
+            rows = kept.with_columns(pl.lit(True).alias("keep"))
+            holes = False
+        if self.window_size is not None:
+            lost += lost_windows(rows, step, gap, self.window_size, self._stride)
+        return cut(kept, table, channels, gap, holes) if kept.height else None, n_mixed
+
+    @property
+    def _stride(self) -> int:
+        return self.stride or self.window_size or 1
+
+    def _n_windows(self, series_set: SeriesSet) -> int:
+        if self.window_size is None:
+            return len(series_set)
+        longest_first = (n - self.window_size for n in series_set.lengths)
+        return sum(max(0, last // self._stride + 1) for last in longest_first)

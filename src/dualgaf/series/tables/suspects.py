@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
-from dualgaf.series.tables.columns import LABEL_NAMES, TIME_NAMES, typed_list
+from dualgaf.series.inspection import Refuse
+from dualgaf.series.tables.columns import LABEL_NAMES, TIME_NAMES
 from dualgaf.series.tables.rows import FileRows
 
 LEAST_ROWS = 8
@@ -33,24 +34,28 @@ _UNIX_PER_US = {"s": 1e-6, "ms": 1e-3, "us": 1.0, "ns": 1e3}
 _ZONES_US = 15 * 3600 * 1e6
 
 
-def check_suspects(tables: Sequence[FileRows], channels: Sequence[str]) -> None:
-    """Raise where a column is no measurement.
+def check_suspects(
+    tables: Sequence[FileRows], channels: Sequence[str], refuse: Refuse
+) -> tuple[str, ...]:
+    """The channels that are measurements; each other column is refused.
 
     Args:
         tables: every file of the folder.
         channels: columns that would be channels because they are numbers.
-
-    Raises:
-        SourceError: names the column, what it is, and both ways out.
+        refuse: gets a SourceError that names the column, what it is, and both ways out.
     """
+    kept = []
     for name in channels:
         if (why := _tells_the_class(tables, name) or _counts(tables, name, channels)) is None:
+            kept.append(name)
             continue
-        raise SourceError(
+        told = (
             f"column {name!r} {why}; a network would learn it instead of the plant; type "
-            f"{typed_list('data.exclude', [name])} to leave it out, or "
-            f"{typed_list('data.channels', list(channels))} if it is a measurement"
+            f"{typed_option('data.exclude', [name])} to leave it out, or "
+            f"{typed_option('data.channels', list(channels))} if it is a measurement"
         )
+        refuse(SourceError(told))
+    return tuple(kept)
 
 
 def _values(tables: Sequence[FileRows], name: str) -> Iterator[tuple[FileRows, Array]]:

@@ -1,0 +1,1 @@
+"""Ways in which programs write tables: one module a family of them."""

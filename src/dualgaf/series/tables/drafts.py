@@ -1,0 +1,123 @@
+"""One file before its times and classes are known: its columns, groups, splits and kept rows."""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dualgaf.errors import SourceError, typed_option
+from dualgaf.series.series import SPLITS
+from dualgaf.series.tables.cells import CellRules, Column, label_texts, understood
+from dualgaf.series.tables.classes import classes_of
+from dualgaf.series.tables.columns import GROUP_NAMES, ColumnRoles, need_columns
+from dualgaf.series.tables.dialects.hive import keys_of
+from dualgaf.series.tables.rows import FileDraft
+
+if TYPE_CHECKING:
+    from dualgaf.series.tables.source import TableSource
+
+
+def chosen_channels(source: "TableSource") -> tuple[str, ...] | None:
+    """``data.channels`` without ``data.exclude``; None = all columns of numbers are channels."""
+    if source.channels is None:
+        return None
+    return tuple(name for name in source.channels if name not in source.exclude)
+
+
+def draft_of(
+    table: pl.DataFrame,
+    roles: ColumnRoles,
+    source: "TableSource",
+    file: str,
+    rules: CellRules,
+    units: dict[str, str],
+) -> FileDraft:
+    """A file with its cells understood.
+
+    Args:
+        table: its cells.
+        roles: of all files.
+        source: the settings.
+        file: its name.
+        rules: of the cells.
+        units: of columns, from a row of units.
+
+    Raises:
+        SourceError: a column or cell is missing or cannot be read.
+    """
+    chosen = chosen_channels(source)
+    if chosen is not None:
+        need_columns(table.columns, chosen, "data.channels", file)
+        wanted = list(chosen)
+    else:
+        # A nameless column is the row index that pandas writes in front of a table; what a folder
+        # is called is no measurement.
+        out = {*roles.names, *source.exclude, "", *keys_of(file)}
+        if source.group_columns is None:  # a day that is no group is no measurement either
+            out |= {name for name in table.columns if name.lower() in GROUP_NAMES}
+        wanted = [name for name in table.columns if name not in out]
+    working = None if roles.working is None else label_texts(table[roles.working])
+    columns = {}
+    for name in wanted:
+        column = understood(table[name], file, rules, units.get(name))
+        if chosen is not None and column.kind == "text":
+            numbers = [other for other in chosen if other != name]
+            typed = typed_option("data.channels", numbers) if numbers else "data.channels=null"
+            raise SourceError(
+                f"{file}, column {name!r}, data row 1: {column.example!r} is not a number "
+                f"(every cell is text); to leave the column out type {typed}"
+            )
+        columns[name] = column
+    return FileDraft(
+        file,
+        table.height,
+        columns,
+        [label_texts(table[name]).fill_null("?") for name in roles.groups],
+        classes_of(table, roles.label, source, file),
+        _official(table, roles.split, file),
+        _keep(table, working, source),
+        () if working is None else tuple(working.drop_nulls().unique()),
+    )
+
+
+def columns_said(drafts: list[FileDraft]) -> list[str]:
+    """What is said of columns: how their cells were read, and which are no channels."""
+    kinds: dict[str, dict[str, Column]] = {}
+    for draft in drafts:
+        for name, column in draft.columns.items():
+            kinds.setdefault(name, {})[column.kind] = column
+    notations: dict[str, list[str]] = {}
+    for name, by_kind in kinds.items():
+        if "numbers" in by_kind and (notation := by_kind["numbers"].found):
+            notations.setdefault(notation, []).append(repr(name))
+    found = [f"read as {how}: {', '.join(names)}" for how, names in notations.items()]
+    texts = [
+        f"{name!r} ({by_kind['text'].example!r})"
+        for name, by_kind in kinds.items()
+        if "text" in by_kind and "numbers" not in by_kind
+    ]
+    empty = [repr(name) for name, by_kind in kinds.items() if set(by_kind) == {"empty"}]
+    if texts:
+        found.append(f"columns of text are no channels: {', '.join(texts)}")
+    if empty:
+        found.append(f"columns without any value are no channels: {', '.join(empty)}")
+    return found
+
+
+def _official(table: pl.DataFrame, split: str | None, file: str) -> pl.Series:
+    if split is None:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
+    texts = label_texts(table[split])
+    for mark in texts.drop_nulls().unique().to_list():
+        if mark not in SPLITS:
+            raise SourceError(
+                f"{file}, column {split!r}: {mark!r} is no split; allowed: {', '.join(SPLITS)}; "
+                "type data.split_column=null"
+            )
+    return texts
+
+
+def _keep(table: pl.DataFrame, working: pl.Series | None, source: "TableSource") -> pl.Series:
+    if working is None:
+        return pl.Series([True]).new_from_index(0, table.height)
+    wanted = label_texts(pl.Series([source.working_value]))[0]
+    return working.to_frame("text").select(pl.col("text").eq(wanted).fill_null(False))["text"]

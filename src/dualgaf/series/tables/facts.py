@@ -1,0 +1,151 @@
+"""What was understood of a folder, as `TableFacts`, and the windows that cutting costs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dualgaf.series.inspection import FileFacts, TableFacts
+from dualgaf.series.series import clock_text
+from dualgaf.series.tables.clocks import clock_array
+from dualgaf.series.tables.columns import ColumnRoles
+from dualgaf.series.tables.reading import Read
+from dualgaf.series.tables.rows import FileRows
+
+if TYPE_CHECKING:
+    from dualgaf.series.tables.source import TableSource
+
+MISSING, LEFT_OUT, CHANGES = "rows are missing", "rows are left out", "the class changes"
+_MOST = 2**40
+"""Steps that no file has; larger numbers are no integers of polars."""
+SHORT, DEAD = "piece too short", "a sensor has no value"
+
+
+def table_facts(
+    name: str,
+    read: Read,
+    files: Sequence[FileFacts],
+    channels: tuple[str, ...],
+    source: "TableSource",
+    lost: Counter[str],
+) -> TableFacts:
+    """What is told of a folder.
+
+    Args:
+        name: of the folder.
+        read: every file, understood.
+        files: what is told of each.
+        channels: C names.
+        source: the settings.
+        lost: windows by reason.
+    """
+    tables, roles = read.tables, read.roles
+    classes: Counter[str] = Counter()
+    for table in tables:
+        for label, n in table.rows["label"].drop_nulls().value_counts().iter_rows():
+            classes[label] += n
+    units = {
+        channel: unit
+        for channel in channels
+        if (unit := next((u for t in tables if (u := t.columns[channel].unit)), None))
+    }
+    column = None if source.by_file or source.fault_log is not None else roles.label
+    labels_from = "names of files" if column is None else f"column {column!r}"
+    if source.fault_log is not None:
+        labels_from = f"fault log {Path(source.fault_log).name}"
+    return TableFacts(
+        name=name,
+        files=tuple(files),
+        time_column=roles.time,
+        dated=all(table.dated for table in tables),
+        label_column=column,
+        labels_from=labels_from,
+        group_columns=roles.groups,
+        channels=channels,
+        units=units,
+        left_out=_left_out(tables, channels, roles, source),
+        classes=dict(sorted(classes.items())),
+        lost={reason: n for reason, n in lost.items() if n > 0},
+        notes=tuple(read.said),
+    )
+
+
+def lost_windows(
+    rows: pl.DataFrame, step: float | None, gap: float | None, steps: int, stride: int
+) -> Counter[str]:
+    """Windows that there would be if no row were missing, by what they are lost to.
+
+    Args:
+        rows: of one file, sorted, with those that are not kept.
+        step: of time, see `median_step`; None where rows are evenly spaced.
+        gap: the largest inside a series; None = any.
+        steps: T.
+        stride: steps between two windows.
+    """
+    steps, stride = min(steps, _MOST), min(stride, _MOST)
+    time = pl.col("time").cast(pl.Float64)
+    new_group = pl.col("group").ne_missing(pl.col("group").shift(1)).fill_null(True)
+    jump = (time.diff() > gap).fill_null(False) if gap is not None else pl.lit(False)
+    kept = pl.col("keep")
+    hole = kept.ne_missing(kept.shift(1)).fill_null(False)
+    label = pl.col("label")
+    changes = label.ne_missing(label.shift(1)) | pl.col("split").ne_missing(
+        pl.col("split").shift(1)
+    )
+    runs = rows.select(
+        "group", "keep",
+        time.alias("time"),
+        (new_group | jump).cum_sum().alias("run"),
+        (new_group | jump | hole).cum_sum().alias("kept_run"),
+        (new_group | jump | hole | changes.fill_null(False)).cum_sum().alias("piece"),
+    )  # fmt: skip
+
+    def windows(lengths: pl.Series) -> int:
+        return int(((lengths.cast(pl.Int64) - steps) // stride + 1).clip(0).sum())
+
+    span = runs.group_by("group").agg(pl.len().alias("rows"), (pl.max("time") - pl.min("time")))
+    whole = span["rows"] if step is None else ((span["time"] / step).round() + 1).cast(pl.Int64)
+    only = runs.filter("keep")
+    counts = [
+        windows(whole),
+        *(windows(part.group_by(key).len()["len"]) for part, key in (
+            (runs, "run"), (only, "kept_run"), (only, "piece"))),
+    ]  # fmt: skip
+    found = Counter(
+        {name: before - after for name, before, after in zip(
+            (MISSING, LEFT_OUT, CHANGES), counts, counts[1:], strict=False)}
+    )  # fmt: skip
+    found[SHORT] = int((whole < steps).sum())
+    return found
+
+
+def file_facts(table: FileRows, step: float | None) -> FileFacts:
+    """Rows, times and step of one file; ``step`` as of `median_step`."""
+    time = table.rows["local" if "local" in table.rows.columns else "time"]
+    if table.time_column is None:
+        return FileFacts(table.file, table.rows.height, None, None, None)
+    ends = clock_array(pl.Series([time.min(), time.max()], dtype=time.dtype))
+    first, last = map(clock_text, ends)
+    scale = 1e6 if table.dated else 1.0
+    return FileFacts(
+        table.file, table.rows.height, first, last, None if step is None else step / scale
+    )
+
+
+def _left_out(
+    tables: Sequence[FileRows],
+    channels: tuple[str, ...],
+    roles: ColumnRoles,
+    source: "TableSource",
+) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for table in tables:
+        for name, column in table.columns.items():
+            if name not in channels:
+                why = {"text": f"text, e.g. {column.example!r}", "empty": "no value at all"}
+                found[name] = why.get(column.kind, "not chosen")
+    if source.by_file and roles.label is not None:
+        found[roles.label] = "classes, but the class is the name of the file"
+    return found | dict.fromkeys(source.exclude, "data.exclude")

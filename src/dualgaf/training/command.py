@@ -1,0 +1,75 @@
+"""`as_command`: a program of Hydra, with the exit statuses that all commands of this package have.
+
+=== =========================================================================
+0   done
+1   something must be decided, or was found
+2   wrong use, or an error
+130 Ctrl-C (SIGINT)
+143 SIGTERM
+=== =========================================================================
+
+Hydra's own status of an error is 1.
+"""
+
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from dualgaf.errors import DualGAFError
+from dualgaf.system.termination import Stopped, is_started_rank
+from dualgaf.training.overrides import check_overrides
+from dualgaf.training.resume import in_full, resume_command
+from dualgaf.training.sweep import end_sweeps
+
+WRONG = 2
+"""Exit status of wrong use and of errors."""
+_folders: list[Path] = []
+
+
+def as_command(main: Callable[[], object]) -> int:
+    """Run a program with the arguments of this process, which has called `stop_on_signals`.
+
+    Args:
+        main: what ``hydra.main`` has made.
+
+    Returns:
+        Its exit status.
+    """
+    _folders.clear()
+    try:
+        check_overrides(sys.argv[1:])
+        if not is_started_rank():  # that has them in full already
+            sys.argv[1:] = in_full(sys.argv[1:])
+        main()
+    except DualGAFError as error:
+        print(f"dualgaf: {error}", file=sys.stderr)
+        return WRONG
+    except Stopped as stopped:
+        end_sweeps()
+        line = f"; to go on type {resume_command(_folders[0])}" if _folders else ""
+        print(f"dualgaf: {stopped}{line}", file=sys.stderr)
+        return int(stopped.code or 0)
+    except SystemExit as ended:
+        return _status(ended)
+    except Exception:
+        traceback.print_exc()
+        return WRONG
+    return 0
+
+
+def goes_on_in(folder: Path) -> None:
+    """Say in which folder this command writes: where it is stopped, the last line names it.
+
+    Args:
+        folder: of the run or the sweep; the first one counts, that of a sweep before its jobs'.
+    """
+    if not _folders:
+        _folders.append(folder)
+
+
+def _status(ended: SystemExit) -> int:
+    if isinstance(ended.code, str):
+        print(ended.code, file=sys.stderr)
+        return WRONG
+    return WRONG if ended.code == 1 else int(ended.code or 0)

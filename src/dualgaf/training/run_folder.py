@@ -1,0 +1,286 @@
+"""One folder, one run: whether a command may write into a folder, and what it finds there.
+
+A folder that holds a run is entered again by ``resume=RUN``, or by the same options with
+``hydra.run.dir=RUN``. Then the run goes on, or is done already. Other options would make another
+run, whose files would stand among those of the first: they are refused, and nothing is touched.
+
+Options that change no result do not count (`NOT_COUNTED`, and but for ``task=build`` `MACHINE`).
+With ``resume=RUN`` another ``trainer.max_epochs`` is allowed: a longer training.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from dualgaf.errors import ConfigError
+from dualgaf.renamed import current_config
+from dualgaf.store.lock import locked
+from dualgaf.system.whole_file import DRAFT, whole_file
+from dualgaf.training.command import goes_on_in
+from dualgaf.training.ranks import is_first
+from dualgaf.training.report import STOPPED
+from dualgaf.training.resume import SWEEP, key_of, resume_command, shown, typed_folder
+
+RECORD = Path(".hydra/run.yaml")
+"""The configuration of a folder's run. Hydra's own files are those of the last command."""
+NOT_COUNTED = (
+    *("paths", "resume", "logger"),
+    *(f"trainer.{key}" for key in ("enable_progress_bar", "enable_model_summary", "profiler")),
+    *("trainer.log_every_n_steps", "trainer.default_root_dir"),
+)
+"""Where files go, what is shown and logged."""
+MACHINE = (
+    *("hardware", "parallel", "cache"),
+    *(f"datamodule.{key}" for key in ("hardware", "parallel", "num_workers")),
+    *("datamodule.cache_dir", "datamodule.cache_verify"),
+)
+"""How images are drawn and kept, which changes none of them."""
+LONGER = "trainer.max_epochs"
+_SHOWS = ("ProgressBar", "ModelSummary", "Monitor")
+_RESULTS = (
+    *("metrics.json", "curves.png", "confusion.png", "report.csv", "outside.csv"),
+    *("test_predictions.csv", "predictions.csv"),
+)
+_LOGS = ("csv", "tensorboard", "refit")
+NAMED = 4
+"""Options that differ, in the text of an error."""
+
+
+class RunFolderCheck(Callback):
+    """Hydra callback: looks at the folder of a run or a sweep before Hydra writes into it."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse a folder that holds another run.
+
+        Raises:
+            SystemExit: with the text of the error.
+        """
+        folder = Path(str(OmegaConf.select(config, "hydra.run.dir"))).absolute()
+        goes_on_in(folder)
+        cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        own = OmegaConf.to_container(cfg.paths, resolve=False)["run_dir"]  # type: ignore
+        if "${" not in str(own):
+            folder = Path(str(own)).absolute()
+        if is_first():
+            _exit_on_error(_check_run, cfg, folder)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse a folder that holds another sweep.
+
+        Raises:
+            SystemExit: with the text of the error.
+        """
+        folder = Path(str(OmegaConf.select(config, "hydra.sweep.dir"))).absolute()
+        goes_on_in(folder)
+        if is_first():
+            _exit_on_error(_check_sweep, config, folder)
+
+
+def check_folder(cfg: DictConfig, folder: Path, *, before_hydra: bool = False) -> bool:
+    """Whether a folder holds this run already.
+
+    Args:
+        cfg: of the command.
+        folder: its run directory.
+        before_hydra: whether Hydra's files in it are still those of the command before.
+
+    Returns:
+        False for a folder without results of a run.
+
+    Raises:
+        ConfigError: the run in it is another one.
+    """
+    if not _traces(folder):
+        return False
+    found = _record(folder, before_hydra)
+    if found is None:
+        first = ", ".join(_traces(folder)[:NAMED])
+        raise ConfigError(
+            f"{shown(folder)} holds files of a run whose options are not known ({first}); nothing "
+            f"was changed; type {other_folder(folder)}"
+        )
+    allowed = (LONGER,) if cfg.get("resume") is not None else ()
+    differing = _differences(_counted(found), _counted(cfg), allowed)
+    if differing:
+        raise ConfigError(
+            f"{shown(folder)} holds a run with other options ({differing}), and files of two runs "
+            f"are not mixed; nothing was changed; to go on with that run type "
+            f"{resume_command(folder)}; for a new one type {other_folder(folder)}"
+        )
+    return True
+
+
+def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
+    """``metrics.json`` of a training that is done and asked for again; None where there is none.
+
+    Raises:
+        ConfigError: the run in the folder is another one.
+    """
+    if not check_folder(cfg, folder) or cfg.task != "fit":
+        return None
+    recorded = _record(folder, before_hydra=False)
+    is_longer = recorded is not None and _differences(_counted(recorded), _counted(cfg), ())
+    try:
+        found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return None if STOPPED in found or is_longer else found
+
+
+@contextmanager
+def entered(cfg: DictConfig, folder: Path) -> Iterator[None]:
+    """Have a folder for this run alone; what it holds of it is put away, but for checkpoints.
+
+    Args:
+        cfg: of the run.
+        folder: its run directory, made where it is not there.
+
+    Raises:
+        ConfigError: it holds another run, or another process is writing it.
+    """
+
+    def refuse() -> None:
+        raise ConfigError(
+            f"another process is at work on the run in {shown(folder)}; wait for its end, or type "
+            f"{other_folder(folder)}"
+        )
+
+    check_folder(cfg, folder)
+    (folder / RECORD).parent.mkdir(parents=True, exist_ok=True)
+    with _lock(folder / RECORD.with_suffix(".lock"), refuse):
+        for name in _RESULTS:
+            (folder / name).unlink(missing_ok=True)
+        for draft in folder.glob(f"checkpoints/*{DRAFT}"):
+            draft.unlink(missing_ok=True)
+        if not list(folder.glob("checkpoints/*.ckpt")):
+            for name in _LOGS:
+                shutil.rmtree(folder / name, ignore_errors=True)
+        with whole_file(folder / RECORD) as draft:
+            OmegaConf.save(cfg, draft)
+        yield
+
+
+@contextmanager
+def _lock(path: Path, refuse: Any) -> Iterator[None]:
+    lock = locked(path, refuse)
+    try:
+        lock.__enter__()
+    except ConfigError:
+        raise
+    except OSError:  # a file system without locks
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def _check_run(cfg: DictConfig, folder: Path) -> None:
+    record = folder / RECORD
+    if check_folder(cfg, folder, before_hydra=True) and not record.is_file():
+        # Of an earlier version: Hydra is about to write over what tells its options.
+        with whole_file(record) as draft:
+            shutil.copyfile(folder / ".hydra/config.yaml", draft)
+
+
+def _check_sweep(config: DictConfig, folder: Path) -> None:
+    if not (folder / SWEEP).is_file() or not any(_traces(job) for job in folder.glob("*/")):
+        return
+    before = OmegaConf.load(folder / SWEEP)
+    longer = (LONGER,) if any(key_of(t) == "resume" for t in config.hydra.overrides.task) else ()
+    left_out = (*NOT_COUNTED, *longer)
+
+    def asked(sweep: Any) -> list[str]:
+        texts = [t for t in sweep.hydra.overrides.task if not _is_below(key_of(t), left_out)]
+        swept = OmegaConf.select(sweep, "hydra.sweeper.params") or {}
+        return [*texts, *(f"{key}={value}" for key, value in swept.items())]
+
+    there, here = asked(before), asked(config)
+    if there != here:
+        raise ConfigError(
+            f"{shown(folder)} holds another sweep ({' '.join(there)}), and files of two are not "
+            f"mixed; nothing was changed; to go on with that sweep type {resume_command(folder)}; "
+            f"for a new one type {other_folder(folder, 'hydra.sweep.dir')}"
+        )
+
+
+def _exit_on_error(check: Any, *arguments: Any, **named: Any) -> None:
+    # Hydra makes a warning of every exception of a callback but this one.
+    try:
+        check(*arguments, **named)
+    except ConfigError as error:
+        raise SystemExit(f"dualgaf: {error}") from error
+
+
+def _traces(folder: Path) -> list[str]:
+    """Results of a run that are there."""
+    found = [name for name in _RESULTS if (folder / name).is_file()]
+    found += [f"checkpoints/{path.name}" for path in sorted(folder.glob("checkpoints/*.ckpt"))]
+    return found + [name for name in _LOGS if any((folder / name).glob("*"))]
+
+
+def _record(folder: Path, before_hydra: bool) -> Any:
+    paths = [folder / RECORD, *([folder / ".hydra/config.yaml"] if before_hydra else [])]
+    path = next((path for path in paths if path.is_file()), None)
+    return None if path is None else OmegaConf.load(path)
+
+
+def _counted(cfg: Any) -> dict[str, Any]:
+    """The options that make a run what it is, by dotted key; not resolved."""
+    plain = yaml.safe_load(OmegaConf.to_yaml(cfg, resolve=False))  # as a record is read
+    stored = current_config(cast(dict[str, Any], plain))
+    shows = [
+        f"callbacks.{name}"
+        for name, callback in (stored.get("callbacks") or {}).items()
+        if str((callback or {}).get("_target_", "")).endswith(_SHOWS)
+    ]
+    left_out = (*NOT_COUNTED, *shows, *(MACHINE if stored.get("task") != "build" else ()))
+    return {key: value for key, value in _flat(stored, "").items() if not _is_below(key, left_out)}
+
+
+def _flat(node: Mapping[str, Any], above: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        inside = isinstance(value, Mapping) and value
+        found |= _flat(value, f"{above}{key}.") if inside else {f"{above}{key}": value}
+    return found
+
+
+def _is_below(key: str, nodes: tuple[str, ...]) -> bool:
+    return any(key == node or key.startswith(f"{node}.") for node in nodes)
+
+
+def _differences(there: dict[str, Any], here: dict[str, Any], allowed: tuple[str, ...]) -> str:
+    keys = [key for key in {**here, **there} if not _is_below(key, allowed)]
+    told = [
+        f"{key}={_text(there, key)} there, {_text(here, key)} here"
+        for key in keys
+        if there.get(key, "") != here.get(key, "")
+    ]
+    more = [f"and {len(told) - NAMED} more"] if len(told) > NAMED else []
+    return "; ".join([*told[:NAMED], *more])
+
+
+def _text(options: dict[str, Any], key: str) -> str:
+    if key not in options:
+        return "none"
+    value = options[key]
+    return (
+        {None: "null", True: "true", False: "false"}.get(value, str(value))
+        if (value is None or isinstance(value, bool))
+        else str(value)
+    )
+
+
+def other_folder(folder: Path, key: str = "hydra.run.dir") -> str:
+    """What to type for a folder that is not there yet."""
+    numbered = (folder.with_name(f"{folder.name}-{n}") for n in range(2, 1000))
+    return typed_folder(key, next(path for path in numbered if not path.exists()))

@@ -1,0 +1,696 @@
+"""Every message that says what to type: it is typed, and works.
+
+A new message with advice needs a row here, or a place in `ELSEWHERE` with the reason.
+"""
+
+import re
+import shlex
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import dualgaf
+from advice import (
+    Call,
+    Command,
+    advised,
+    base_of,
+    message_of,
+    outcome,
+    says,
+    typed,
+    words_of,
+)
+from advice_sources import templates
+from dualgaf.errors import SourceError
+from dualgaf.training.config import load_config
+from dualgaf.training.run import train
+
+SIMULATED = "data=simulated data.n_windows=48 data.window_size=12"
+UNKNOWN = "{}={} is not known; allowed: {}; type {}"
+NOT_ALLOWED = "{}={} is not allowed; allowed: {}; type {}"
+MEANT = "{}{}; type {}"
+
+
+def plant(
+    line="{time},{temp},{flow},{label}", head="time,temp,flow,fault", days=8, labels="abababab"
+):
+    """A CSV file of so many days of 24 hours, each of one class."""
+    lines = [head]
+    for day in range(days):
+        for hour in range(24):
+            found = {
+                "day": day + 1,
+                "hour": hour,
+                "n": 24 * day + hour,
+                "time": f"2020-01-{day + 1:02d} {hour:02d}:00",
+                "temp": (hour * (1 + day % 2) + day) % 7,
+                "flow": (hour + day) % 5,
+                "label": labels[day],
+                "part": "train" if hour < 12 else "test",
+            }
+            lines.append(line.format(**found))
+    return "\n".join(lines) + "\n"
+
+
+PLANT = plant()
+LATER = PLANT.replace("2020-", "2021-")
+NO_LABEL = plant("{time},{temp},{flow}", "time,temp,flow")
+STRAY = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,Bad")
+HOLE = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,")
+
+
+def keys(wrong, base="", says=MEANT, **more):
+    """A command that needs no data."""
+    return Command(says, wrong, base, until="keys", **more)
+
+
+def value(wrong, says=NOT_ALLOWED, base=SIMULATED, **more):
+    """A value that is refused."""
+    return Command(says, wrong, base, **more)
+
+
+def table(says, files, wrong="", base="", **more):
+    """A folder of tables; a text is the file a.csv."""
+    files = {"a.csv": files} if isinstance(files, str) else files
+    return Command(says, wrong, base, files=files, **more)
+
+
+COMMANDS = [
+    # what is not there, and what is meant
+    keys("epochs=5"),
+    keys("lr=0.1"),
+    keys("batch_size=32"),
+    keys("root=here", "data=ahu"),
+    keys("window=24", "data=simulated"),
+    keys("trainer.epochs=3"),
+    keys("data.label_column=fault", "data.root=x"),
+    keys("trainer.limit_val_batches=0"),
+    keys("+trainer.limit_val_batch=0"),
+    keys("model=resnet", says=UNKNOWN),
+    keys("logger=xyz", says=UNKNOWN),
+    keys("~model", says="no run is without {}; allowed to be left out: {}; type {}={}"),
+    keys("logger=null", says="{}: a group is left out by a tilde; type ~{}"),
+    keys("~seed", says="type {}={}"),
+    keys("+trainer.max_epochs=3", says="{} is there already; type {}"),
+    keys("+experiment=natops", says="{} is there already; type {}"),
+    keys("'data.root=AHU Süd (1)'", "data=ahu", says="needs quotes inside quotes; type {}"),
+    keys("data.name=A,B", says="type {} for one name"),
+    keys("data.name=A,B", says="type -m {}", leave=(1,)),
+    keys("data.channels=temp,flow", "data=ahu data.root=x", says="type {} for a list"),
+    keys("model.use_kernels=false", says="{} is now called {}; type {}"),
+    table(
+        "needs quotes inside quotes; type {}",
+        PLANT.replace("fault", "Störung"),
+        "data.label_column=Störung",
+    ),
+    table("{} is missing; type {}=...", PLANT, "data.root=???", given={"...": "{folder}"}),
+    # values that are not allowed
+    value("data.stride=0"),
+    value("datamodule.batch_size=0"),
+    value("datamodule.num_workers=-1"),
+    value("seed=-1"),
+    value("trainer.max_epochs=0"),
+    value("parallel.chunk_size=0"),
+    value("cache.dir=5", given={"FOLDER": "{folder}"}),
+    value("datamodule.storage=int8", UNKNOWN),
+    value("datamodule.scaling=minmax", UNKNOWN),
+    value("images=lazy", UNKNOWN),
+    value("parallel.backend=dask", UNKNOWN),
+    value("data.split.method=random", UNKNOWN),
+    value("model.head=x", UNKNOWN, until="network"),
+    value("hardware.memory=much", "is not a size; allowed: a number above 0"),
+    value("datamodule.image_size=x", "is not a whole number; type image_size=48", "data=simulated"),
+    value("datamodule.image_size=1", "allowed: 2 to the window's length", "data=simulated"),
+    value("datamodule.image_size=99", "image_size={} does not fit a window of {} steps"),
+    value("datamodule.scaling=none", "which scaling=none does not allow", until="images"),
+    value(
+        "parallel.backend=process parallel.shm=false",
+        "cannot fill private memory (parallel.shm=false); type",
+        until="images",
+    ),
+    value("data.root=nowhere", "there is no folder {}; type data.root=FOLDER, or", "data=ucr"),
+    value("data.name=BasicMotion", "type data.name={} or {}", "data=ucr data.download=false"),
+    value("datamodule.feature_range=[2,3]", "allowed: two numbers low < high inside [-1, 1]"),
+    value(
+        "images=precompute",
+        "images={} keeps them; type images=on_device",
+        f"{SIMULATED} datamodule.augmentation.jitter=0.1",
+    ),
+    value("classifier.class_weights=[0,1,1,1,1]", "above 0 for each class; type", until="network"),
+    value(
+        "classifier.class_weights=balanced",
+        "class_weights are given twice",
+        f"{SIMULATED} +loss.class_weights=[1,1,1,1,1]",
+        until="network",
+    ),
+    value(
+        "+model.groups.a={extractor:dilated}",
+        "type ++model.groups.{}.channels={}",
+        f"{SIMULATED} model=signal_groups",
+        until="network",
+    ),
+    # splits
+    value(
+        "data.split.method=official",
+        "data.split.test_groups does not go with",
+        f"{SIMULATED} data.split.test_groups=[day_1]",
+    ),
+    value(
+        "data.split.val_fraction=0.6 data.split.test_fraction=0.6",
+        "leave nothing to train; allowed: a sum below 1",
+    ),
+    value("data.split.method=official", "prescribes no split for {}; allowed here: group"),
+    value("data.split.test_groups=[day_99]", "no group is called {} (data.split.test_groups)"),
+    table(
+        "and train needs one of each class; type {}, data.split",
+        plant(days=3, labels="abc"),
+        base="data.window_size=4",
+    ),
+    table(
+        "splits ({}); type data.split.method=time",
+        plant(days=2),
+        base="data.window_size=4",
+    ),
+    table(
+        "prescribes no series for train, only {}",
+        plant("{time},{temp},{flow},{label},test", "time,temp,flow,fault,part"),
+        "data.split.method=official data.split_column=part",
+    ),
+    table(
+        "a group may be in one split only; type data.split.method=group",
+        plant("{time},{temp},{flow},{label},{part}", "time,temp,flow,fault,part"),
+        "data.split.method=official",
+        base="data.split_column=part data.window_size=4",
+    ),
+    # windows
+    table("type {}window_size={} or less", PLANT, "data.window_size=30", leave=(1,)),
+    table(
+        "type {} where a series may go on over groups",
+        plant(labels="aaaabbbb"),
+        "data.window_size=30",
+        leave=(0,),
+        base="data.split.val_fraction=0.4 data.split.test_fraction=0",
+    ),
+    table(
+        "needed: {} each; type {}, pad or truncate",
+        PLANT.replace("2020-01-01 00:00,0,0,a\n", ""),
+        "data.window_size=null",
+        base="data.window_size=null",
+    ),
+    table(
+        "{} has {} steps, truncate needs {}; type {} or {}",
+        PLANT.replace("2020-01-01 00:00,0,0,a\n", ""),
+        "data.ragged=truncate",
+        base="data.window_size=null",
+    ),
+    table(
+        "{}; type {}window_size=96 where series have as many",
+        plant("{n},{temp},{flow},{label}", "step,temp,flow,fault", 8),
+        "data.window_size=null data.group_columns=[step]",
+        base="data.group_columns=[step] data.window_size=null data.split.method=stratified",
+        then={0: "is longer than every series"},
+    ),
+    # columns and files
+    table(
+        "it has: {}{}; type data.label_column=NAME",
+        PLANT.replace("fault", "state"),
+        "data.label=column",
+        given={"NAME": "state"},
+        leave=(1,),
+    ),
+    table(
+        "it is the name of the file; type data.label_column=NAME",
+        PLANT.replace("fault", "state"),
+        given={"NAME": "state"},
+    ),
+    table("{}, or type data.label=auto", PLANT, "data.label=fault"),
+    table("type {}", PLANT.replace("fault", "Fault Ground Truth"), "data.label_column=Fault"),
+    table("if that means missing, type {}", STRAY, base="data.nan=interpolate"),
+    table("allowed: finite numbers; type {} to fill gaps", HOLE),
+    table(
+        "allowed: finite numbers; type {} to fill gaps",
+        {"a.csv": PLANT, "b.csv": plant("{time},{temp},,{label}").replace("2020", "2021")},
+    ),
+    table(
+        "leave the channel out: type {}",
+        plant("{time},{temp},,{label}"),
+        base="data.channels=[temp,flow] data.nan=interpolate",
+    ),
+    table(
+        "to leave the column out type {}",
+        plant("{time},{temp},{flow},x,{label}", "time,temp,flow,note,fault"),
+        "data.channels=[temp,note]",
+    ),
+    table(
+        "there is no folder or file {}; type", PLANT, "data.root=no", given={"FOLDER": "{folder}"}
+    ),
+    table(
+        "folder {} has no {}; it has: {}; allowed",
+        PLANT,
+        "data.pattern=*.parquet",
+        given={"FOLDER": "{folder}"},
+        leave=(1,),
+    ),
+    table("is of an unknown kind; allowed", {"a.csv": PLANT, "note.txt": "x"}, "data.pattern=*"),
+    table("is beyond its end; type data.header_line=1", PLANT, "data.header_line=999"),
+    table("cells below it; type data.header_line={}", "Export of a plant\n" + PLANT),
+    table(
+        "both cut every line into {} cells; type data.separator",
+        plant("{n},{temp};{label}", "step,temp;fault"),
+        base="data.split.method=time",
+        then={0: "has no numeric column that could be a channel"},
+    ),
+    table(
+        "and no cell tells which; type data.decimal=point",
+        plant('{time},"1,{temp}23",{flow},{label}'),
+    ),
+    table(
+        "have no label, the cell is missing",
+        plant(labels=["a", "b", "a", "b", "a", "b", "a", ""]),
+    ),
+    table(
+        "have one name, and the class is the name of the file",
+        {
+            "1/a.csv": NO_LABEL,
+            "2/a.csv": plant("{time},{flow},{temp}", "time,temp,flow").replace("2020", "2021"),
+        },
+        base="data.pattern=*/*.csv",
+        then={0: "train has one class only"},
+    ),
+    table(
+        "no date of the folder tells which; type {}",
+        plant("{day}/3/2020 {hour}:00,{temp},{flow},{label}"),
+    ),
+    table(
+        "a row without a time has no place",
+        plant(",{time},{temp},{flow},{label}", "stamp,time,temp,flow,fault"),
+        base="data.time_column=stamp",
+        given={"NAME": "time"},
+    ),
+    table(
+        "is no time; known are ISO",
+        PLANT.replace("2020-", "2020_"),
+        given={"%d/%m/%Y %H:%M": "%Y_%m-%d %H:%M"},
+        then={1: "for 3 splits"},
+    ),
+    table(
+        "type {} to leave {} out",
+        {"ahu_1.csv": PLANT, "ahu_2.csv": LATER, "log.csv": "start,end,class\n2020-01-01,,a\n"},
+    ),
+    table(
+        "type {} to leave {} out",
+        {"a.csv": PLANT, "b.csv": LATER, "log.csv": "start,end,class\n2020-01-01,,a\n"},
+    ),
+    table("type {} for those of both files", {"a.csv": PLANT, "b.csv": LATER.replace("flow", "x")}),
+    table(
+        "is no split; allowed: {}; type data.split_column=null", PLANT, "data.split_column=fault"
+    ),
+    table(
+        "has more than one column of times",
+        plant("{time},2020-02-02 00:00,{temp},{flow},{label}", "von,bis,temp,flow,fault"),
+    ),
+    table(
+        "choose files of one kind, {}, or leave the column out, type",
+        {"a.csv": NO_LABEL, "b.csv": LATER},
+        then={0: "train has one class only"},
+    ),
+    table(
+        "a group needs one row a time; {}, or type data.time_column=null",
+        plant(
+            "{time},x,{temp},{flow},{label}\n{time},y,{flow},{temp},{label}",
+            "time,unit,temp,flow,fault",
+        ),
+        base="data.split.method=time",
+    ),
+    table(
+        "if {} tells runs apart, type {}; if",
+        plant("{time},x,{temp},{label}\n{time},y,{flow},{label}", "time,unit,temp,fault"),
+        base="data.split.method=time",
+        leave=(1, 2),
+    ),
+    table("does not fit, {}; type data.max_gap={}", PLANT, "data.max_gap=3"),
+    table(
+        "(there: {}); type data.working_value=...",
+        PLANT,
+        "data.working_column=flow data.working_value=77",
+    ),
+    table(
+        "a network would learn it instead of the plant; type {}",
+        plant("{time},{temp},{flow},{n},{label}", "time,temp,flow,n,fault"),
+    ),
+    table(
+        "choose files with data.pattern=..., or type {}",
+        {
+            "a.csv": plant("{time},{temp} °C,{flow},{label}"),
+            "b.csv": plant("{time},{temp} °F,{flow},{label}").replace("2020", "2021"),
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: (row.wrong or row.says)[:60])
+def test_what_a_message_advises_is_typed_and_works(row, tmp_path):
+    base, wrong = base_of(row, tmp_path), shlex.split(row.wrong)
+    given = {
+        example: real.replace("{folder}", str(tmp_path)) for example, real in row.given.items()
+    }
+    message = message_of(row, typed(base, wrong))
+    assert message is not None
+    assert says(row.says, message), message
+    assert "\n" not in message
+    commands = advised(replace(row, given=given), message)
+    assert commands, message
+    for number, words in enumerate(commands):
+        found = message_of(row, typed(base, words))
+        if number in row.then:
+            assert row.then[number] in str(found), (message, words)
+        else:
+            assert found is None, (message, words)
+
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(12, 2, 16)), [0, 1] * 6
+FRAMES = [pl.DataFrame(row.T, schema=["temp", "flow"]) for row in X]
+WIDE = pd.DataFrame(X[0])
+NAMES = {
+    "np": np,
+    "ArraySource": dualgaf.ArraySource,
+    "DataModule": dualgaf.DualGAFDataModule,
+    "data": dualgaf.DualGAFDataModule.from_arrays,
+    "windows": lambda *given, **more: dualgaf.DualGAFDataModule.from_arrays(*given, **more).windows,
+    "dual_gaf": dualgaf.dual_gaf,
+    "x": X,
+    "y": Y,
+    "hole": np.where(np.arange(16) == 3, np.nan, X),
+    "some": np.where(np.arange(12)[:, None, None] == 3, np.nan, X),
+    "dead": np.where(np.arange(2)[:, None] == 1, np.nan, X),
+    "ragged": [row[:, : 16 - k % 3] for k, row in enumerate(X)],
+    "texts": X.astype(str),
+    "objects": X.astype(str).astype(object),
+    "frames": FRAMES,
+    "frame": WIDE,
+    "long": RNG.normal(size=(12, 1, 200)),
+    "tall": np.swapaxes(RNG.normal(size=(12, 2, 16)), 1, 2),
+    "one_hot": np.eye(2)[Y],
+    "nested": pd.DataFrame({name: [pd.Series(row[k]) for row in X] for k, name in enumerate("ab")}),
+    "panel": pd.concat([pd.DataFrame(row.T) for row in X], keys=range(12)),
+}
+
+CALLS = [
+    Call(
+        "allowed: finite numbers; type {} to fill gaps",
+        "windows((hole, y))",
+        "windows((hole, y), {})",
+        pick=r"type (nan=\S+) to",
+    ),
+    Call(UNKNOWN, "windows((x, y), nan='drop')", "windows((x, y), {})"),
+    Call(NOT_ALLOWED, "windows((long, y), window_size=1)", "windows((long, y), {})"),
+    Call(
+        "needed: {} each; type {}, pad or truncate",
+        "windows((ragged, y))",
+        "windows((ragged, y), {})",
+        pick=r"type (ragged=\S+),",
+    ),
+    Call(
+        "{} has {} steps, truncate needs {}; type {} or {}",
+        "windows((ragged, y), ragged='truncate')",
+        "windows((ragged, y), {})",
+        pick=r"(ragged=\S+)",
+    ),
+    Call(
+        'type ragged="resample", "pad" or "truncate"',
+        "windows((x, y), test=(x[:, :, 2:], y))",
+        "windows((x, y), test=(x[:, :, 2:], y), {})",
+        pick=r'type (ragged="resample")',
+    ),
+    Call(
+        "type np.delete(x, {}, axis=1) in every split",
+        "windows((dead, y), nan='interpolate')",
+        "[x := dead, windows(({}, y))]",
+        pick=r"type (np\..+) in every",
+    ),
+    Call(
+        "for (N, T, C) type x.swapaxes(1, 2)",
+        "windows((x[:, :, :1], y))",
+        "[x := np.swapaxes(x[:, :1], 1, 2), windows(({}, y))]",
+    ),
+    Call(
+        "windows, channels, steps; for univariate series type x[:, None, :]",
+        "windows((x[:, 0], y))",
+        "[x := x[:, 0], windows(({}, y))]",
+    ),
+    Call(
+        "; for univariate series type x[:, None, :]",
+        "dual_gaf(x[:, 0])",
+        "[x := x[:, 0], dual_gaf({})]",
+    ),
+    Call("or leave such windows out: type", "dual_gaf(some)", "[x := some, dual_gaf({})]"),
+    Call(
+        "for a univariate series type np.asarray(series)",
+        "windows((list(x[:, 0]), y))",
+        "[f := lambda series: {}, windows(([f(row) for row in x[:, 0]], y))]",
+    ),
+    Call(
+        "give frames only, or type [frame",
+        "windows(([frames[0], *x[1:]], y))",
+        "[x := frames, windows(({}, y))]",
+    ),
+    Call(
+        "a list of frames, each with rows as times",
+        "windows((frame, y))",
+        "windows(({}, [0, 1]))",
+        pick=r"or (frame\..+) if each row",
+    ),
+    Call(
+        "a list of frames, each with rows as times",
+        "windows((frame, y))",
+        "[frame := frame.T, windows(({} * 2, [0, 1]))]",
+        pick=r"type (\[frame\]) for one",
+    ),
+    Call(
+        "type frame.T if columns are times, or",
+        "windows(([frame] * 2, [0, 1]))",
+        "windows(([{}] * 2, [0, 1]))",
+        pick=r"(frame\.T|frame\.add_prefix\('channel_'\))",
+    ),
+    Call(
+        "(float or int){}; type x.astype(float)",
+        "windows((texts, y))",
+        "[x := texts, windows(({}, y))]",
+        pick=r"; type (.+)$",
+    ),
+    Call(
+        "or type x.astype(float) where these are numbers",
+        "windows((objects, y))",
+        "[x := objects, windows(({}, y))]",
+        pick=r"or type (.+) where",
+    ),
+    Call(
+        "one label a series (for one-hot rows type",
+        "windows((x, one_hot))",
+        "[y := one_hot, windows((x, {}))]",
+        pick=r"type (.+)\)$",
+    ),
+    Call(
+        "{}, with a series in each cell; needed",
+        "windows((nested, y))",
+        "[frame := nested, windows(({}, y))]",
+    ),
+    Call(
+        "in each cell; needed: one number a cell; type",
+        "windows(([nested] * 2, [0, 1]))",
+        "[frame := nested, windows(({}, y))]",
+        pick=r"type (.+) for a frame",
+    ),
+    Call(
+        "with series by the first level of its index",
+        "windows((panel, y))",
+        "[frame := panel, windows(({}, y))]",
+    ),
+    Call("{} is {}; needed: a pair (x, y); type {}=(x, y)", "data(x)", "data({})"),
+    Call(
+        "give each window to one split, or type ",
+        "windows((x, y), test=(x, y))",
+        "windows((x, y), test=(x, y), {})",
+        pick=r'type (overlap="allow") to',
+    ),
+    Call(
+        "was read as (N, C, T): windows of {} channels",
+        "windows((tall, y))",
+        "[x := tall, windows(({}, y))]",
+    ),
+    Call(
+        "{} holds how images are drawn, and no data; type",
+        "DataModule.load_from_checkpoint('x.ckpt')",
+        "(lambda path, source: source)('', {})",
+        pick=r"or (source=.+)$",
+    ),
+]
+
+
+@pytest.mark.parametrize("row", CALLS, ids=lambda row: row.first[:60])
+def test_what_a_call_advises_is_typed_and_works(row):
+    message = outcome(row.first, NAMES)
+    assert message is not None
+    assert says(row.says, message), message
+    found = words_of(row, message)
+    assert found, message
+    for words in found:
+        assert outcome(row.then.replace("{}", words), NAMES) is None, (message, words)
+
+
+ELSEWHERE = {
+    "what a machine refuses; tests/faults, tests/store and tests/plan inject it": (
+        "type a smaller --n-windows",
+        "if it is memory or processes, type parallel.n_jobs=1",
+        "memory was refused beside the store: {}; type",
+        "for one copy type parallel.shm=true",
+        "is not served, {}: {}; make /dev/shm larger",
+        "the windows are not kept for later runs",
+        "which compiles the kernels, cannot be imported",
+        "more than there is; type a smaller batch_size",
+        "and even images=on_device needs {} for a batch",
+        "leaves this process {}, and drawing needs",
+        "is refused, {} takes over",
+        "To see it happen in this process, type parallel.enabled=false",
+        "allow memfd_create in the container's seccomp profile",
+        "cannot be given to loader workers",
+        "images that others put there are not used",
+        "is open to others (mode {})",
+        "the images are not kept for later runs",
+        "as num_workers > 0 with spawn or forkserver needs",
+        "memory became short while building",
+    ),
+    "why a plan is as it is, which is no error; tests/plan": (
+        "images=auto: drawing per batch takes no longer",
+        "so the images are drawn per batch on the device; to choose otherwise",
+        "so packed images, half the bytes and lossless, go to a disk file",
+        "so the layout is packed, half the bytes and lossless; to choose",
+    ),
+    "needs a checkpoint; tests/training/test_run.py, tests/cli, tests/inference": (
+        "val/acc would tell nothing; type ckpt_path=RUN/checkpoints/validated.ckpt",
+        "and a training that is resumed keeps it",
+        "is not a checkpoint of DualGAFClassifier",
+        "the checkpoint has learned another training split",
+        "the checkpoint was trained with {}, the data have {}",
+        "the extractor of the checkpoint is {}",
+        "needs a trained model; type ckpt_path",
+        "is not a file; type ckpt_path",
+        "--output {} is no program of torch",
+    ),
+    "in tests/training/test_trainer.py and test_run.py, which train": (
+        "there is no window to measure on",
+        "type logger=csv, or ~logger for none",
+        "type +callbacks.NAME._target_=PACKAGE.CLASS",
+        "is logged nowhere; there are",
+        "the Trainer refuses what trainer.* and callbacks.* say",
+        "callbacks=swa needs to know the number of steps",
+        "the MiniRocket branch does not count",
+        "task=build has nothing to build",
+    ),
+    "below, in a test of its own": ("task=predict reads the data of the training",),
+    "other commands; tests/cli, tests/benchmarks": (
+        "{} is not known; allowed: {}; type {}",
+        "is a benchmark of the repository; in a clone of it type",
+        "is not JSON; type --output build.json",
+        "are damaged; type cache.verify=full",
+        "type python train.py --cfg job to see every key",
+    ),
+    "a package that is installed here, or is not; tests/models, tests/series/test_archive.py": (
+        "is a backbone of timm, which is not installed",
+        "timm has no model_name={}",
+        "sets of the UCR/UEA archive need aeon",
+        "is a regression problem (its header has no classLabel true)",
+    ),
+    "guards of inner functions: a row above comes first; tests of their modules": (
+        "scaling=train needs training windows and there are none",
+        "window_size={} is too small; allowed: 2 and more",
+        "is longer than every segment",
+        "parallel.backend=process cannot fill private memory; type parallel.shm=true",
+        "is measured by dualgaf.plan.make_plan",
+        "a frame whose columns are no plain columns of numbers",
+        "the names of the signals are not known; pass channel_names",
+        "in YAML type _partial_: true beside _target_",
+        "allowed: dates, texts, numbers; type data.time_column=NAME",
+    ),
+    "is typed into the file; tests/series/tables/test_files.py": ("(R writes row names so); type",),
+    "the word of another sense: the type of an array": (
+        "out has shape {} and type {}",
+        "series {} has shape {} and type {}",
+    ),
+}
+"""Messages without a row, by the reason."""
+
+
+def test_every_message_with_advice_has_a_row():
+    rows = [row.says for row in (*COMMANDS, *CALLS)]
+    named = [*rows, *(text for texts in ELSEWHERE.values() for text in texts)]
+    found = list(templates())
+    without = [
+        f"{where}: {text}"
+        for where, text in found
+        if not any(name == text or (len(name) > 12 and name in text) for name in named)
+    ]
+    assert not without, "\n".join(without)
+    gone = [n for n in named if not any(n == text or n in text for _, text in found)]
+    assert not gone
+
+
+def test_a_row_is_not_also_elsewhere():
+    rows = {row.says for row in (*COMMANDS, *CALLS)}
+    assert not rows & {text for texts in ELSEWHERE.values() for text in texts}
+
+
+def test_a_long_table_becomes_wide_by_the_line_of_its_message(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = "{time},temp,{temp},{label}\n{time},flow,{flow},{label}"
+    (tmp_path / "long.csv").write_text(plant(line, "time,tag,value,fault"))
+    wide = dualgaf.TableSource(tmp_path, pattern="wide.csv", window_size=12)
+    with pytest.raises(SourceError) as caught:
+        dualgaf.TableSource(tmp_path, window_size=12).load()
+    (typed,) = re.findall(r"in Python type (.+?\('wide.csv'\))", str(caught.value))
+    eval(typed, {"polars": pl})
+    (tmp_path / "plain.csv").write_text(PLANT)
+    plain = dualgaf.TableSource(tmp_path, pattern="plain.csv", window_size=12).load()
+    found = wide.load()
+    assert found.channel_names == plain.channel_names == ("temp", "flow")
+    assert all(np.array_equal(*pair) for pair in zip(found.values, plain.values, strict=True))
+
+
+def test_new_files_are_predicted_as_the_message_says(tmp_path):
+    plant_folder, new, run = tmp_path / "plant", tmp_path / "new", tmp_path / "run"
+    for folder in (plant_folder, new):
+        folder.mkdir()
+    (plant_folder / "a.csv").write_text(PLANT)
+    (new / "new.csv").write_text(NO_LABEL.replace("2020", "2022"))
+    small = ["data=ahu", "data.window_size=12", "model.use_minirocket=false", "model.width=8"]
+    small += ["datamodule.image_size=4", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
+    small += ["logger=csv", "refit=false"]
+
+    def started(data, into, *words):
+        cfg = load_config([*small, f"data.root={data}", *words])
+        cfg.paths.run_dir = str(tmp_path / into)
+        train(cfg)
+
+    started(plant_folder, "run")
+    source = dualgaf.TableSource(plant_folder, window_size=12)
+    loaded = dualgaf.DualGAFDataModule.load_from_checkpoint(
+        run / "checkpoints" / "best.ckpt", source=source
+    )
+    assert (loaded.image_size, loaded.class_names) == (4, ("a", "b"))
+    task = ("task=predict", f"ckpt_path={run}/checkpoints/best.ckpt")
+    with pytest.raises(SystemExit) as caught:
+        started(new, "fails", *task)
+    message = str(caught.value)
+    assert "put new files beside those of the training" in message
+    assert "data.split" not in message
+    (typed,) = re.findall(r"and (data\.unlabelled=\w+)$", message)
+    (plant_folder / "new.csv").write_text(plant("{time},{temp},{flow},").replace("2020", "2022"))
+    started(plant_folder, "predicted", *task, typed)
+    rows = pl.read_csv(tmp_path / "predicted" / "predictions.csv")
+    assert rows.height == 16
+    assert set(rows["class"]) <= {"a", "b"}
