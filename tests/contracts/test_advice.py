@@ -617,6 +617,10 @@ ELSEWHERE = {
         "in YAML type _partial_: true beside _target_",
         "allowed: dates, texts, numbers; type data.time_column=NAME",
     ),
+    "a training and its memory; tests/plan/test_training.py takes what is advised": (
+        "it may be more than there is; type {}",
+        "promises {}, and this run takes about",
+    ),
     "is typed into the file; tests/series/tables/test_files.py": ("(R writes row names so); type",),
     "the word of another sense: the type of an array": (
         "out has shape {} and type {}",
