@@ -25,7 +25,7 @@ from advice import (
     words_of,
 )
 from advice_sources import templates
-from dualgaf.errors import SourceError
+from advice_tables import DIALECTS, NO_LABEL, PLANT, TYPED_BESIDE, plant
 from dualgaf.training.config import load_config
 from dualgaf.training.run import train
 
@@ -35,30 +35,7 @@ NOT_ALLOWED = "{}={} is not allowed; allowed: {}; type {}"
 MEANT = "{}{}; type {}"
 
 
-def plant(
-    line="{time},{temp},{flow},{label}", head="time,temp,flow,fault", days=8, labels="abababab"
-):
-    """A CSV file of so many days of 24 hours, each of one class."""
-    lines = [head]
-    for day in range(days):
-        for hour in range(24):
-            found = {
-                "day": day + 1,
-                "hour": hour,
-                "n": 24 * day + hour,
-                "time": f"2020-01-{day + 1:02d} {hour:02d}:00",
-                "temp": (hour * (1 + day % 2) + day) % 7,
-                "flow": (hour + day) % 5,
-                "label": labels[day],
-                "part": "train" if hour < 12 else "test",
-            }
-            lines.append(line.format(**found))
-    return "\n".join(lines) + "\n"
-
-
-PLANT = plant()
 LATER = PLANT.replace("2020-", "2021-")
-NO_LABEL = plant("{time},{temp},{flow}", "time,temp,flow")
 STRAY = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,Bad")
 HOLE = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,")
 
@@ -80,6 +57,7 @@ def table(says, files, wrong="", base="", **more):
 
 
 COMMANDS = [
+    *DIALECTS,
     # what is not there, and what is meant
     keys("epochs=5"),
     keys("lr=0.1"),
@@ -171,7 +149,7 @@ COMMANDS = [
         base="data.window_size=4",
     ),
     table(
-        "splits ({}); type data.split.method=time",
+        "splits ({}); type data.split.method=within",
         plant(days=2),
         base="data.window_size=4",
     ),
@@ -255,13 +233,16 @@ COMMANDS = [
         given={"FOLDER": "{folder}"},
         leave=(1,),
     ),
-    table("is of an unknown kind; allowed", {"a.csv": PLANT, "note.txt": "x"}, "data.pattern=*"),
+    table("is of an unknown kind; allowed", {"a.csv": PLANT, "note.pdf": "x"}, "data.pattern=*"),
     table("is beyond its end; type data.header_line=1", PLANT, "data.header_line=999"),
-    table("cells below it; type data.header_line={}", "Export of a plant\n" + PLANT),
+    table(
+        "cells below it; type data.header_line={}",
+        "Export of a plant\n" + PLANT.replace("temp", "20"),
+    ),
     table(
         "both cut every line into {} cells; type data.separator",
         plant("{n},{temp};{label}", "step,temp;fault"),
-        base="data.split.method=time",
+        base="data.split.method=stratified",
         then={0: "has no numeric column that could be a channel"},
     ),
     table(
@@ -269,7 +250,7 @@ COMMANDS = [
         plant('{time},"1,{temp}23",{flow},{label}'),
     ),
     table(
-        "have no label, the cell is missing",
+        "if they are a class of their own (often the normal one), type",
         plant(labels=["a", "b", "a", "b", "a", "b", "a", ""]),
     ),
     table(
@@ -324,13 +305,7 @@ COMMANDS = [
             "{time},x,{temp},{flow},{label}\n{time},y,{flow},{temp},{label}",
             "time,unit,temp,flow,fault",
         ),
-        base="data.split.method=time",
-    ),
-    table(
-        "if {} tells runs apart, type {}; if",
-        plant("{time},x,{temp},{label}\n{time},y,{flow},{label}", "time,unit,temp,fault"),
-        base="data.split.method=time",
-        leave=(1, 2),
+        base="data.split.method=stratified",
     ),
     table("does not fit, {}; type data.max_gap={}", PLANT, "data.max_gap=3"),
     table(
@@ -544,6 +519,7 @@ def test_what_a_call_advises_is_typed_and_works(row):
 
 
 ELSEWHERE = {
+    "bytes, or a choice of several things; tests/series/tables": TYPED_BESIDE,
     "what a machine refuses; tests/faults, tests/store and tests/plan inject it": (
         "type a smaller --n-windows",
         "if it is memory or processes, type parallel.n_jobs=1",
@@ -647,22 +623,6 @@ def test_every_message_with_advice_has_a_row():
 def test_a_row_is_not_also_elsewhere():
     rows = {row.says for row in (*COMMANDS, *CALLS)}
     assert not rows & {text for texts in ELSEWHERE.values() for text in texts}
-
-
-def test_a_long_table_becomes_wide_by_the_line_of_its_message(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    line = "{time},temp,{temp},{label}\n{time},flow,{flow},{label}"
-    (tmp_path / "long.csv").write_text(plant(line, "time,tag,value,fault"))
-    wide = dualgaf.TableSource(tmp_path, pattern="wide.csv", window_size=12)
-    with pytest.raises(SourceError) as caught:
-        dualgaf.TableSource(tmp_path, window_size=12).load()
-    (typed,) = re.findall(r"in Python type (.+?\('wide.csv'\))", str(caught.value))
-    eval(typed, {"polars": pl})
-    (tmp_path / "plain.csv").write_text(PLANT)
-    plain = dualgaf.TableSource(tmp_path, pattern="plain.csv", window_size=12).load()
-    found = wide.load()
-    assert found.channel_names == plain.channel_names == ("temp", "flow")
-    assert all(np.array_equal(*pair) for pair in zip(found.values, plain.values, strict=True))
 
 
 def test_new_files_are_predicted_as_the_message_says(tmp_path):

@@ -226,9 +226,11 @@ class TableSettings:
                 )
             )
         if self.fault_log is not None and (self.label != "auto" or self.label_column is not None):
-            typed = "data.label" if self.label != "auto" else "data.label_column"
+            label = self.label != "auto"
+            other = "data.label=auto" if label else "data.label_column=null"
             raise ConfigError(
-                f"data.fault_log gives the classes, and so does {typed}; type one of them"
+                f"data.fault_log gives the classes, and so does {other.split('=')[0]}; type "
+                f"{other}, or data.fault_log=null"
             )
 
 
