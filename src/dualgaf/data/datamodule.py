@@ -27,7 +27,7 @@ from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.checkpointed import CheckpointedDataModule
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_build import ImageBuild, Training
-from dualgaf.data.image_settings import ImageSettings, cache_folder, need_source, pool_settings
+from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
 from dualgaf.data.loader import ImageLoader, collate, loader_workers
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.training_memory import measured_training
@@ -184,16 +184,6 @@ class DualGAFDataModule(CheckpointedDataModule):
             overlap=overlap,
         )
         return cls(source, **settings)
-
-    @classmethod
-    def load_from_checkpoint(cls, checkpoint_path: Any, *given: Any, **settings: Any) -> Self:
-        """As Lightning has it, with ``source``: a checkpoint holds settings, and no data.
-
-        Raises:
-            ConfigError: there is no ``source``.
-        """
-        need_source(checkpoint_path, settings)
-        return super().load_from_checkpoint(checkpoint_path, *given, **settings)
 
     @property
     def batch_size(self) -> int:

@@ -226,9 +226,10 @@ class TableSettings:
                 )
             )
         if self.fault_log is not None and (self.label != "auto" or self.label_column is not None):
-            typed = "data.label" if self.label != "auto" else "data.label_column"
+            other = "data.label_column=null" if self.label == "auto" else "data.label=auto"
             raise ConfigError(
-                f"data.fault_log gives the classes, and so does {typed}; type one of them"
+                f"data.fault_log gives the classes, and so does {other.partition('=')[0]}; type "
+                f"{other}, or data.fault_log=null"
             )
 
 
