@@ -5,13 +5,18 @@ message; each thing that the message says to type is typed, one after the other,
 is only an example in a message (``FOLDER``, ``NAME``) is replaced by what the row gives.
 """
 
+import copy
 import re
 import shlex
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.errors import DualGAFError
 from dualgaf.training.classifier import make_classifier
@@ -35,7 +40,7 @@ class Command:
     """Words that are typed at first, and are left out, or replaced, when the advice is typed."""
     base: str = "data=simulated data.n_windows=48 data.window_size=12"
     """Words of both attempts; where the advice has a key of it, that of the advice holds."""
-    files: Mapping[str, str] | None = None
+    files: Mapping[str, str | bytes] | None = None
     """Files of ``FOLDER``; the base then is a folder of tables."""
     given: Mapping[str, str] = field(default_factory=dict)
     """What stands for words that are an example; advice with others is not typed."""
@@ -46,6 +51,9 @@ class Command:
     ``images``."""
     leave: tuple[int, ...] = ()
     """Things to type that are not typed: they are the same words, or need what is not here."""
+    whole: bool = False
+    """Whether the configuration is composed anew for each attempt at a table, which takes a quarter
+    of a second; else Hydra reads the words, and they change one that was composed before."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +73,11 @@ class Call:
 def message_of(first: Command, argv: list[str]) -> str | None:
     """What an attempt ends in; None where it works."""
     try:
-        cfg = load_config(argv)
+        cfg = _configured(first, argv)
         if first.until == "keys":
             return None
-        check_trainer(cfg)
+        if first.files is None:
+            check_trainer(cfg)
         data = make_data(cfg)
         data.windows  # noqa: B018  # reads them
         data.imaging_state()
@@ -85,13 +94,27 @@ def message_of(first: Command, argv: list[str]) -> str | None:
     return None
 
 
+def _configured(row: Command, argv: list[str]) -> DictConfig:
+    if row.files is None or row.whole:
+        return load_config(argv)
+    cfg = copy.deepcopy(_of_tables())
+    for override in OverridesParser.create().parse_overrides(argv[1:]):
+        OmegaConf.update(cfg, override.key_or_group, override.value())
+    return cfg
+
+
+@cache
+def _of_tables() -> DictConfig:
+    return load_config(["data=ahu"])
+
+
 def base_of(row: Command, folder: Path) -> list[str]:
     """Words of both attempts; the files of the row are in the folder then."""
     if row.files is None:
         return shlex.split(row.base)
     for name, text in row.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     return ["data=ahu", f"data.root={folder}", "data.window_size=12", *shlex.split(row.base)]
 
 

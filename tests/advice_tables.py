@@ -14,6 +14,7 @@ def plant(
                 "day": day + 1,
                 "hour": hour,
                 "n": 24 * day + hour,
+                "unix": 1577836800 + 3600 * (24 * day + hour),
                 "time": f"2020-01-{day + 1:02d} {hour:02d}:00",
                 "temp": (hour * (1 + day % 2) + day) % 7,
                 "flow": (hour + day) % 5,

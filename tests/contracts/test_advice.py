@@ -6,11 +6,13 @@ A new message with advice needs a row here, or a place in `ELSEWHERE` with the r
 import re
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from omegaconf import OmegaConf
 
 import dualgaf
 from advice import (
@@ -26,7 +28,10 @@ from advice import (
 )
 from advice_sources import templates
 from advice_tables import DIALECTS, NO_LABEL, PLANT, TYPED_BESIDE, plant
+from dualgaf.errors import ConfigError
+from dualgaf.training import run_folder
 from dualgaf.training.config import load_config
+from dualgaf.training.resume import in_full
 from dualgaf.training.run import train
 
 SIMULATED = "data=simulated data.n_windows=48 data.window_size=12"
@@ -38,6 +43,14 @@ MEANT = "{}{}; type {}"
 LATER = PLANT.replace("2020-", "2021-")
 STRAY = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,Bad")
 HOLE = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,")
+UMLAUT = PLANT.replace("temp", "Außen ä °C")
+OFFSET = plant("2020-01-{day:02d}T{hour:02d}:00+01:00,{temp},{flow},{label}")
+VALUES = "{time},temp,{temp},{label}\n{time},flow,{flow},{label}"
+LOG = "start,end,class\n" + "".join(
+    f"2020-01-{day:02d},2020-01-{day:02d},{'ab'[day % 2]}\n" for day in range(1, 9)
+)
+AUTUMN = PLANT.replace("2020-01-01", "2020-10-25")
+WITHIN = "data.split.method=within data.window_size=2"
 
 
 def keys(wrong, base="", says=MEANT, **more):
@@ -84,6 +97,7 @@ COMMANDS = [
         "needs quotes inside quotes; type {}",
         PLANT.replace("fault", "Störung"),
         "data.label_column=Störung",
+        whole=True,
     ),
     table("{} is missing; type {}=...", PLANT, "data.root=???", given={"...": "{folder}"}),
     # values that are not allowed
@@ -149,9 +163,26 @@ COMMANDS = [
         base="data.window_size=4",
     ),
     table(
-        "splits ({}); type data.split.method=within",
+        "splits ({}); type data.split.method=within{}, or add data",
         plant(days=2),
-        base="data.window_size=4",
+        base="data.window_size=3",
+    ),
+    table(
+        "splits ({}); type data.split.method=within{}, or add data",
+        plant("{time},{temp},{flow},{part}", days=2),
+        base="data.window_size=2",
+    ),
+    table(
+        "type data.split.method=within to cut each series in time",
+        plant("{day},{temp},{flow},{label}", "unit,temp,flow,fault"),
+        "data.split.method=time",
+        base="data.group_columns=[unit] data.window_size=2",
+    ),
+    table(
+        "type data.split.method=within to cut each series in time",
+        PLANT,
+        "data.split.method=time",
+        base="data.group_columns=null data.window_size=2",
     ),
     table(
         "prescribes no series for train, only {}",
@@ -235,14 +266,11 @@ COMMANDS = [
     ),
     table("is of an unknown kind; allowed", {"a.csv": PLANT, "note.pdf": "x"}, "data.pattern=*"),
     table("is beyond its end; type data.header_line=1", PLANT, "data.header_line=999"),
-    table(
-        "cells below it; type data.header_line={}",
-        "Export of a plant\n" + PLANT.replace("temp", "20"),
-    ),
+    table("below it; type data.header_line={}", f"# by hand\n{PLANT}", "data.header_line=1"),
     table(
         "both cut every line into {} cells; type data.separator",
         plant("{n},{temp};{label}", "step,temp;fault"),
-        base="data.split.method=stratified",
+        base=WITHIN,
         then={0: "has no numeric column that could be a channel"},
     ),
     table(
@@ -300,12 +328,32 @@ COMMANDS = [
         then={0: "train has one class only"},
     ),
     table(
-        "a group needs one row a time; {}, or type data.time_column=null",
+        "needs one row a time; {}, or type data.time_column=null for rows that are in order",
         plant(
             "{time},x,{temp},{flow},{label}\n{time},y,{flow},{temp},{label}",
             "time,unit,temp,flow,fault",
         ),
-        base="data.split.method=stratified",
+        base=WITHIN,
+    ),
+    table(
+        "name the columns that tell runs apart: type {}",
+        plant(
+            "{time},1,{temp},{flow},{label}\n{time},2,{flow},{temp},{label}",
+            "time,plant,temp,flow,fault",
+        ),
+        base=WITHIN,
+        given={"NAME": "plant"},
+    ),
+    table(
+        "; if each row is one value of one sensor, type {}",
+        plant("{time},x,{temp},{label}\n{time},y,{flow},{label}", "time,unit,temp,fault"),
+        base=WITHIN,
+        leave=(0, 1),
+    ),
+    table(
+        "; if it is the hour that comes twice in autumn, type the zone",
+        AUTUMN.replace("2020-10-25 02:00,2,2,a\n", "2020-10-25 02:00,2,2,a\n" * 2),
+        base=WITHIN,
     ),
     table("does not fit, {}; type data.max_gap={}", PLANT, "data.max_gap=3"),
     table(
@@ -322,6 +370,198 @@ COMMANDS = [
         {
             "a.csv": plant("{time},{temp} °C,{flow},{label}"),
             "b.csv": plant("{time},{temp} °F,{flow},{label}").replace("2020", "2021"),
+        },
+    ),
+    # dialects
+    table(
+        "choose files of one kind with data.pattern=..., or type data.time_format={}",
+        {
+            "a.csv": plant(
+                "{day:02d}/03/2020 {hour:02d}:00,{temp},{flow},{label}", labels="abab" * 2
+            ),
+            "b.csv": plant("{day}/25/2020 {hour:02d}:00,{temp},{flow},a", days=1),
+        },
+    ),
+    table(
+        "{} is {}, and no cell tells which; type {}",
+        plant("202001{day:02d}{hour:02d},{temp},{flow},{label}"),
+        base=WITHIN,
+    ),
+    table(
+        "if they are a class of their own (often the normal one), type",
+        {"a.csv": NO_LABEL, "log.csv": LOG.rpartition("2020-01-07")[0] + "\n"},
+        base="data.fault_log=log.csv",
+    ),
+    table(
+        "has no year; type data.year=2024",
+        plant("01/1{day} {hour:02d}:00,{temp},{flow},{label}", "Date/Time,temp,flow,fault"),
+    ),
+    table(
+        "{} has no column {} ({}); it has: {}; type {}",
+        plant(VALUES, "time,tag,value,fault"),
+        "data.long=[time,tag,val]",
+    ),
+    table(
+        "if they are two plants or runs, type data.same_time=keep",
+        {
+            "a.csv": plant(days=5),
+            "b.csv": re.sub(r"2020-01-0[123].*\n", "", PLANT).replace(":00,", ":00,1"),
+        },
+    ),
+    table(
+        "makes odd letters of it; type how it is written: data.encoding=cp850",
+        {"a.csv": UMLAUT.encode("cp850")},
+    ),
+    table("makes other letters of it; type data.encoding=utf-8", UMLAUT, "data.encoding=cp1252"),
+    table(
+        "type data.encoding=null to have it found out, or data.encoding=cp1252",
+        {"a.csv": UMLAUT.encode("cp1252")},
+        "data.encoding=utf-8",
+    ),
+    table(
+        "there is no file {}, and none of that name in {}; type data.fault_log=FILE",
+        {"a.csv": NO_LABEL, "log.csv": LOG},
+        "data.fault_log=no.csv",
+        given={"FILE": "log.csv"},
+    ),
+    table(
+        "has no table beside its fault log; type data.root=FOLDER",
+        {"log.csv": LOG, "plant/a.csv": NO_LABEL, "plant/log.csv": LOG},
+        base="data.fault_log=log.csv",
+        given={"FOLDER": "{folder}/plant"},
+    ),
+    table(
+        "{} (data.fault_log) needs times, and the files have none; type data.time_column=NAME",
+        {"a.csv": NO_LABEL, "log.csv": LOG},
+        "data.time_column=null",
+        base="data.fault_log=log.csv",
+        given={"NAME": "time"},
+    ),
+    table(
+        "data.fault_log gives the classes, and so does {}; type {}, or data.fault_log=null",
+        {"a.csv": PLANT, "log.csv": LOG},
+        base="data.fault_log=log.csv data.label_column=fault data.pattern=a.csv",
+    ),
+    table(
+        "has several rows a time; if each is one value of one sensor, type",
+        plant(VALUES, "time,tag,value,fault"),
+        base=WITHIN,
+    ),
+    table(
+        "data.stamps=end needs two times to tell how long an interval is",
+        {"a.csv": PLANT, "b.csv": plant(days=1).rpartition("2020-01-01 01:00")[0][:-1]},
+        "data.stamps=end",
+        base="data.pattern=*.csv",
+    ),
+    table("data.step={} does not fit: it {}{}; type data.step={}", PLANT, "data.step=5"),
+    table(
+        "data.step={} does not fit: it {}{}; type data.step={}",
+        plant("{unix},{temp},{flow},{label}", "step,temp,flow,fault").replace("15778", "8"),
+        "data.step=5min",
+        base=WITHIN,
+    ),
+    table(
+        "does not divide a day, and days are divided into steps; type data.step={}",
+        PLANT,
+        "data.step=7h",
+        base="data.window_size=2",
+    ),
+    table(
+        "resampling makes no values up; type data.step={}",
+        PLANT,
+        "data.step=15min",
+    ),
+    table(
+        "so equal windows would be unequal times; choose files of one step",
+        {"a.csv": PLANT, "b.csv": re.sub(r"2021-\d\d-\d\d \d[13579]:.*\n", "", LATER)},
+        base="data.window_size=4",
+    ),
+    table(
+        "these are the names of the columns, type data.header_line=2",
+        f"plant,north,x,y\n{PLANT}",
+        then={1: "allowed: finite numbers"},
+    ),
+    table(
+        "these are the names of the columns, type data.header_line=2",
+        "temp,flow,fault\noff,off,a\n" + plant("{temp},{flow},{label}", "x").partition("\n")[2],
+        base=f"{WITHIN} data.nan=interpolate",
+        leave=(0,),
+    ),
+    table(
+        "{}: data.time_zone={} needs dates, and the times are numbers; type",
+        plant("{n},{temp},{flow},{label}"),
+        "data.time_zone=Europe/Berlin",
+        base=WITHIN,
+    ),
+    table(
+        "have none; type the zone of the plant: data.time_zone=Europe/Berlin",
+        {"a.csv": OFFSET, "b.csv": LATER},
+    ),
+    table(
+        "summer time of one place; type the zone of the plant: data.time_zone=Europe/Berlin",
+        {"a.csv": OFFSET, "b.csv": OFFSET.replace("2020-", "2021-").replace("+01", "+05")},
+    ),
+    table(
+        "where clocks go forward in spring; if times are those of winter all year, type",
+        PLANT.replace("2020-01-01", "2020-03-29"),
+        "data.time_zone=Europe/Berlin",
+    ),
+    table(
+        "or in UTC; if they are those of winter all year, type data.time_zone=null",
+        AUTUMN,
+        "data.time_zone=Europe/Berlin",
+    ),
+    table(
+        "far from all others: {}; if they mean missing, type {}",
+        re.sub(r"( 0[37]:00),\d", r"\1,-9999", PLANT),
+        base="data.nan=interpolate",
+        leave=(1,),
+    ),
+    table(
+        "{}: every row lies in a hole of more than {} rows; type data.fill_limit=null",
+        re.sub(r"(\d[13579]:00,\d,)\d", r"\1", re.sub(r"(\d[02468]:00,)\d", r"\1", PLANT)),
+        "data.fill_limit=0",
+        base="data.nan=interpolate",
+    ),
+    table(
+        "data.nan=error fills none; type data.nan=interpolate or data.fill_limit=null",
+        PLANT,
+        base="data.fill_limit=3",
+    ),
+    table(
+        "{} has dates in {} and numbers in {}; type {} {} if the first is the time",
+        plant("{time},{n},{temp},{flow},{label}", "Date,Time,temp,flow,fault"),
+        base=WITHIN,
+    ),
+    table(
+        "{} has dates in {} and more than one column with times of day: {}; type {}",
+        plant(
+            "{day:02d}.01.2020,{hour:02d}:00,{hour:02d}:30,{temp},{flow},{label}",
+            "Datum,von,bis,temp,flow,fault",
+        ),
+    ),
+    table(
+        "{} has more than one column of numbers that is a clock: {}; type {} {}",
+        plant("{unix},{unix},{temp},{flow},{label}", "t1,t2,temp,flow,fault"),
+    ),
+    table(
+        "if rows are in order and evenly spaced, type data.time_column=null {}",
+        plant("{hour:02d}:00,{temp},{flow},{label}", "Uhrzeit,temp,flow,fault"),
+        base=WITHIN,
+    ),
+]
+NOTES = [
+    table(
+        "series end at midnight, a group is a day of a file ({} of them); to have others, type",
+        PLANT,
+        given={"NAME": "fault"},
+        base=WITHIN,
+    ),
+    table(
+        "; if column {} has them, type {}",
+        {
+            "a.csv": PLANT.replace("fault", "plant state"),
+            "b.csv": LATER.replace("fault", "plant state"),
         },
     ),
 ]
@@ -347,12 +587,24 @@ def test_what_a_message_advises_is_typed_and_works(row, tmp_path):
             assert found is None, (message, words)
 
 
+@pytest.mark.parametrize("row", NOTES, ids=lambda row: row.says[:60])
+def test_what_a_note_advises_is_typed_and_works(row, tmp_path):
+    base = base_of(row, tmp_path)
+    notes = dualgaf.TableSource(tmp_path, window_size=12).load().facts.notes
+    (message,) = [note for note in notes if says(row.says, note)]
+    commands = advised(row, message)
+    assert commands, message
+    for words in commands:
+        assert message_of(row, typed(base, words)) is None, (message, words)
+
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 2, 16)), [0, 1] * 6
 FRAMES = [pl.DataFrame(row.T, schema=["temp", "flow"]) for row in X]
 WIDE = pd.DataFrame(X[0])
 NAMES = {
     "np": np,
+    "dualgaf": dualgaf,
     "ArraySource": dualgaf.ArraySource,
     "DataModule": dualgaf.DualGAFDataModule,
     "data": dualgaf.DualGAFDataModule.from_arrays,
@@ -499,10 +751,10 @@ CALLS = [
         "[x := tall, windows(({}, y))]",
     ),
     Call(
-        "{} holds how images are drawn, and no data; type",
+        "a checkpoint holds the settings of a DataModule and not its data; type",
         "DataModule.load_from_checkpoint('x.ckpt')",
-        "(lambda path, source: source)('', {})",
-        pick=r"or (source=.+)$",
+        "{}.load()",
+        pick=r"say (dualgaf\.\S+ .+\)) or",
     ),
 ]
 
@@ -555,8 +807,25 @@ ELSEWHERE = {
         "the checkpoint was trained with {}, the data have {}",
         "the extractor of the checkpoint is {}",
         "needs a trained model; type ckpt_path",
-        "is not a file; type ckpt_path",
+        "ckpt_path={} is not a file; type ",
         "--output {} is no program of torch",
+    ),
+    "needs a run that was stopped or is done; tests/training/test_going_on.py goes on with them": (
+        "the run in %s is done; for a longer training type %s trainer.max_epochs=...",
+        "a new run begins with the training of %s; to go on with its run in its own folder",
+        "to go on with the run of a checkpoint, in its folder, type resume=RUN",
+        "so the run in {} cannot go on; type another hydra.run.dir",
+    ),
+    "is typed in tests/faults/test_stops.py, which stops runs and fills disks": (
+        "; to go on type {}",
+        "earlier checkpoints are whole; make room, then go on from them: type {}",
+    ),
+    "is typed in tests/plan/test_training.py": (
+        "{} ({}), of {}: it may be more than there is; type {}",
+        "promises {}, and this run takes about {}: {} are in use, training takes {} ({}); type {}",
+    ),
+    "needs two machines that share no folder": (
+        "is not the same folder for both; type hydra.run.dir=...",
     ),
     "in tests/training/test_trainer.py and test_run.py, which train": (
         "there is no window to measure on",
@@ -568,7 +837,15 @@ ELSEWHERE = {
         "the MiniRocket branch does not count",
         "task=build has nothing to build",
     ),
-    "below, in a test of its own": ("task=predict reads the data of the training",),
+    "below, in a test of its own": (
+        "task=predict reads the data of the training",
+        "{} cannot be read by Hydra; type {}",
+        "{} is not the folder of a run: there is no {}; type {}, with the folder",
+        "holds files of a run whose options are not known ({}); nothing was changed; type {}",
+        "holds a run with other options ({}), and files of two runs are not mixed",
+        "another process is at work on the run in {}; wait for its end, or type {}",
+        "{} holds another sweep ({}), and files of two are not mixed",
+    ),
     "other commands; tests/cli, tests/benchmarks": (
         "{} is not known; allowed: {}; type {}",
         "is a benchmark of the repository; in a clone of it type",
@@ -607,7 +884,7 @@ ELSEWHERE = {
 
 
 def test_every_message_with_advice_has_a_row():
-    rows = [row.says for row in (*COMMANDS, *CALLS)]
+    rows = [row.says for row in (*COMMANDS, *NOTES, *CALLS)]
     named = [*rows, *(text for texts in ELSEWHERE.values() for text in texts)]
     found = list(templates())
     without = [
@@ -621,8 +898,83 @@ def test_every_message_with_advice_has_a_row():
 
 
 def test_a_row_is_not_also_elsewhere():
-    rows = {row.says for row in (*COMMANDS, *CALLS)}
+    rows = {row.says for row in (*COMMANDS, *NOTES, *CALLS)}
     assert not rows & {text for texts in ELSEWHERE.values() for text in texts}
+
+
+def left_by(folder, mode, *task):
+    """What Hydra leaves in a folder of a run or a sweep."""
+    stored = {
+        "overrides": {"task": [*task], "hydra": [f"hydra.mode={mode}"]},
+        "runtime": {"config_sources": []},
+        "job": {"config_name": "train"},
+    }
+    path = folder / (".hydra/hydra.yaml" if mode == "RUN" else "multirun.yaml")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(OmegaConf.create({"hydra": stored}), path)
+
+
+def refused(call, *given):
+    with pytest.raises(ConfigError) as caught:
+        call(*given)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["run", "my run [1]"])
+def test_the_folder_of_a_run_is_typed_as_the_message_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    left_by(Path(name), "RUN", "seed=3")
+    checkpoint = refused(in_full, [f'resume="{name}/checkpoints/last.ckpt"'])
+    given = ["is not the folder of a run", checkpoint]
+    if name != "run":
+        given += ["cannot be read by Hydra", refused(in_full, [f"resume={name}"])]
+    for part, message in zip(given[::2], given[1::2], strict=True):
+        assert part in message
+        words = shlex.split(re.search(r"type (.+?)(, with the folder|$)", message)[1])
+        assert in_full(words)[0] == "seed=3"
+        assert in_full(words)[1:] == in_full([f'resume="{name}"'])[1:]
+
+
+def test_two_ways_out_of_the_folder_of_another_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    typed, folder = ["data=simulated", "seed=3"], Path("run")
+    own, other = load_config(typed), load_config(["data=simulated", "seed=1"])
+    left_by(folder, "RUN", *typed)
+    messages = []
+    with run_folder.entered(own, folder):
+        messages.append(refused(lambda: run_folder.entered(own, folder).__enter__()))
+        (folder / "metrics.json").write_text("{}")
+    messages.append(refused(run_folder.check_folder, other, folder))
+    assert "at work" in messages[0]
+    (words,) = re.findall(r"type python train\.py (.+?); for", messages[1])
+    again = [word for word in in_full(shlex.split(words)) if not word.startswith("hydra.")]
+    assert run_folder.check_folder(load_config(again), folder)
+    (folder / run_folder.RECORD).unlink()
+    messages.append(refused(run_folder.check_folder, own, folder))
+    for message in messages:
+        (free,) = re.findall(r"type hydra\.run\.dir=(\S+)$", message)
+        assert not run_folder.check_folder(other, Path(free))
+        with run_folder.entered(other, Path(free)):
+            assert (Path(free) / run_folder.RECORD).is_file()
+
+
+def test_two_ways_out_of_the_folder_of_another_sweep(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    folder, other = Path("sweep"), Path("other")
+    left_by(folder, "MULTIRUN", "seed=0,1")
+    left_by(other, "MULTIRUN", "seed=0,2")
+    (folder / "0").mkdir()
+    (folder / "0" / "metrics.json").write_text("{}")
+    here = OmegaConf.load(other / "multirun.yaml")
+    message = refused(run_folder._check_sweep, here, folder)
+    (words,) = re.findall(r"type python train\.py (.+?); for", message)
+    assert in_full(shlex.split(words)) == ["-m", "seed=0,1", "hydra.sweep.dir=sweep", words]
+    run_folder._check_sweep(OmegaConf.load(folder / "multirun.yaml"), folder)
+    (free,) = re.findall(r"type hydra\.sweep\.dir=(\S+)$", message)
+    run_folder._check_sweep(here, Path(free))
+    assert not Path(free).exists()
 
 
 def test_new_files_are_predicted_as_the_message_says(tmp_path):

@@ -75,8 +75,7 @@ def test_too_few_groups_name_the_method_that_cuts_them():
         split_series(plant([0, 1]), SplitSettings("time"), seed=0)
     assert str(caught.value) == (
         "data.split.method=time needs 3 groups that follow each other in time (train, val, test); "
-        "arrays has 2 (day 0, day 1); type data.split.method=within to cut each series in time, or "
-        "data.split.method=group"
+        "arrays has 2 (day 0, day 1); type data.split.method=within to cut each series in time"
     )
     split_series(plant([0, 1], steps=10), SplitSettings("within"), seed=0)
 

@@ -185,6 +185,7 @@ def test_with_other_data_it_cannot_go_on(tmp_path):
         match=r"learned another training split .*run cannot go on; for a new one type hydra.run",
     ):
         train(configured(folder, "seed=1"))
+    assert trained(tmp_path / "another", "seed=1")["fit/epochs"] == EPOCHS
 
 
 def test_without_val_and_test_split_the_last_epoch_is_kept(tmp_path):

@@ -230,7 +230,7 @@ def _all_short(series_set: SeriesSet, steps: int, source: Source) -> str:
     ways = [f"type {door}window_size={longest} or less"] if longest > 1 else []
     if _uncut(series_set) >= steps and getattr(source, "group_columns", None) is not None:
         # Within a file there is one group then, so only the time can divide it.
-        typed = "data.group_columns=null data.split.method=time"
+        typed = "data.group_columns=null data.split.method=within"
         told += f": it ends with its group, {series_set.groups[0]!r} and so on"
         ways.append(f"type {typed} where a series may go on over groups, such as days")
     if not ways:

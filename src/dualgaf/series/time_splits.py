@@ -17,8 +17,6 @@ from dualgaf.errors import SplitError
 from dualgaf.series.missing import fill_again
 from dualgaf.series.series import SeriesSet
 
-ELSE = "type data.split.method=within to cut each series in time, or data.split.method=group"
-
 
 @dataclass
 class _Block:
@@ -52,13 +50,14 @@ def later_groups(
         >>> later_groups(replace(days, times=times), range(4), {"train": 0.5, "test": 0.5})
         {'train': [3, 1], 'test': [2, 0]}
     """
-    blocks = _blocks(series_set, labelled)
+    blocks = _blocks(series_set, labelled, len(fractions))
     if len(blocks) < len(fractions):
         names = ", ".join(group for block in blocks for group in block.groups[:3])
         raise SplitError(
             f"data.split.method=time needs {len(fractions)} groups that follow each other in time "
             f"({', '.join(fractions)}); {series_set.name} has {len(blocks)} ({names}"
-            f"{' overlap' if any(len(b.groups) > 1 for b in blocks) else ''}); {ELSE}"
+            f"{' overlap' if any(len(b.groups) > 1 for b in blocks) else ''}); "
+            f"{_other_methods(sum(len(block.groups) for block in blocks), len(fractions))}"
         )
     steps = [sum(series_set.values[k].shape[1] for k in block.indices) for block in blocks]
     ends = np.cumsum(steps) / sum(steps)
@@ -121,7 +120,7 @@ def _records(series_set: SeriesSet, labelled: Sequence[int]) -> list[list[int]]:
     return [sorted(own, key=lambda index: first[index]) for own in records.values()]
 
 
-def _blocks(series_set: SeriesSet, labelled: Sequence[int]) -> list[_Block]:
+def _blocks(series_set: SeriesSet, labelled: Sequence[int], n_splits: int) -> list[_Block]:
     """Groups in order of time, those that overlap as one."""
     members: dict[str, list[int]] = defaultdict(list)
     for index in labelled:
@@ -132,7 +131,7 @@ def _blocks(series_set: SeriesSet, labelled: Sequence[int]) -> list[_Block]:
         if len(times) < len(indices):
             raise SplitError(
                 f"data.split.method=time needs times; {series_set.name} has none for group "
-                f"{group!r}; {ELSE}"
+                f"{group!r}; {_other_methods(len(members), n_splits)}"
             )
         ends = [float(np.asarray(end).astype(np.float64)) for t in times for end in (t[0], t[-1])]
         spans.append((min(ends), max(ends), group, indices))
@@ -145,3 +144,9 @@ def _blocks(series_set: SeriesSet, labelled: Sequence[int]) -> list[_Block]:
         else:
             blocks.append(_Block([group], end, list(indices)))
     return blocks
+
+
+def _other_methods(n_groups: int, n_splits: int) -> str:
+    """What to type instead; whole groups in another order need as many of them."""
+    typed = "type data.split.method=within to cut each series in time"
+    return f"{typed}, or data.split.method=group" if n_groups >= n_splits else typed

@@ -134,7 +134,7 @@ def test_a_zone_in_some_cells_of_a_file_is_no_time(tmp_path):
         ),
         (
             rows_of("2024-01-12,79200,1,a", "2024-01-12,79500,2,a", head="Date,Time,temp,fault"),
-            "a.csv has dates in 'Date' and numbers in 'Time'; type data.time_column=Date if that i",
+            "a.csv has dates in 'Date' and numbers in 'Time'; type data.time_column=Date data.excl",
             {"time_column": "Time"},
         ),
         (

@@ -102,7 +102,7 @@ def test_a_time_that_comes_twice(tmp_path):
         TableSource(_csv(tmp_path, "step,flow\n1,0\n2,0\n1,0\n")).load()
     assert str(caught.value) == (
         "plant.csv: time 1 comes twice in group 'plant.csv' (again in data row 3); a group needs "
-        "one row a time; name the columns that tell runs apart: type data.group_columns=[run], or "
+        "one row a time; name the columns that tell runs apart: type data.group_columns=[NAME], or "
         "type data.time_column=null for rows that are in order"
     )
 

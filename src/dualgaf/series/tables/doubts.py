@@ -10,6 +10,7 @@ from dualgaf.series.arrays import Array
 from dualgaf.series.inspection import FileFacts, Refuse, duration_text
 from dualgaf.series.series import clock_text
 from dualgaf.series.tables.clocks import clock_array
+from dualgaf.series.tables.dialects.steps import day_step
 from dualgaf.series.tables.rows import FileRows
 
 SENTINELS = (999.0, 9999.0, 99999.0, 999999.0, 999.9, 9999.9, 32767.0, 32768.0, 65535.0)
@@ -40,7 +41,7 @@ def check_steps(files: Sequence[FileFacts], dated: bool, refuse: Refuse) -> None
         SourceError(
             f"{first} has a row every {short} and {second} every {long}, so equal windows "
             "would be unequal times; choose files of one step with data.pattern=..., or "
-            f"type data.step={long} to bring them to one"
+            f"type data.step={day_step(high, high) if dated else long} to bring them to one"
         )
     )
 

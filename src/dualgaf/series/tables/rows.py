@@ -124,7 +124,7 @@ def _apart(table: FileRows) -> str:
     texts = [name for name, column in table.columns.items() if column.kind == "text"]
     return (
         "name the columns that tell runs apart: type "
-        f"{typed_option('data.group_columns', texts[:1] or ['run'])}"
+        f"{typed_option('data.group_columns', texts[:1] or ['NAME'])}"
     )
 
 

@@ -101,7 +101,8 @@ def _check_day_beside(table: pl.DataFrame, common: str, free: list[str], file: s
     if readings is not None and NUMBER in readings:
         raise SourceError(
             f"{file} has dates in {dates[0]!r} and numbers in {common!r}; type "
-            f"{typed_option('data.time_column', dates[0])} if that is the time, "
+            f"{typed_option('data.time_column', dates[0])} "
+            f"{typed_option('data.exclude', [common])} if the first is the time, "
             f"{typed_option('data.time_column', common)} if days do not matter; if both make one "
             "time, write the second as 22:05"
         )
@@ -140,10 +141,12 @@ def _other(table: pl.DataFrame, free: list[str], daytimes: list[str], file: str)
     """A clock that is no column of dates."""
     numbers = [name for name in free if _may_count(table[name]) and is_number_clock(table[name])]
     if len(numbers) > 1:
+        chosen = numbers[0] or numbers[1]
+        others = [name for name in numbers if name != chosen]
         raise SourceError(
             f"{file} has more than one column of numbers that is a clock: "
             f"{', '.join(map(repr, numbers))}; type "
-            f"{typed_option('data.time_column', numbers[0] or numbers[1])}"
+            f"{typed_option('data.time_column', chosen)} {typed_option('data.exclude', others)}"
         )
     if numbers:
         return numbers[0]

@@ -9,9 +9,14 @@ import polars as pl
 from dualgaf.errors import SourceError
 from dualgaf.series.inspection import duration_text
 from dualgaf.series.tables.columns import parse_step
-from dualgaf.series.tables.rows import FileRows
+from dualgaf.series.tables.rows import FileRows, median_step
 
 _DAY_US = 86_400_000_000
+_DIVISORS = (
+    *(1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1200, 1800),
+    *(3600, 7200, 10800, 14400, 21600, 28800, 43200, 86400),
+)
+"""Seconds of steps that people use and that divide a day."""
 
 
 def starts_of(time: pl.Series, file: str) -> pl.Series:
@@ -112,16 +117,37 @@ def step_width(table: FileRows, step: str | int | float) -> float:
         what = "has no column of times" if table.time_column is None else "has dates in"
         what = what if table.dated or table.time_column is None else "has numbers in"
         where = "" if table.time_column is None else f" column {table.time_column!r}"
-        typed = "15min" if table.dated else "5" if table.time_column else "null"
+        own = median_step(table.rows)
+        typed = "null" if table.time_column is None else f"{own or 1:g}"
+        if table.dated:
+            typed = day_step((own or 1e6) / 1e6, (own or 1e6) / 1e6)
         raise SourceError(
             f"{table.file}: data.step={step} does not fit: it {what}{where}; type data.step={typed}"
         )
     if is_duration and (_DAY_US % round(size * 1e6) or size > 86400):
         raise SourceError(
             f"{table.file}: data.step={step} does not divide a day, and days are divided into "
-            "steps; type data.step=15min, 30min, 1h or another that does"
+            f"steps; type data.step={day_step(size, (median_step(table.rows) or 0) / 1e6)}"
         )
     return size * 1e6 if is_duration else size
+
+
+def day_step(seconds: float, least: float) -> str:
+    """The step that divides a day and is nearest to what is asked for, as it is typed.
+
+    Args:
+        seconds: what is asked for.
+        least: seconds between rows; a step is no finer.
+
+    Example:
+        >>> day_step(7 * 3600, 300), day_step(60, 7 * 60), day_step(90, 60)
+        ('8h', '10min', '90s')
+    """
+    whole = round(seconds * 1e6)
+    if seconds >= least and 0 < whole <= _DAY_US and _DAY_US % whole == 0:
+        return duration_text(seconds)
+    coarser = [width for width in _DIVISORS if width >= least] or _DIVISORS[-1:]
+    return duration_text(min(coarser, key=lambda width: abs(np.log(width / seconds))))
 
 
 def _check_coarser(
@@ -130,8 +156,10 @@ def _check_coarser(
     steps = rows.select(pl.col("time").diff().over("group").cast(pl.Float64))["time"]
     median = steps.filter(steps > 0).median()
     if isinstance(median, float) and median > width * (1 + 1e-9):
-        own = duration_text(median / 1e6) if table.dated else f"{median:g}"
+        own = typed = f"{median:g}"
+        if table.dated:
+            own, typed = duration_text(median / 1e6), day_step(median / 1e6, median / 1e6)
         raise SourceError(
             f"{table.file}: data.step={step} is finer than its rows, which are {own} apart; "
-            f"resampling makes no values up; type data.step={own}"
+            f"resampling makes no values up; type data.step={typed}"
         )
