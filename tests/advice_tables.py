@@ -41,18 +41,6 @@ def _table(says, files, wrong="", base="", **more):
 
 
 DIALECTS = [
-    _table(
-        "does not fit: it {}{}; type data.step={}",
-        PLANT,
-        "data.step=5",
-        then={0: "is finer than its rows"},
-    ),
-    _table(
-        "does not divide a day, and days are divided into steps; type",
-        PLANT,
-        "data.step=7h",
-        then={0: "is finer than its rows"},
-    ),
     _table("resampling makes no values up; type data.step={}", PLANT, "data.step=1min"),
     _table("says which holes are filled, and data.nan=error", PLANT, "data.fill_limit=3"),
     _table(
@@ -140,17 +128,14 @@ DIALECTS = [
 
 TYPED_BESIDE = (
     "cp1252 makes odd letters of it; type how it is written",
-    "makes other letters of it; type data.encoding=utf-8",
     "type data.encoding=null to have it found out",
     "have other values at the same time, {}",
     "read so, those of {} jump by months",
     "every row lies in a hole of more than {} rows; type data.fill_limit=null",
-    "has no table beside its fault log; type data.root=FOLDER",
     "(data.fault_log) needs times, and the files have none",
     "needs two times to tell how long an interval is",
     "the row below the header has {} above numbers",
     "and {} never has that; type the zone of the plant",
-    "; if it is the hour that comes twice in autumn",
     "{} has dates in {} and numbers in {}; type {}",
     "has more than one column of numbers that is a clock",
 )

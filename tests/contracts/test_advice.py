@@ -750,12 +750,6 @@ CALLS = [
         "windows((tall, y))",
         "[x := tall, windows(({}, y))]",
     ),
-    Call(
-        "a checkpoint holds the settings of a DataModule and not its data; type",
-        "DataModule.load_from_checkpoint('x.ckpt')",
-        "{}.load()",
-        pick=r"say (dualgaf\.\S+ .+\)) or",
-    ),
 ]
 
 
@@ -811,10 +805,10 @@ ELSEWHERE = {
         "--output {} is no program of torch",
     ),
     "needs a run that was stopped or is done; tests/training/test_going_on.py goes on with them": (
-        "the run in %s is done; for a longer training type %s trainer.max_epochs=...",
+        "the run in %s is done; for a longer training type %s trainer.max_epochs=%d",
         "a new run begins with the training of %s; to go on with its run in its own folder",
         "to go on with the run of a checkpoint, in its folder, type resume=RUN",
-        "so the run in {} cannot go on; type another hydra.run.dir",
+        "so the run in {} cannot go on; for a new one type {}",
     ),
     "is typed in tests/faults/test_stops.py, which stops runs and fills disks": (
         "; to go on type {}",
@@ -837,7 +831,16 @@ ELSEWHERE = {
         "the MiniRocket branch does not count",
         "task=build has nothing to build",
     ),
+    "ranks of a Trainer; tests/training/test_counting.py compares them with one process": (
+        "fewer than there are ranks ({}): some are counted twice",
+        "cannot be dealt out evenly to {} ranks; each is counted once",
+    ),
+    "a training that logs no loss, or ends within an epoch; tests/models, tests/training": (
+        "which this epoch has not logged; type classifier.schedule=cosine",
+        "goes on in the middle of an epoch (Lightning 2.6)",
+    ),
     "below, in a test of its own": (
+        "holds how images are drawn, and no data; type DualGAFDataModule",
         "task=predict reads the data of the training",
         "{} cannot be read by Hydra; type {}",
         "{} is not the folder of a run: there is no {}; type {}, with the folder",
