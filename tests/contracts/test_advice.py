@@ -28,7 +28,7 @@ from advice import (
 )
 from advice_sources import templates
 from advice_tables import DIALECTS, NO_LABEL, PLANT, TYPED_BESIDE, plant
-from dualgaf.errors import ConfigError
+from dualgaf.errors import DualGAFError
 from dualgaf.training import run_folder
 from dualgaf.training.config import load_config
 from dualgaf.training.resume import in_full
@@ -842,6 +842,7 @@ ELSEWHERE = {
     "below, in a test of its own": (
         "holds how images are drawn, and no data; type DualGAFDataModule",
         "task=predict reads the data of the training",
+        "(R writes row names so); type",
         "{} cannot be read by Hydra; type {}",
         "{} is not the folder of a run: there is no {}; type {}, with the folder",
         "holds files of a run whose options are not known ({}); nothing was changed; type {}",
@@ -877,7 +878,6 @@ ELSEWHERE = {
         "it may be more than there is; type {}",
         "promises {}, and this run takes about",
     ),
-    "is typed into the file; tests/series/tables/test_files.py": ("(R writes row names so); type",),
     "the word of another sense: the type of an array": (
         "out has shape {} and type {}",
         "series {} has shape {} and type {}",
@@ -905,6 +905,17 @@ def test_a_row_is_not_also_elsewhere():
     assert not rows & {text for texts in ELSEWHERE.values() for text in texts}
 
 
+def test_a_header_that_r_has_written_gets_the_name_of_the_message(tmp_path):
+    lines = plant("{n},{time},{temp},{label}", "time,temp,fault").splitlines()
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    message = refused(dualgaf.TableSource(tmp_path, window_size=12).load)
+    (header,) = re.findall(r"type a name for it in front of the header: (\S+);", message)
+    (column,) = re.findall(r"left out by data\.exclude=\[(\w+)\]$", message)
+    (tmp_path / "a.csv").write_text("\n".join([header, *lines[1:]]))
+    found = dualgaf.TableSource(tmp_path, window_size=12, exclude=[column]).load()
+    assert found.channel_names == ("temp",)
+
+
 def left_by(folder, mode, *task):
     """What Hydra leaves in a folder of a run or a sweep."""
     stored = {
@@ -918,7 +929,7 @@ def left_by(folder, mode, *task):
 
 
 def refused(call, *given):
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(DualGAFError) as caught:
         call(*given)
     return str(caught.value)
 
