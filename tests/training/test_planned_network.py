@@ -40,7 +40,7 @@ def test_the_command_plan_tells_the_peak_or_refuses(capsys):
     assert " of 64.00 GiB: gradients and moments " in capsys.readouterr().out
     little = f"hardware.memory={(memory_used() >> 20) + 200}MiB"
     assert main(["plan", *SMALL, "hardware=8gb", little, "model.width=512"]) == 2
-    assert "MiB, and this run takes about" in capsys.readouterr().err
+    assert "iB, and this run takes about" in capsys.readouterr().err
 
 
 def test_a_training_that_is_over_gives_gradients_and_moments_back():

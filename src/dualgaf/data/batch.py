@@ -93,6 +93,7 @@ def mark(batch: AnyBatch) -> AnyBatch:
     """The batch, known to `default_collate` as one that is whole.
 
     Example:
+        >>> from torch.utils.data import default_collate
         >>> image, series = torch.zeros(4, 3, 8, 8), torch.zeros(4, 3, 24)
         >>> batch = mark(Batch(image, image, series, torch.zeros(4).long()))
         >>> [tensor.shape[0] for tensor in default_collate(batch)]
