@@ -17,6 +17,7 @@ import oracles
 from dualgaf.bench.runner import random_windows
 from dualgaf.errors import DualGAFError
 from dualgaf.imaging.gaf import dual_gaf
+from semaphores import needs_semaphores
 
 pytestmark = pytest.mark.usefixtures("plain_pyts", "leaves_nothing")
 
@@ -76,16 +77,19 @@ def test_plain_pyts_draws_the_same_pixels(monkeypatch):
         assert np.abs(theirs.astype(int) - ours[:, field].astype(int)).max() <= 1
 
 
+@needs_semaphores
 def test_both_sides_do_the_same_job():
     assert levels_apart(random_windows(60, 3, 24)) == 1
 
 
+@needs_semaphores
 def test_a_baseline_that_draws_something_else_is_refused(monkeypatch):
     monkeypatch.setattr(baselines, "METHODS", ("difference", "summation"))
     with pytest.raises(DualGAFError, match=r"differ by 2\d\d levels; rounding explains 1"):
         levels_apart(random_windows(10, 1, 24))
 
 
+@needs_semaphores
 def test_an_error_in_a_worker_leaves_no_segment(small_portions):
     series = np.full((8, 1, 12), np.nan)
     with pytest.raises(ValueError, match="NaN"):
@@ -93,6 +97,7 @@ def test_an_error_in_a_worker_leaves_no_segment(small_portions):
     assert not segments_of(os.getpid())
 
 
+@needs_semaphores
 def test_segments_are_counted_while_they_are_there():
     system = EarlierSystem(n_jobs=1)
     assert system.shared_bytes() == 0
@@ -103,6 +108,7 @@ def test_segments_are_counted_while_they_are_there():
     assert system.shared_bytes() == 0
 
 
+@needs_semaphores
 def test_ctrl_c_leaves_no_segment_and_no_process():
     program = subprocess.Popen(
         [sys.executable, "-c", ENDLESS], stderr=subprocess.DEVNULL, start_new_session=True
@@ -118,6 +124,7 @@ def test_ctrl_c_leaves_no_segment_and_no_process():
     assert not list(processes_of(program.pid))
 
 
+@needs_semaphores
 def test_what_stands_in_the_way_is_told_before(monkeypatch):
     assert obstacle(1000) is None
     assert "of memory" in obstacle(1 << 50) or "in /dev/shm" in obstacle(1 << 50)

@@ -27,6 +27,19 @@ from advice import (
     words_of,
 )
 from advice_sources import templates
+from advice_tables import (
+    AUTUMN,
+    DIALECTS,
+    HOLE,
+    LATER,
+    NO_LABEL,
+    NOTES,
+    PLANT,
+    STRAY,
+    WITHIN,
+    plant,
+    table,
+)
 from dualgaf.errors import DualGAFError
 from dualgaf.training import run_folder
 from dualgaf.training.config import load_config
@@ -39,43 +52,6 @@ NOT_ALLOWED = "{}={} is not allowed; allowed: {}; type {}"
 MEANT = "{}{}; type {}"
 
 
-def plant(
-    line="{time},{temp},{flow},{label}", head="time,temp,flow,fault", days=8, labels="abababab"
-):
-    """A CSV file of so many days of 24 hours, each of one class."""
-    lines = [head]
-    for day in range(days):
-        for hour in range(24):
-            found = {
-                "day": day + 1,
-                "hour": hour,
-                "n": 24 * day + hour,
-                "unix": 1577836800 + 3600 * (24 * day + hour),
-                "time": f"2020-01-{day + 1:02d} {hour:02d}:00",
-                "temp": (hour * (1 + day % 2) + day) % 7,
-                "flow": (hour + day) % 5,
-                "label": labels[day],
-                "part": "train" if hour < 12 else "test",
-            }
-            lines.append(line.format(**found))
-    return "\n".join(lines) + "\n"
-
-
-PLANT = plant()
-LATER = PLANT.replace("2020-", "2021-")
-NO_LABEL = plant("{time},{temp},{flow}", "time,temp,flow")
-STRAY = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,Bad")
-HOLE = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,")
-UMLAUT = PLANT.replace("temp", "Außen ä °C")
-OFFSET = plant("2020-01-{day:02d}T{hour:02d}:00+01:00,{temp},{flow},{label}")
-VALUES = "{time},temp,{temp},{label}\n{time},flow,{flow},{label}"
-LOG = "start,end,class\n" + "".join(
-    f"2020-01-{day:02d},2020-01-{day:02d},{'ab'[day % 2]}\n" for day in range(1, 9)
-)
-AUTUMN = PLANT.replace("2020-01-01", "2020-10-25")
-WITHIN = "data.split.method=within data.window_size=2"
-
-
 def keys(wrong, base="", says=MEANT, **more):
     """A command that needs no data."""
     return Command(says, wrong, base, until="keys", **more)
@@ -86,13 +62,8 @@ def value(wrong, says=NOT_ALLOWED, base=SIMULATED, **more):
     return Command(says, wrong, base, **more)
 
 
-def table(says, files, wrong="", base="", **more):
-    """A folder of tables; a text is the file a.csv."""
-    files = {"a.csv": files} if isinstance(files, str) else files
-    return Command(says, wrong, base, files=files, **more)
-
-
 COMMANDS = [
+    *DIALECTS,
     # what is not there, and what is meant
     keys("epochs=5"),
     keys("lr=0.1"),
@@ -394,198 +365,6 @@ COMMANDS = [
             "b.csv": plant("{time},{temp} °F,{flow},{label}").replace("2020", "2021"),
         },
     ),
-    # dialects
-    table(
-        "choose files of one kind with data.pattern=..., or type data.time_format={}",
-        {
-            "a.csv": plant(
-                "{day:02d}/03/2020 {hour:02d}:00,{temp},{flow},{label}", labels="abab" * 2
-            ),
-            "b.csv": plant("{day}/25/2020 {hour:02d}:00,{temp},{flow},a", days=1),
-        },
-    ),
-    table(
-        "{} is {}, and no cell tells which; type {}",
-        plant("202001{day:02d}{hour:02d},{temp},{flow},{label}"),
-        base=WITHIN,
-    ),
-    table(
-        "if they are a class of their own (often the normal one), type",
-        {"a.csv": NO_LABEL, "log.csv": LOG.rpartition("2020-01-07")[0] + "\n"},
-        base="data.fault_log=log.csv",
-    ),
-    table(
-        "has no year; type data.year=2024",
-        plant("01/1{day} {hour:02d}:00,{temp},{flow},{label}", "Date/Time,temp,flow,fault"),
-    ),
-    table(
-        "{} has no column {} ({}); it has: {}; type {}",
-        plant(VALUES, "time,tag,value,fault"),
-        "data.long=[time,tag,val]",
-    ),
-    table(
-        "if they are two plants or runs, type data.same_time=keep",
-        {
-            "a.csv": plant(days=5),
-            "b.csv": re.sub(r"2020-01-0[123].*\n", "", PLANT).replace(":00,", ":00,1"),
-        },
-    ),
-    table(
-        "makes odd letters of it; type how it is written: data.encoding=cp850",
-        {"a.csv": UMLAUT.encode("cp850")},
-    ),
-    table("makes other letters of it; type data.encoding=utf-8", UMLAUT, "data.encoding=cp1252"),
-    table(
-        "type data.encoding=null to have it found out, or data.encoding=cp1252",
-        {"a.csv": UMLAUT.encode("cp1252")},
-        "data.encoding=utf-8",
-    ),
-    table(
-        "there is no file {}, and none of that name in {}; type data.fault_log=FILE",
-        {"a.csv": NO_LABEL, "log.csv": LOG},
-        "data.fault_log=no.csv",
-        given={"FILE": "log.csv"},
-    ),
-    table(
-        "has no table beside its fault log; type data.root=FOLDER",
-        {"log.csv": LOG, "plant/a.csv": NO_LABEL, "plant/log.csv": LOG},
-        base="data.fault_log=log.csv",
-        given={"FOLDER": "{folder}/plant"},
-    ),
-    table(
-        "{} (data.fault_log) needs times, and the files have none; type data.time_column=NAME",
-        {"a.csv": NO_LABEL, "log.csv": LOG},
-        "data.time_column=null",
-        base="data.fault_log=log.csv",
-        given={"NAME": "time"},
-    ),
-    table(
-        "data.fault_log gives the classes, and so does {}; type {}, or data.fault_log=null",
-        {"a.csv": PLANT, "log.csv": LOG},
-        base="data.fault_log=log.csv data.label_column=fault data.pattern=a.csv",
-    ),
-    table(
-        "has several rows a time; if each is one value of one sensor, type",
-        plant(VALUES, "time,tag,value,fault"),
-        base=WITHIN,
-    ),
-    table(
-        "data.stamps=end needs two times to tell how long an interval is",
-        {"a.csv": PLANT, "b.csv": plant(days=1).rpartition("2020-01-01 01:00")[0][:-1]},
-        "data.stamps=end",
-        base="data.pattern=*.csv",
-    ),
-    table("data.step={} does not fit: it {}{}; type data.step={}", PLANT, "data.step=5"),
-    table(
-        "data.step={} does not fit: it {}{}; type data.step={}",
-        plant("{unix},{temp},{flow},{label}", "step,temp,flow,fault").replace("15778", "8"),
-        "data.step=5min",
-        base=WITHIN,
-    ),
-    table(
-        "does not divide a day, and days are divided into steps; type data.step={}",
-        PLANT,
-        "data.step=7h",
-        base="data.window_size=2",
-    ),
-    table(
-        "resampling makes no values up; type data.step={}",
-        PLANT,
-        "data.step=15min",
-    ),
-    table(
-        "so equal windows would be unequal times; choose files of one step",
-        {"a.csv": PLANT, "b.csv": re.sub(r"2021-\d\d-\d\d \d[13579]:.*\n", "", LATER)},
-        base="data.window_size=4",
-    ),
-    table(
-        "these are the names of the columns, type data.header_line=2",
-        f"plant,north,x,y\n{PLANT}",
-        then={1: "allowed: finite numbers"},
-    ),
-    table(
-        "these are the names of the columns, type data.header_line=2",
-        "temp,flow,fault\noff,off,a\n" + plant("{temp},{flow},{label}", "x").partition("\n")[2],
-        base=f"{WITHIN} data.nan=interpolate",
-        leave=(0,),
-    ),
-    table(
-        "{}: data.time_zone={} needs dates, and the times are numbers; type",
-        plant("{n},{temp},{flow},{label}"),
-        "data.time_zone=Europe/Berlin",
-        base=WITHIN,
-    ),
-    table(
-        "have none; type the zone of the plant: data.time_zone=Europe/Berlin",
-        {"a.csv": OFFSET, "b.csv": LATER},
-    ),
-    table(
-        "summer time of one place; type the zone of the plant: data.time_zone=Europe/Berlin",
-        {"a.csv": OFFSET, "b.csv": OFFSET.replace("2020-", "2021-").replace("+01", "+05")},
-    ),
-    table(
-        "where clocks go forward in spring; if times are those of winter all year, type",
-        PLANT.replace("2020-01-01", "2020-03-29"),
-        "data.time_zone=Europe/Berlin",
-    ),
-    table(
-        "or in UTC; if they are those of winter all year, type data.time_zone=null",
-        AUTUMN,
-        "data.time_zone=Europe/Berlin",
-    ),
-    table(
-        "far from all others: {}; if they mean missing, type {}",
-        re.sub(r"( 0[37]:00),\d", r"\1,-9999", PLANT),
-        base="data.nan=interpolate",
-        leave=(1,),
-    ),
-    table(
-        "{}: every row lies in a hole of more than {} rows; type data.fill_limit=null",
-        re.sub(r"(\d[13579]:00,\d,)\d", r"\1", re.sub(r"(\d[02468]:00,)\d", r"\1", PLANT)),
-        "data.fill_limit=0",
-        base="data.nan=interpolate",
-    ),
-    table(
-        "data.nan=error fills none; type data.nan=interpolate or data.fill_limit=null",
-        PLANT,
-        base="data.fill_limit=3",
-    ),
-    table(
-        "{} has dates in {} and numbers in {}; type {} {} if the first is the time",
-        plant("{time},{n},{temp},{flow},{label}", "Date,Time,temp,flow,fault"),
-        base=WITHIN,
-    ),
-    table(
-        "{} has dates in {} and more than one column with times of day: {}; type {}",
-        plant(
-            "{day:02d}.01.2020,{hour:02d}:00,{hour:02d}:30,{temp},{flow},{label}",
-            "Datum,von,bis,temp,flow,fault",
-        ),
-    ),
-    table(
-        "{} has more than one column of numbers that is a clock: {}; type {} {}",
-        plant("{unix},{unix},{temp},{flow},{label}", "t1,t2,temp,flow,fault"),
-    ),
-    table(
-        "if rows are in order and evenly spaced, type data.time_column=null {}",
-        plant("{hour:02d}:00,{temp},{flow},{label}", "Uhrzeit,temp,flow,fault"),
-        base=WITHIN,
-    ),
-]
-NOTES = [
-    table(
-        "series end at midnight, a group is a day of a file ({} of them); to have others, type",
-        PLANT,
-        given={"NAME": "fault"},
-        base=WITHIN,
-    ),
-    table(
-        "; if column {} has them, type {}",
-        {
-            "a.csv": PLANT.replace("fault", "plant state"),
-            "b.csv": LATER.replace("fault", "plant state"),
-        },
-    ),
 ]
 
 
@@ -626,7 +405,6 @@ FRAMES = [pl.DataFrame(row.T, schema=["temp", "flow"]) for row in X]
 WIDE = pd.DataFrame(X[0])
 NAMES = {
     "np": np,
-    "dualgaf": dualgaf,
     "ArraySource": dualgaf.ArraySource,
     "DataModule": dualgaf.DualGAFDataModule,
     "data": dualgaf.DualGAFDataModule.from_arrays,
@@ -773,10 +551,10 @@ CALLS = [
         "[x := tall, windows(({}, y))]",
     ),
     Call(
-        "a checkpoint holds the settings of a DataModule and not its data; type",
+        "{} holds how images are drawn, and no data; type",
         "DataModule.load_from_checkpoint('x.ckpt')",
-        "{}.load()",
-        pick=r"say (dualgaf\.\S+ .+\)) or",
+        "(lambda path, source: source)('', {})",
+        pick=r"or (source=.+)$",
     ),
 ]
 
@@ -793,6 +571,17 @@ def test_what_a_call_advises_is_typed_and_works(row):
 
 
 ELSEWHERE = {
+    "needs ranks, or a run that goes on; tests/training/test_counting.py and test_resume.py": (
+        "fewer than there are ranks ({}): some are counted twice; evaluate in one process: type",
+        "log metrics of torchmetrics, or evaluate in one process: type Trainer(devices=1)",
+        "so it is not the one that was not interrupted; type trainer.max_epochs=N",
+    ),
+    "needs a training whose loss is not logged; tests/models/test_optimization.py": (
+        "which this epoch has not logged; type classifier.schedule=cosine",
+    ),
+    "is for the user to look up; tests/series/tables/test_dialect_times.py": (
+        "and {} never has that; type the zone of the plant",
+    ),
     "what a machine refuses; tests/faults, tests/store and tests/plan inject it": (
         "type a smaller --n-windows",
         "if it is memory or processes, type parallel.n_jobs=1",
@@ -832,10 +621,10 @@ ELSEWHERE = {
         "--output {} is no program of torch",
     ),
     "needs a run that was stopped or is done; tests/training/test_going_on.py goes on with them": (
-        "the run in %s is done; for a longer training type %s trainer.max_epochs=...",
+        "the run in %s is done; for a longer training type %s",
         "a new run begins with the training of %s; to go on with its run in its own folder",
         "to go on with the run of a checkpoint, in its folder, type resume=RUN",
-        "so the run in {} cannot go on; type another hydra.run.dir",
+        "so the run in {} cannot go on; for a new one type {}",
     ),
     "is typed in tests/faults/test_stops.py, which stops runs and fills disks": (
         "; to go on type {}",
@@ -1021,6 +810,11 @@ def test_new_files_are_predicted_as_the_message_says(tmp_path):
         train(cfg)
 
     started(plant_folder, "run")
+    source = dualgaf.TableSource(plant_folder, window_size=12)
+    loaded = dualgaf.DualGAFDataModule.load_from_checkpoint(
+        run / "checkpoints" / "best.ckpt", source=source
+    )
+    assert (loaded.image_size, loaded.class_names) == (4, ("a", "b"))
     task = ("task=predict", f"ckpt_path={run}/checkpoints/best.ckpt")
     with pytest.raises(SystemExit) as caught:
         started(new, "fails", *task)

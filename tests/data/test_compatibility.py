@@ -164,7 +164,10 @@ def test_one_that_cannot_tell_these_windows_apart_says_so():
 
 def test_a_checkpoint_is_no_data_and_says_what_to_give(trained):
     _, path = trained
-    with pytest.raises(ConfigError, match=r"holds the settings .*; type DualGAFDataModule.load"):
+    with pytest.raises(
+        ConfigError,
+        match=r"and no data; type DualGAFDataModule.load_from_ch",
+    ):
         DualGAFDataModule.load_from_checkpoint(path)
     again = DualGAFDataModule.load_from_checkpoint(path, source=data().source)
     assert (again.batch_size, again.hparams["scaling"]) == (10, "train")

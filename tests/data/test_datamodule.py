@@ -14,6 +14,7 @@ from dualgaf import DualGAFDataModule, HardwarePreset, PoolSettings, SimulatedSo
 from dualgaf.data.batch import Batch
 from dualgaf.errors import BudgetError, ConfigError, SeriesError, SplitError
 from oracles import gaf_by_pyts
+from semaphores import needs_semaphores
 
 AS_PYTS = {"scaling": "window", "feature_range": (-1.0, 1.0)}
 ATOL = {"uint8": 1 / 254 + 1e-6, "uint16": 2e-5, "float16": 2.5e-4, "float32": 1e-6}
@@ -132,6 +133,7 @@ def test_loaders_passed_by_hand_give_float_images_too():
     [("fork", 2), ("spawn", 1)],  # which imports torch anew
 )
 @pytest.mark.parametrize("images", ["precompute", "on_device"])
+@needs_semaphores
 def test_loader_workers_see_the_same_images(images, start_method, workers, monkeypatch):
     x, y = arrays()
     monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 5.0)

@@ -7,9 +7,11 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import ConcatDataset, DataLoader, Subset, random_split
 
 import leaks
 from dualgaf import DualGAFDataModule
+from dualgaf.data.batch import Batch
 from dualgaf.data.dataset import DualGAFDataset, share_windows
 from dualgaf.errors import HandleError, StoreFullError
 from dualgaf.imaging.gaf import Renderer
@@ -180,3 +182,34 @@ def test_a_dataset_made_by_hand():
 def test_shipped_bytes_are_those_of_a_batch(images, layout):
     dataset = set_up(images, layout=layout, image_size=7, storage="uint16").dataset("train")
     assert 5 * dataset.shipped_bytes == sum(part.nbytes for part in dataset.__getitems__([0] * 5))
+
+
+@IMAGES
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_loader_of_ones_own_needs_no_collate_function(images, workers):
+    dataset = set_up(images).dataset("train")
+    generator = torch.Generator().manual_seed(0)
+    cases = {
+        "itself": dataset,
+        "a subset": Subset(dataset, range(3, 20)),
+        "a part": random_split(dataset, [13, 11], generator=generator)[0],
+        "joined": ConcatDataset([dataset, dataset]),
+    }
+    for name, each in cases.items():
+        found = list(DataLoader(each, batch_size=5, num_workers=workers))
+        assert [len(batch.label) for batch in found[:-1]] == [5] * (len(each) // 5), name
+        whole = [torch.cat(parts) for parts in zip(*found, strict=True)]
+        for k in (0, len(each) - 1):
+            for part, alone in zip(whole, each[k], strict=True):
+                assert type(part) is torch.Tensor
+                assert torch.equal(part[k], alone), name
+
+
+@IMAGES
+def test_a_batch_that_is_handed_on_is_of_ordinary_tensors(images):
+    dm = set_up(images)
+    for batch in (next(iter(dm.train_dataloader())), dm.dataset("train")[0]):
+        assert type(batch) is Batch
+        assert all(type(part) is torch.Tensor for part in batch)
+    first = dm.dataset("train").__getitems__([0, 1])[0]
+    assert type(first.clone()) is type(first + 1) is torch.Tensor

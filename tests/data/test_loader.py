@@ -12,6 +12,7 @@ from dualgaf.data import loader as loading
 from dualgaf.data.batch import Batch, PolarBatch, StoredBatch
 from dualgaf.data.loader import ImageLoader
 from dualgaf.errors import FallbackWarning
+from semaphores import needs_semaphores
 
 BOTH = pytest.mark.parametrize("images", ["precompute", "on_device"])
 
@@ -141,6 +142,7 @@ def test_only_what_goes_to_cuda_is_pinned(device, pinned):
 
 @BOTH
 @pytest.mark.parametrize("under_trainer", [False, True])
+@needs_semaphores
 def test_loader_workers_ship_what_images_are_made_of(images, under_trainer):
     dm, module = data(images, num_workers=1), Watching()
     alone = list(data(images).train_dataloader())
@@ -202,6 +204,7 @@ def test_a_store_that_is_closed_under_a_loader_is_noticed():
         next(iter(loader))
 
 
+@needs_semaphores
 def test_a_small_dev_shm_gets_fewer_loader_workers(monkeypatch):
     dm = data("precompute", num_workers=4)
     dm.setup("fit")

@@ -8,6 +8,7 @@ import pytest
 from dualgaf.data import loader as loading
 from dualgaf.data.loader import loader_workers
 from dualgaf.errors import FallbackWarning
+from semaphores import needs_semaphores
 
 MIB = 1 << 20
 
@@ -21,6 +22,7 @@ MIB = 1 << 20
         (4, 0, (4, 2)),
     ],
 )
+@needs_semaphores
 def test_what_fits_is_given_without_a_word(monkeypatch, asked, batch_bytes, expected):
     monkeypatch.setattr(loading, "disk_free", lambda folder: 16 * MIB)
     with warnings.catch_warnings():
@@ -37,6 +39,7 @@ def test_what_fits_is_given_without_a_word(monkeypatch, asked, batch_bytes, expe
         (1, 8 * MIB + 1, (0, None), r"makes the batches itself: /dev/shm has 16.00 MiB free"),
     ],
 )
+@needs_semaphores
 def test_fewer_where_there_is_less_room(monkeypatch, asked, batch_bytes, expected, says):
     monkeypatch.setattr(loading, "disk_free", lambda folder: 16 * MIB)
     with pytest.warns(FallbackWarning, match=says):
@@ -54,6 +57,7 @@ def test_none_without_semaphores(monkeypatch):
         assert loader_workers(2, 1) == (0, None)
 
 
+@needs_semaphores
 def test_a_system_without_dev_shm_is_not_asked_for_room(monkeypatch, tmp_path):
     monkeypatch.setattr(loading, "_SHM", tmp_path / "none")
     assert loader_workers(2, 1 << 50) == (2, 2)

@@ -60,21 +60,36 @@ def test_what_is_kept_of_a_window_by_hand():
     twice = training_of(Squared())
     assert twice.window_bytes == 2 * images + 2 * 2 * 4  # and two results, the factors
     assert found.batch_bytes == twice.batch_bytes == 0
+    assert found.blocks == (images,)
+    assert sorted(twice.blocks) == [8, 8, images, images]
+    assert (found.n_batches, found.is_sure) == (None, False)
 
 
 def test_ranks_loaders_and_the_branch_are_counted():
     net = {"n_channels": C, "num_classes": 2, "width": 8}
     found = training_of(DualGAFClassifier(DualGAFNet(**net)), num_workers=2)
     assert (found.ranks, found.rank_bytes, found.is_solved) == (1, 0, True)
+    assert found.is_sure
     assert (found.loaders, found.shipped_bytes) == (2, 2 * 2 * 4 * 2 * C * S * S)
     two = training_of(DualGAFClassifier(DualGAFNet(**net, use_minirocket=False)), ranks=2)
     assert (two.ranks, two.is_solved) == (2, False)
     assert two.rank_bytes > 50 << 20  # a process with torch in it
 
 
+class Normed(Linear):
+    """With a mean that a training learns, and a dropout that draws."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.drop = nn.BatchNorm2d(C), nn.Dropout(0.5)
+
+    def forward(self, gasf, gadf, series):
+        return self.layer(self.drop(self.norm(gasf + 1)).flatten(1))
+
+
 def test_measuring_changes_nothing_and_draws_nothing():
-    model = DualGAFClassifier(DualGAFNet(C, 2, width=8, extractor="resnet18_gaf_light"))
-    model.net.head.eval()
+    model = Normed()
+    model.drop.eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     modes, drawn = [part.training for part in model.modules()], torch.get_rng_state()
     assert training_of(model).window_bytes > 0
@@ -114,6 +129,7 @@ def test_callbacks_that_average_and_a_training_before_keep_weights():
     model.trainer = runner
     runner.strategy.connect(model)
     assert training_of(model).copies == 1
+    assert training_of(model).n_batches == 2  # one epoch of 10 windows in batches of 4
     dm = data()
     dm.further_networks = 1
     assert dm.plan("fit", model).request.training.copies == 2

@@ -66,7 +66,7 @@ def test_a_build_killed_at_any_call_is_gone_on_with(tmp_path, injected, how):
     injected(len(steps))
     calls = [step["call"] for step in steps]
     if how == "whole":
-        assert len(steps) == 33
+        assert len(steps) == 34
         assert calls.count("pwrite") == 7
         assert {"open", "mkdir", "ftruncate", "write", "fsync", "rename", "unlink"} < set(calls)
     else:

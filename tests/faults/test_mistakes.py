@@ -20,6 +20,7 @@ from dualgaf.store.store import Store, attach
 from in_workers import spoil_in_worker, watched
 from preloaded import start
 from programs import SEARCH_PATH, finished
+from semaphores import needs_semaphores
 
 METHODS = pytest.mark.parametrize(
     ("method", "n_workers"), [("fork", 2), ("spawn", 1), ("forkserver", 2)]
@@ -85,6 +86,7 @@ def stores_of(dataset) -> list[Store]:
 @pytest.mark.fault(23)
 @METHODS
 @IMAGES
+@needs_semaphores
 def test_what_loader_workers_change_in_place_stays_with_them(images, method, n_workers, injected):
     injected(2 * n_workers)
     dm = set_up(images)
@@ -181,6 +183,7 @@ def test_another_process_cannot_change_the_store_not_even_on_purpose(
 @pytest.mark.fault(24)
 @METHODS
 @IMAGES
+@needs_semaphores
 def test_loader_workers_map_what_is_there(images, method, n_workers):
     """Equal batches, through two epochs of the same workers, without a copy of any array."""
     dm = set_up(images)
@@ -204,6 +207,7 @@ def test_loader_workers_map_what_is_there(images, method, n_workers):
 
 
 @pytest.mark.fault(24)
+@needs_semaphores
 def test_a_loader_worker_takes_the_same_memory_whatever_the_size_of_the_data():
     taken = []
     for n in (100, 20_000):
@@ -232,6 +236,7 @@ def in_another_process(modules, queue):
 
 
 @pytest.mark.fault(24)
+@needs_semaphores
 def test_a_data_module_goes_to_a_spawned_process():
     modules = [set_up("on_device"), set_up("precompute")]
     wanted = [all_batches(dm.test_dataloader()) for dm in modules]
@@ -250,6 +255,7 @@ def test_a_data_module_goes_to_a_spawned_process():
 
 @pytest.mark.fault(23)
 @IMAGES
+@needs_semaphores
 def test_a_dataset_and_a_loader_outlive_their_data_module(images):
     dm = set_up(images)
     want = all_batches(dm.test_dataloader())

@@ -28,6 +28,7 @@ from dualgaf.plan.preset import HardwarePreset
 from dualgaf.system.machine import parse_bytes
 from programs import kills
 
+ROOT = Path(__file__).resolve().parents[2]
 LIMIT = "1200MiB"
 FITS_PACKED = 222
 """Windows of 12 channels and 192 steps, float32, of which 178 are built: 601 MiB, packed 300."""
@@ -88,15 +89,20 @@ def run(folder: Path, memory: str, n_windows: int, images: str, cgroup: Path | N
     if cgroup is not None:
         enter = f'echo $$ > {cgroup}/cgroup.procs && exec "$@"'
         command = ["sh", "-c", enter, "sh", *command]
-    output, peak, looks = folder / "output", 0, 0
+    return watched(command, folder / "output", looks=cgroup is None)
+
+
+def watched(command: list[str], output: Path, looks: bool = True) -> Run:
+    """Run a program, and look at the memory of its tree all the time."""
+    peak, n_looks = 0, 0
     with output.open("w") as file:
         child = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         try:
-            while cgroup is None and child.poll() is None:
-                if looks % 10 == 0:  # a worker of a pool lives for many of them
+            while looks and child.poll() is None:
+                if n_looks % 10 == 0:  # a worker of a pool lives for many of them
                     pids = tree(child.pid)
                 began_s = time.thread_time()
-                peak, looks = max(peak, memory_of(pids)), looks + 1
+                peak, n_looks = max(peak, memory_of(pids)), n_looks + 1
                 # as in `dualgaf.system.memory`: by processor time, so that it looks as often on a
                 # busy machine
                 time.sleep(max(0.02, 3 * (time.thread_time() - began_s)))
@@ -184,6 +190,28 @@ def test_the_peak_stays_inside_the_preset(n_windows, images, expected, tmp_path)
     # The floor shows that the watch worked: torch, numba and a store take more than this.
     floor = parse_bytes("400MiB" if expected[0] == "none" else "700MiB")
     assert floor < done.peak_bytes <= parse_bytes(LIMIT), done.told["plan"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["datamodule.batch_size=16"],
+        ["trainer=ddp_sim", "datamodule.batch_size=16"],
+        ["model=rich", "datamodule.batch_size=48"],
+        ["model.extractor=multiscale", "model.width=256", "datamodule.batch_size=32"],
+        ["model.extractor=resnet18_gaf", "datamodule.batch_size=16", "refit=true"],
+    ],
+    ids=" ".join,
+)
+def test_the_planned_peak_is_within_a_fifth_of_the_measured_one(options, tmp_path):
+    base = ["data=simulated", "data.n_windows=200", "hardware=8gb", "hardware.memory=4GiB"]
+    short = ["trainer.max_epochs=1", "refit=false", "logger=csv", f"hydra.run.dir={tmp_path}/run"]
+    command = [sys.executable, str(ROOT / "train.py"), *base, *short, *options]
+    done = watched(command, tmp_path / "output")
+    assert done.status == 0, done.output
+    (told,) = re.findall(r"peak +about ([\d.]+ [MG]iB) of 4.00 GiB", done.output)
+    assert 0.8 < parse_bytes(told) / done.peak_bytes < 1.2, told
 
 
 @pytest.mark.parametrize(

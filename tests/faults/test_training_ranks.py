@@ -15,6 +15,7 @@ from fills import images_of
 from preloaded import start
 from programs import ROOT, SEARCH_PATH, finished, told
 from ranks_program import ROW_BYTES, SPLITS, STEPS, arrays
+from semaphores import needs_semaphores
 
 PROGRAM = ROOT / "tests" / "ranks_program.py"
 BYTES = {"fit": (SPLITS["train"] + SPLITS["val"]) * ROW_BYTES, "test": SPLITS["test"] * ROW_BYTES}
@@ -64,6 +65,7 @@ TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
     ],
     ids=["2 of Lightning", "4 of Lightning", "2 of torchrun", "2 spawned"],
 )
+@needs_semaphores
 def test_ranks_build_once_and_keep_one_copy(ranks, strategy, launcher, others, expected, tmp_path):
     process = started(tmp_path, launcher=launcher, others=others, ranks=ranks, strategy=strategy)
     output, status = finished(process, RUNS_WITHIN_S)

@@ -1,18 +1,26 @@
 """Optimisers and schedules in a real Trainer."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from lightning.pytorch.utilities.types import LRSchedulerConfig
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from dualgaf.errors import ConfigError
 from dualgaf.models import optimization
-from dualgaf.models.optimization import Optimization, configure, make_optimizer, rate_fraction
+from dualgaf.models.optimization import (
+    Optimization,
+    configure,
+    make_optimizer,
+    rate_fraction,
+    step_plateau,
+)
 
 
 class Line(L.LightningModule):
@@ -140,3 +148,28 @@ def test_what_is_not_known_is_refused(wrong: dict[str, Any], text: str) -> None:
     right = {"learning_rate": 0.1, "weight_decay": 0.0, "optimizer": "adamw", "schedule": "none"}
     with pytest.raises(ConfigError, match=text):
         Optimization(**{**right, **wrong})
+
+
+def trainer_with(schedule: Any, logged: dict[str, Tensor], **options: Any) -> Any:
+    told = {"monitor": "val/loss", "reduce_on_plateau": True, **options}
+    return SimpleNamespace(
+        lr_scheduler_configs=[LRSchedulerConfig(schedule, **told)],
+        callback_metrics=logged,
+        current_epoch=0,
+        fit_loop=SimpleNamespace(restarting=False),
+    )
+
+
+def test_a_plateau_steps_where_its_loss_was_logged_and_says_where_it_was_not() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+    loss = {"val/loss": torch.tensor(1.0)}
+    step_plateau(trainer_with(schedule, loss))
+    assert (schedule.last_epoch, schedule.best) == (1, 1.0)
+    for other in ({"interval": "step"}, {"frequency": 2}, {"reduce_on_plateau": False}):
+        step_plateau(trainer_with(schedule, loss, **other))
+    step_plateau(trainer_with(schedule, {}, strict=False))
+    assert schedule.last_epoch == 1
+    with pytest.raises(ConfigError, match=r"follows val/loss.*type classifier.schedule=cosine"):
+        step_plateau(trainer_with(schedule, {}))
+    step_plateau(trainer_with(schedule, {}, reduce_on_plateau=False))  # as cosine

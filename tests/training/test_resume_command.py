@@ -71,6 +71,7 @@ def test_a_configuration_of_ones_own_is_found_again(run):
     there = ["--config-dir", "/my/conf", "--config-name", "mine"]
     assert in_full(["resume=RUN"])[:4] == there
     here = ["--config-dir", "/other", "--config-name", "mine", "resume=RUN"]
+    assert in_full(here)[:4] == here[:4]  # no flag behind an override
     assert in_full(here).count("--config-dir") == 1
 
 

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from dualgaf.errors import ConfigError
 from dualgaf.plan.preset import conf_folder
-from dualgaf.training.run_folder import RECORD, check_folder, entered, finished
+from dualgaf.training.run_folder import RECORD, RunFolderCheck, check_folder, entered, finished
 
 
 @functools.cache
@@ -24,6 +24,7 @@ def config(*overrides):
 @pytest.fixture
 def folder(tmp_path):
     """Of a training that is done."""
+    tmp_path = tmp_path / "run"
     with entered(config(), tmp_path):
         (tmp_path / "checkpoints").mkdir()
         for name in ("metrics.json", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
@@ -118,6 +119,42 @@ def test_a_run_of_an_earlier_version_is_known_by_what_hydra_has_kept(folder):
     assert check_folder(config(), folder, before_hydra=True)
     with pytest.raises(ConfigError, match="seed=0 there, 1 here"):
         check_folder(config("seed=1"), folder, before_hydra=True)
+
+
+def looks(folder, *overrides):
+    """What Hydra's callback does before Hydra writes into the folder."""
+    with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+        own = ["data=simulated", f"hydra.run.dir={folder}", *overrides]
+        cfg = compose("train", overrides=own, return_hydra_config=True)
+    RunFolderCheck().on_run_start(cfg)
+
+
+def test_before_hydra_writes_the_folder_is_looked_at(folder):
+    looks(folder)
+    (folder / RECORD).rename(folder / ".hydra" / "config.yaml")  # of an earlier version
+    before = files(folder)
+    with pytest.raises(SystemExit, match="seed=0 there, 1 here"):
+        looks(folder, "seed=1")
+    assert files(folder) == before
+    looks(folder)
+    assert OmegaConf.load(folder / RECORD) == config()  # Hydra may write over its own now
+    looks(folder, "seed=1", f"paths.run_dir={folder}/other")  # where results go is what counts
+
+
+def test_a_sweep_is_looked_at_as_a_whole(folder):
+    sweep = folder.parent
+    own = {"overrides": {"task": ["seed=0,1", "logger=csv"]}, "sweeper": {"params": {}}}
+    OmegaConf.save(OmegaConf.create({"hydra": own}), sweep / "multirun.yaml")
+
+    def sweeps(*task):
+        node = {**own, "overrides": {"task": [*task]}, "sweep": {"dir": str(sweep)}}
+        RunFolderCheck().on_multirun_start(OmegaConf.create({"hydra": node}))
+
+    sweeps("seed=0,1")
+    sweeps("seed=0,1", "resume=S", "trainer.max_epochs=9")
+    for other in (["seed=0,1,2"], ["seed=0,1", "trainer.max_epochs=9"], ["seed=1,0"]):
+        with pytest.raises(SystemExit, match="holds another sweep"):
+            sweeps(*other)
 
 
 def test_a_run_that_was_stopped_is_not_done(folder):

@@ -6,17 +6,43 @@ stays as it is. Cosines, images and statistics all follow from
 the changed series, so no image of it can be stored. A changed time axis, in contrast, can be
 applied to images as they are: see `dualgaf.models.time_warp`.
 
+What is drawn for a window is a function of seed, epoch and window (`Turn`): it is the same with any
+number of loader workers, and where a training goes on.
+
 Source: Um et al., "Data augmentation of wearable sensor data", ICMI 2017.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dualgaf.errors import ConfigError, not_allowed
+
+_CHANGE = 2
+"""Changes are drawn from this, seed, epoch and window; `dualgaf.data.order` draws from 1 first."""
+
+
+class Turn(int):
+    """The index of a window, with what its changes in this epoch are drawn from.
+
+    Example:
+        >>> turn = Turn.of(3, seed=0, epoch=7)
+        >>> turn + 0, turn.key
+        (3, (2, 0, 7))
+    """
+
+    key: tuple[int, ...]
+
+    @classmethod
+    def of(cls, index: int, seed: int, epoch: int) -> Self:
+        """A window in an epoch."""
+        turn = cls(index)
+        turn.key = (_CHANGE, seed, epoch)
+        return turn
 
 
 @dataclass(frozen=True)
@@ -75,15 +101,23 @@ class SeriesAugmentation:
             )
         return value if value is not None and any(vars(value).values()) else None
 
-    def __call__(self, series: Tensor) -> Tensor:
-        """Changed copies of windows; random numbers come from torch's generator of this process.
+    def __call__(self, series: Tensor, keys: Sequence[tuple[int, ...]] | None = None) -> Tensor:
+        """Changed copies of windows.
 
         Args:
             series: (B, C, T), standardised by the training split.
+            keys: B, whole numbers from 0 on that the changes of each window are drawn from; None
+                takes torch's generator of this process.
 
         Returns:
             (B, C, T).
         """
-        factor = (torch.randn(*series.shape[:2], 1, dtype=series.dtype) * self.scaling).exp()
-        noise = torch.randn(series.shape, dtype=series.dtype) * self.jitter
-        return series * factor + noise
+        n_windows, n_channels, n_steps = series.shape
+        shape = (n_channels, 1 + n_steps)
+        if keys is None:
+            drawn = torch.randn((n_windows, *shape), dtype=series.dtype)
+        else:
+            each = [np.random.default_rng(key).standard_normal(shape) for key in keys]
+            drawn = torch.from_numpy(np.stack(each)).to(series.dtype)
+        factor = (drawn[..., :1] * self.scaling).exp()
+        return series * factor + drawn[..., 1:] * self.jitter

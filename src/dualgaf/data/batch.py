@@ -10,14 +10,21 @@ on whatever device the tensors are:
 
 Both reverse `dualgaf.imaging.packing`, or follow the formula of `dualgaf.imaging.gaf`; their values
 are the same to the last bit.
+
+A dataset gathers a whole batch at once, and `mark`s it: torch's `default_collate`, which would
+stack it like windows, then gives the batch with its images, so that a `DataLoader` of one's own
+works without a ``collate_fn``.
 """
 
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import reduce_tensor
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.imaging import gather
@@ -74,6 +81,39 @@ class PolarBatch(NamedTuple):
 
 
 AnyBatch = Batch | StoredBatch | PolarBatch
+
+
+class Gathered(Tensor):
+    """The first tensor of a marked batch; what is made of it is an ordinary tensor."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+
+def mark(batch: AnyBatch) -> AnyBatch:
+    """The batch, known to `default_collate` as one that is whole.
+
+    Example:
+        >>> image, series = torch.zeros(4, 3, 8, 8), torch.zeros(4, 3, 24)
+        >>> batch = mark(Batch(image, image, series, torch.zeros(4).long()))
+        >>> [tensor.shape[0] for tensor in default_collate(batch)]
+        [4, 4, 4, 4]
+    """
+    first, *others = batch
+    return type(batch)(first.as_subclass(Gathered), *others)
+
+
+def unmark(batch: AnyBatch) -> AnyBatch:
+    """The batch with ordinary tensors."""
+    first, *others = batch
+    return type(batch)(first.as_subclass(Tensor), *others)
+
+
+def _with_images(batch: AnyBatch, **_: Any) -> Batch:
+    return to_images(unmark(batch), ImageBuffers())
+
+
+default_collate_fn_map[Gathered] = _with_images
+ForkingPickler.register(Gathered, reduce_tensor)  # out of a loader worker: as an ordinary one
 
 
 def to_images(batch: AnyBatch, buffers: ImageBuffers) -> Batch:

@@ -7,6 +7,7 @@ import lightning as L
 
 from dualgaf.data.compatibility import check_images
 from dualgaf.data.image_build import ImageBuild
+from dualgaf.data.image_settings import need_source
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.errors import ConfigError
 
@@ -74,13 +75,8 @@ class CheckpointedDataModule(L.LightningDataModule):
             ConfigError: there is no ``source``: a checkpoint holds no data.
         """
         wanted = signature(cls).parameters.get("source")
-        if wanted is not None and wanted.default is wanted.empty and "source" not in settings:
-            raise ConfigError(
-                "a checkpoint holds the settings of a DataModule and not its data; type "
-                f"{cls.__name__}.load_from_checkpoint({str(checkpoint_path)!r}, source=SOURCE), "
-                "where SOURCE is say dualgaf.ArraySource(train=(x, y)) or "
-                "dualgaf.TableSource('FOLDER')"
-            )
+        if wanted is not None and wanted.default is wanted.empty:
+            need_source(checkpoint_path, settings)
         found: Self = super().load_from_checkpoint(
             checkpoint_path, map_location, hparams_file, weights_only, **settings
         )

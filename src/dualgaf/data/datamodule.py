@@ -28,7 +28,8 @@ from dualgaf.data.checkpointed import CheckpointedDataModule
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_build import ImageBuild, Training
 from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
-from dualgaf.data.loader import ImageLoader, collate, loader_workers
+from dualgaf.data.loader import make_loader
+from dualgaf.data.order import EpochOrder, Passes, Use, order_for
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.training_memory import measured_training
 from dualgaf.data.windowed import WindowedSplits
@@ -141,6 +142,7 @@ class DualGAFDataModule(CheckpointedDataModule):
         )
         self._build = ImageBuild(source, seed, settings)
         self._buffers = ImageBuffers()
+        self._passes = Passes()
         # Plain values only, so that a checkpoint loads with weights_only=True.
         own = {"batch_size": batch_size, "num_workers": num_workers, "seed": seed}
         self.save_hyperparameters(plain(own | settings.to_plain()), logger=False)
@@ -264,8 +266,12 @@ class DualGAFDataModule(CheckpointedDataModule):
         self._build.ensure(stage, self.batch_size, ranks, self._training_of(module, ranks))
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Batches of the training split, in an order drawn from ``seed``; see `with_val`."""
-        return self._loader(*self._learned, shuffle=True)
+        """Batches of the training split; see `with_val`.
+
+        Their order is drawn from ``seed`` and the epoch: that of the Trainer, or the passes through
+        training loaders of this DataModule.
+        """
+        return self._loader(*self._learned, use="train")
 
     def val_dataloader(self) -> DataLoader[Batch] | list[Any]:
         """Batches of the validation split; an empty list where there is none."""
@@ -277,7 +283,8 @@ class DualGAFDataModule(CheckpointedDataModule):
 
     def predict_dataloader(self) -> DataLoader[Batch]:
         """Batches to predict: the predict split, or the test split where there is none."""
-        return self._loader("predict" if "predict" in self.windows.indices else "test")
+        split = "predict" if "predict" in self.windows.indices else "test"
+        return self._loader(split, use="predict")
 
     def on_after_batch_transfer(self, batch: AnyBatch, dataloader_idx: int) -> Batch:
         """Float32 images, made on the device; a batch that has them passes unchanged."""
@@ -366,22 +373,13 @@ class DualGAFDataModule(CheckpointedDataModule):
         """Splits whose windows are in training batches."""
         return ("train", "val") if self.with_val and "val" in self.windows.indices else ("train",)
 
-    def _loader(self, *splits: str, shuffle: bool = False) -> DataLoader[Batch]:
+    def _loader(self, *splits: str, use: Use = "evaluate") -> DataLoader[Batch]:
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
         buffers = self._buffers if device == "cpu" else None
-        kind: type[DataLoader[Batch]] = DataLoader if buffers is None else ImageLoader
         dataset = self._build.for_loader(splits, buffers, lent=self.trainer is not None)
-        workers, prefetch = loader_workers(
-            self.num_workers, self.batch_size * dataset.shipped_bytes
-        )
-        return kind(
-            dataset,
-            batch_size=self.batch_size,
-            shuffle=shuffle,
-            generator=torch.Generator().manual_seed(self.seed) if shuffle else None,
-            num_workers=workers,
-            prefetch_factor=prefetch,
-            persistent_workers=workers > 0,
-            pin_memory=device == "cuda",
-            collate_fn=collate,
+        marked = dataset.augmentation is not None
+        order = EpochOrder(len(dataset), self.seed, self._passes, marked)
+        sampler, batch_size = order_for(use, order, self.batch_size, self.trainer, splits[0])
+        return make_loader(
+            dataset, sampler, batch_size, self.num_workers, self.seed, pin_memory=device == "cuda"
         )

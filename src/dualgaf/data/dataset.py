@@ -19,8 +19,8 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset, get_worker_info
 
-from dualgaf.data.augmentation import SeriesAugmentation
-from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, read_rows, to_images
+from dualgaf.data.augmentation import SeriesAugmentation, Turn
+from dualgaf.data.batch import AnyBatch, Batch, PolarBatch, StoredBatch, mark, read_rows, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.errors import SplitError
@@ -123,14 +123,18 @@ class DualGAFDataset(Dataset[Batch]):
         """One window, decoded: gasf and gadf (C, S, S), series (C, T), label ()."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"index {index} is outside {len(self)} windows")
-        batch = to_images(self.__getitems__([index]), self.buffers or ImageBuffers())
+        batch = to_images(self._gathered([index]), self.buffers or ImageBuffers())
         return Batch(*(tensor[0] for tensor in batch))
 
     def __getitems__(self, indices: list[int]) -> AnyBatch:
         """A whole batch: with images where there are buffers for them, else what they are made of.
 
-        A loader worker makes no images: they would be copied into shared memory once more.
+        A loader worker makes no images: they would be copied into shared memory once more. In a
+        loader of one's own `torch.utils.data.default_collate` makes them, see `mark`.
         """
+        return mark(self._gathered(indices))
+
+    def _gathered(self, indices: list[int]) -> AnyBatch:
         chosen = np.asarray(indices, dtype=np.int64)
         rows = self.indices[chosen]
         mean, std = self.scaler.mean, self.scaler.std
@@ -141,7 +145,7 @@ class DualGAFDataset(Dataset[Batch]):
                 angles = self.images.polar(self.windows, rows)
                 series = torch.from_numpy(gather_series(self.windows, rows, mean, std))
             else:
-                angles, series = self._augmented(self.images, self.augmentation, rows)
+                angles, series = self._augmented(self.images, self.augmentation, indices)
             polar = PolarBatch(torch.from_numpy(angles), series, label)
             return polar if buffers is None else to_images(polar, buffers)
         series = torch.from_numpy(gather_series(self.windows, rows, mean, std))
@@ -152,16 +156,21 @@ class DualGAFDataset(Dataset[Batch]):
         return Batch(*read_rows(store.array, picked, buffers), series, label)
 
     def _augmented(
-        self, renderer: Renderer, augmentation: SeriesAugmentation, rows: Array
+        self, renderer: Renderer, augmentation: SeriesAugmentation, indices: list[int]
     ) -> tuple[Array, torch.Tensor]:
-        """Cosine and sine, and the series, of changed copies of the windows of these rows."""
-        scaler = self.scaler
+        """Cosine and sine, and the series, of changed copies of these windows."""
+        scaler, rows = self.scaler, self.indices[indices]
+        keys = [
+            (*index.key, int(row))
+            for index, row in zip(indices, rows, strict=True)
+            if isinstance(index, Turn)
+        ]
         if self._constant is None:
             low, high = fit_bounds(self.windows, self.indices, self.windows.window_size)
             self._constant = torch.from_numpy(low == high)
         own = torch.from_numpy(scaler.standardise(self.windows.take(rows)))
         # Noise is in deviations, and such a channel has none; its std of 1 only divides.
-        series = torch.where(self._constant[:, None], own, augmentation(own))
+        series = torch.where(self._constant[:, None], own, augmentation(own, keys or None))
         changed = scaler.inverse_transform(series.numpy())
         if renderer.recipe.scaling == "none":
             np.clip(changed, -1.0, 1.0, out=changed)

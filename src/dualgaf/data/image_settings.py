@@ -115,3 +115,13 @@ def cache_folder(cache_dir: object) -> Path | None:
             not_allowed("cache.dir", cache_dir, "a folder, or null for none", "cache.dir=FOLDER")
         )
     return None if cache_dir is None else Path(cache_dir)
+
+
+def need_source(checkpoint: object, settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError where settings, which a checkpoint completes, have no ``source``."""
+    if "source" not in settings:
+        raise ConfigError(
+            f"{checkpoint} holds how images are drawn, and no data; type "
+            "DualGAFDataModule.load_from_checkpoint(path, source=TableSource(FOLDER)), or "
+            "source=ArraySource(train=(x, y))"
+        )

@@ -11,14 +11,15 @@ multiprocessing. So `loader_workers` looks at it before:
 
 import multiprocessing
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from torch.utils.data import DataLoader
+import torch
+from torch.utils.data import DataLoader, Sampler
 
-from dualgaf.data.batch import AnyBatch, Batch, to_images
+from dualgaf.data.batch import AnyBatch, Batch, to_images, unmark
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.errors import FallbackWarning
@@ -29,7 +30,30 @@ PREFETCH = 2
 _SHM = Path("/dev/shm")
 
 
-class ImageLoader(DataLoader[Batch]):
+class LateLoader(DataLoader[Batch]):
+    """A loader whose workers begin when the first batch is asked for.
+
+    Where a training goes on from a checkpoint, Lightning begins to iterate before it knows the
+    epoch: workers that began then would make batches of another one.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        """Batches of one epoch."""
+        return _Late(super().__iter__)
+
+
+class _Late(Iterator[Batch]):
+    def __init__(self, begin: Callable[[], Iterator[Batch]]) -> None:
+        self._begin = begin
+        self._batches: Iterator[Batch] | None = None
+
+    def __next__(self) -> Batch:
+        if self._batches is None:
+            self._batches = self._begin()
+        return next(self._batches)
+
+
+class ImageLoader(LateLoader):
     """A loader over a `DualGAFDataset` that has buffers; takes what `DataLoader` takes.
 
     In process the dataset makes the images. Loader workers ship what they are made of, and they are
@@ -43,9 +67,44 @@ class ImageLoader(DataLoader[Batch]):
         return map(partial(to_images, buffers=buffers), super().__iter__())
 
 
+def make_loader(
+    dataset: DualGAFDataset,
+    sampler: Sampler[int] | None,
+    batch_size: int,
+    num_workers: int,
+    seed: int,
+    *,
+    pin_memory: bool,
+) -> DataLoader[Batch]:
+    """A loader over a dataset; with its images where the dataset has buffers for them.
+
+    Args:
+        dataset: of one split, or of two joined.
+        sampler: the order of its windows; None as they are.
+        batch_size: windows per batch.
+        num_workers: loader processes that are asked for, see `loader_workers`.
+        seed: for what loader workers draw.
+        pin_memory: as of `DataLoader`.
+    """
+    workers, prefetch = loader_workers(num_workers, batch_size * dataset.shipped_bytes)
+    kind: type[DataLoader[Batch]] = LateLoader if workers else DataLoader
+    return (kind if dataset.buffers is None else ImageLoader)(
+        dataset,
+        batch_size=batch_size,
+        sampler=sampler,
+        # Else a loader takes a number from the generator of this process for its workers.
+        generator=torch.Generator().manual_seed(seed),
+        num_workers=workers,
+        prefetch_factor=prefetch,
+        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
+        collate_fn=collate,
+    )
+
+
 def collate(batch: Any) -> AnyBatch:
     """Pass on what ``__getitems__`` made: there is nothing left to stack."""
-    return cast(AnyBatch, batch)
+    return unmark(batch)
 
 
 def loader_workers(asked: int, batch_bytes: int) -> tuple[int, int | None]:

@@ -50,27 +50,36 @@ def measured_training(
     windows, recipe = build.windows.windows, build.renderer().recipe
     shape = (windows.n_channels, recipe.image_size, windows.window_size)
     try:
-        fewer, more = (_kept_bytes(module, n_windows, shape) for n_windows in WINDOWS)
+        fewer, more = (_kept_blocks(module, n_windows, shape) for n_windows in WINDOWS)
+        weights_bytes = sum(weight.nbytes for weight in module.parameters() if weight.requires_grad)
     except Exception:  # a module of somebody's own may want anything else; training it will tell
         return None
-    window_bytes = max(0, more - fewer) // (WINDOWS[1] - WINDOWS[0])
+    window_bytes = max(0, sum(more) - sum(fewer)) // (WINDOWS[1] - WINDOWS[0])
+    n_windows = len(build.windows.indices["train"])
+    epochs = 0 if trainer is None else trainer.max_epochs or 0
+    n_batches = epochs * max(1, n_windows // ranks // batch_size)
     callbacks = [] if trainer is None else getattr(trainer, "callbacks", [])
     net = getattr(module, "net", None)
     return MeasuredTraining(
-        weights_bytes=sum(w.nbytes for w in module.parameters() if w.requires_grad),
+        weights_bytes=weights_bytes,
         window_bytes=window_bytes,
-        batch_bytes=max(0, fewer - WINDOWS[0] * window_bytes),
-        n_windows=len(build.windows.indices["train"]),
+        batch_bytes=max(0, sum(fewer) - WINDOWS[0] * window_bytes),
+        blocks=tuple(block // WINDOWS[0] for block in fewer),
+        n_windows=n_windows,
+        n_batches=n_batches if epochs > 0 else None,
         ranks=ranks,
         rank_bytes=private_bytes() if ranks > 1 else 0,
         loaders=num_workers,
         shipped_bytes=num_workers * PREFETCH * batch_size * recipe.row_bytes(shape[0]),
         copies=networks + sum(isinstance(each, WeightAveraging) for each in callbacks),
         is_solved=getattr(net, "minirocket", None) is not None,
+        is_sure=hasattr(module, "optimization"),  # another may have an optimiser without moments
     )
 
 
-def _kept_bytes(module: L.LightningModule, n_windows: int, shape: tuple[int, int, int]) -> int:
+def _kept_blocks(
+    module: L.LightningModule, n_windows: int, shape: tuple[int, int, int]
+) -> list[int]:
     """Bytes of what a forward pass of so many windows keeps for the backward pass."""
     n_channels, side, steps = shape
     images = (torch.zeros(n_windows, n_channels, side, side) for _ in range(2))
@@ -94,9 +103,9 @@ def _kept_bytes(module: L.LightningModule, n_windows: int, shape: tuple[int, int
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
         out = torch.func.functional_call(module, buffers, (*images, series))
-        size = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+        sizes = [tensor.untyped_storage().nbytes() for tensor in kept.values()]
         del out
-    return size
+    return sizes
 
 
 def _place(tensor: Tensor) -> int:

@@ -8,7 +8,7 @@ import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import lightning as L
 import torch
@@ -19,6 +19,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from dualgaf.errors import ConfigError, check_number, unknown_choice
 from dualgaf.models.losses.classification import CrossEntropyLoss
+from dualgaf.models.losses.epoch_loss import EpochLoss, divisor
 from dualgaf.models.losses.settings import (
     build_loss,
     check_one_each,
@@ -27,7 +28,8 @@ from dualgaf.models.losses.settings import (
 )
 from dualgaf.models.minirocket.branch import MOST_WINDOWS
 from dualgaf.models.net import DualGAFNet
-from dualgaf.models.optimization import Optimization, configure
+from dualgaf.models.optimization import Optimization, configure, follows_epochs, step_plateau
+from dualgaf.models.random_steps import drawn_from, new_seed
 from dualgaf.models.time_warp import TimeWarp
 from dualgaf.plain import plain_settings
 from dualgaf.renamed import current_loss, current_net, current_state
@@ -36,6 +38,10 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 """Images and series are float32: weights of another kind do not go with them."""
 
+SPLITS = ("train", "val", "test")
+STEP_SEED = "step_seed"
+"""Key of a checkpoint: what the random numbers of its training's steps are drawn from."""
+
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +49,8 @@ class DualGAFClassifier(L.LightningModule):
     """A network with its loss, metrics and optimiser.
 
     Logs ``train/loss``, ``train/acc``, and ``loss``, ``acc`` (fraction of windows that are right)
-    and ``f1_macro`` (mean of the classes' F1) under ``val/`` and ``test/``.
+    and ``f1_macro`` (mean of the classes' F1) under ``val/`` and ``test/``. Each is that of all
+    windows of the epoch at once, whatever the size of a batch and the number of ranks.
 
     Args:
         net: the network, or its `DualGAFNet.settings`, as a checkpoint holds them.
@@ -122,6 +129,10 @@ class DualGAFClassifier(L.LightningModule):
         )
         self.val_metrics = metrics.clone(prefix="val/")
         self.test_metrics = metrics.clone(prefix="test/")
+        self.images_acc = MulticlassAccuracy(n_classes, average="micro")
+        self.kernels_acc = MulticlassAccuracy(n_classes, average="micro")
+        self.epoch_losses = nn.ModuleDict({f"{split}/loss": EpochLoss() for split in SPLITS})
+        self._seed: int | None = None  # of the random numbers of training steps
 
     def forward(self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None) -> Tensor:
         """(B, C, S, S) twice and (B, C, T) -> logits (B, K)."""
@@ -140,7 +151,15 @@ class DualGAFClassifier(L.LightningModule):
             raise ConfigError(unknown_choice("precision", got, PRECISIONS, instead=typed))
 
     def on_fit_start(self) -> None:
-        """Solve the MiniRocket branch, if there is one, from windows of the DataModule."""
+        """Draw the seed of the steps; solve the MiniRocket branch, if there is one."""
+        if self._seed is None:
+            # Of the first rank, which writes the checkpoint.
+            self._seed = self.trainer.strategy.broadcast(new_seed())
+        if self.trainer.ckpt_path is not None and self.trainer.max_steps != -1:
+            log.warning(
+                "a training with trainer.max_steps goes on in the middle of an epoch (Lightning "
+                "2.6), so it is not the one that was not interrupted; type trainer.max_epochs=N"
+            )
         data: Any = getattr(self.trainer, "datamodule", None)
         if self.net.minirocket is None or self.trainer.ckpt_path is not None:
             return
@@ -158,6 +177,14 @@ class DualGAFClassifier(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
+        if self._seed is None:  # outside of a Trainer
+            return self._step(batch)
+        epochs: Any = self.trainer.fit_loop.epoch_progress.current
+        step = (self._seed, epochs.processed, batch_idx, self.global_rank)
+        with drawn_from(step, self.device):
+            return self._step(batch)
+
+    def _step(self, batch: Batch) -> Tensor:
         *windows, label = batch
         gasf, gadf, series = self.time_warp(*windows)
         if self.mixup > 0:
@@ -172,9 +199,7 @@ class DualGAFClassifier(L.LightningModule):
             logits = self(gasf, gadf, series)
             loss = self.loss(logits, label)
         self.train_acc(logits, label)
-        self.log(
-            "train/loss", loss, on_step=True, on_epoch=True, batch_size=len(label), sync_dist=True
-        )
+        self._log_loss("train", loss, label)
         self.log("train/acc", self.train_acc, on_step=False, on_epoch=True)
         return loss
 
@@ -195,9 +220,11 @@ class DualGAFClassifier(L.LightningModule):
         else:
             images = self.net.by_images(gasf, gadf, series)
             logits = branch.ensemble(images, series)
-            for name, alone in (("images", images), ("kernels", branch(series))):
-                right = (alone.argmax(dim=1) == label).float().mean()
-                self.log(f"test/{name}_acc", right, batch_size=len(label), sync_dist=True)
+            self.images_acc.update(images, label)
+            self.kernels_acc.update(branch(series), label)
+            self.log_dict(
+                {"test/images_acc": self.images_acc, "test/kernels_acc": self.kernels_acc}
+            )
         self._count(logits, label, "test", self.test_metrics)
         return _probabilities(logits)
 
@@ -205,6 +232,19 @@ class DualGAFClassifier(L.LightningModule):
         """Probabilities (B, K)."""
         gasf, gadf, series, _ = batch
         return _probabilities(self(gasf, gadf, series))
+
+    def on_train_epoch_end(self) -> None:
+        """The step of ``plateau``: Lightning's own comes after the checkpoint of the epoch."""
+        step_plateau(self.trainer)
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """A step of a schedule, other than that of `on_train_epoch_end`."""
+        if not follows_epochs(scheduler, self.trainer):
+            super().lr_scheduler_step(scheduler, metric)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the random numbers of further steps are drawn from."""
+        checkpoint[STEP_SEED] = self._seed
 
     @classmethod
     def load_from_checkpoint(
@@ -233,6 +273,7 @@ class DualGAFClassifier(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Read old names; leave out what a loss of one's own kept, where this model has another."""
+        self._seed = checkpoint.get(STEP_SEED)
         for part in ("state_dict", "current_model_state"):  # the second of averaged weights
             if part in checkpoint:
                 checkpoint[part] = current_state(checkpoint[part])
@@ -247,9 +288,14 @@ class DualGAFClassifier(L.LightningModule):
 
     def _count(self, logits: Tensor, label: Tensor, split: str, metrics: MetricCollection) -> None:
         metrics.update(logits, label)
-        loss = self.loss(logits, label)
-        self.log(f"{split}/loss", loss, batch_size=len(label), prog_bar=True, sync_dist=True)
+        self._log_loss(split, self.loss(logits, label), label)
         self.log_dict(metrics, prog_bar=True)
+
+    def _log_loss(self, split: str, loss: Tensor, label: Tensor) -> None:
+        name, is_train = f"{split}/loss", split == "train"
+        mean = cast(EpochLoss, self.epoch_losses[name])
+        mean(loss.detach(), divisor(self.loss, label))
+        self.log(name, mean, on_step=is_train, on_epoch=True, prog_bar=not is_train)
 
 
 def _made(loss: nn.Module | Mapping[str, Any] | None, n_classes: int) -> nn.Module:

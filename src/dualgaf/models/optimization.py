@@ -17,7 +17,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from lightning.pytorch.utilities.types import LRSchedulerConfig, OptimizerLRScheduler
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR, ReduceLROnPlateau
@@ -95,6 +95,43 @@ def configure(net: nn.Module, how: Optimization, trainer: L.Trainer) -> Optimize
     else:
         by_step = _OneCycle(optimizer, max_lr=how.learning_rate, total_steps=int(steps))
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": by_step, "interval": "step"}}
+
+
+def follows_epochs(schedule: object, trainer: L.Trainer) -> bool:
+    """Whether `step_plateau` takes the steps of a schedule, and Lightning has none to take."""
+    return any(schedule is config.scheduler for config in _plateaus(trainer))
+
+
+def step_plateau(trainer: L.Trainer) -> None:
+    """The step of ``plateau`` at the end of an epoch.
+
+    Lightning's comes after the checkpoint of the epoch is written, and a training that goes on from
+    there would lack it.
+
+    Raises:
+        ConfigError: the loss that it follows was not logged in this epoch.
+    """
+    for config in _plateaus(trainer):
+        if (trainer.current_epoch + 1) % config.frequency:
+            continue
+        watched = trainer.callback_metrics.get(str(config.monitor))
+        if watched is not None:
+            schedule: Any = config.scheduler
+            schedule.step(watched)
+        # The metrics of a checkpoint that a validation wrote are gone.
+        elif config.strict and not trainer.fit_loop.restarting:
+            raise ConfigError(
+                f"classifier.schedule=plateau follows {config.monitor}, which this epoch has not "
+                "logged; type classifier.schedule=cosine"
+            )
+
+
+def _plateaus(trainer: L.Trainer) -> list[LRSchedulerConfig]:
+    return [
+        config
+        for config in trainer.lr_scheduler_configs
+        if config.reduce_on_plateau and config.interval == "epoch"
+    ]
 
 
 def _is_validated(trainer: L.Trainer) -> bool:

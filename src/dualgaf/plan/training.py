@@ -16,8 +16,11 @@ BATCH_COPIES = 5
 """A batch as float32 images: decoded, warped, mixed, what the kernels read, and the next one."""
 BACKWARD_PART = 0.2
 """Of what is kept for gradients, what gradients of activations and rewritten inputs take more."""
-RETAINED_PART = 0.8
-"""Of what is kept for gradients, what the C library has not given back at the end of an epoch."""
+RETAINED_PART, RETURNED_FROM = 0.85, 32 << 20
+"""Of what is kept for gradients, what the C library has not given back at the end of an epoch; and
+the size from which it gives a block back at once."""
+MOMENTS = 2
+"""Of `STATES`, what there is only after the first step."""
 LOADER_BYTES = 12 << 20
 """What a loader process writes of the memory that it shares with its rank."""
 
@@ -30,7 +33,7 @@ class MeasuredTraining:
         >>> alone = MeasuredTraining(weights_bytes=10 << 20, window_bytes=1 << 20, n_windows=100)
         >>> more = MeasuredTraining(10 << 20, 1 << 20, 100, ranks=2, rank_bytes=300 << 20)
         >>> [training.bytes(16, 1 << 17, 0) >> 20 for training in (alone, more)]
-        [120, 547]
+        [121, 548]
     """
 
     weights_bytes: int
@@ -41,6 +44,10 @@ class MeasuredTraining:
     """Windows of the training split: a batch has no more."""
     batch_bytes: int = 0
     """What it keeps of a batch whatever its size, such as weights in half precision."""
+    blocks: tuple[int, ...] = ()
+    """The sizes of what is kept of a window in one piece."""
+    n_batches: int | None = None
+    """Batches of the full size in the whole training of a rank; None where that is not known."""
     ranks: int = 1
     """Processes of this machine that train together."""
     rank_bytes: int = 0
@@ -53,6 +60,8 @@ class MeasuredTraining:
     """How many times the weights are kept besides: averages of callbacks, a network before."""
     is_solved: bool = False
     """Whether a MiniRocket branch is solved before the network learns."""
+    is_sure: bool = True
+    """Whether the optimiser is known; where not, it may keep less, and nothing is refused."""
 
     def bytes(self, batch_size: int, image_bytes: int, solved_bytes: int) -> int:
         """What all ranks take at most, from the plan on.
@@ -63,15 +72,29 @@ class MeasuredTraining:
             solved_bytes: what the MiniRocket branch takes while it is solved.
         """
         windows = min(batch_size, self.n_windows)
-        kept = self.batch_bytes + windows * self.window_bytes
-        step = self.states_bytes + BATCH_COPIES * windows * image_bytes + kept
-        step += int(BACKWARD_PART * kept)
-        saving = self.states_bytes + int(RETAINED_PART * kept) + SAVED * self.weights_bytes
+        step = self._step_bytes(windows, image_bytes)
+        if self.n_batches == 1:  # the only one of its size is the first step of all
+            step -= MOMENTS * self.weights_bytes
+            step = max(step, self._step_bytes(self.n_windows - windows, image_bytes))
+        small = self.kept_bytes(windows) - sum(
+            windows * block for block in self.blocks if windows * block >= RETURNED_FROM
+        )
+        saving = self.states_bytes + int(RETAINED_PART * small) + SAVED * self.weights_bytes
         loaders = self.loaders * LOADER_BYTES + self.shipped_bytes
         solved = solved_bytes if self.is_solved else 0  # it is over before the first step
         further = PROCESS_BYTES + loaders + max(step, solved)
         first = PROCESS_BYTES + loaders + max(step, saving, solved)
         return first + (self.ranks - 1) * (self.rank_bytes + further)
+
+    def kept_bytes(self, windows: int) -> int:
+        """What the network keeps of a batch for its gradients."""
+        return self.batch_bytes + windows * self.window_bytes
+
+    def _step_bytes(self, windows: int, image_bytes: int) -> int:
+        """What a step takes, with moments of the steps before."""
+        kept = self.kept_bytes(windows)
+        copies = BATCH_COPIES * windows * image_bytes
+        return self.states_bytes + copies + kept + int(BACKWARD_PART * kept)
 
     @property
     def states_bytes(self) -> int:

@@ -38,7 +38,7 @@ def parts_of(request: BuildRequest, training: MeasuredTraining) -> str:
     ranks = f", {training.ranks} ranks each" if training.ranks > 1 else ""
     return (
         f"gradients and moments {format_bytes(training.states_bytes)}, a batch of {windows} "
-        f"windows {format_bytes(training.batch_bytes + windows * training.window_bytes)}{ranks}"
+        f"windows {format_bytes(training.kept_bytes(windows))}{ranks}"
     )
 
 
@@ -49,7 +49,7 @@ def check_training(request: BuildRequest, left: MemoryLeft) -> None:
         BudgetError: it would; the text says what to type.
     """
     promised = left.memory_bytes
-    if request.training is None or promised is None:
+    if request.training is None or promised is None or not request.training.is_sure:
         return
     needed = left.used_bytes + request.training_bytes
     if needed <= promised:

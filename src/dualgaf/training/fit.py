@@ -31,9 +31,10 @@ from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.errors import ConfigError, not_allowed
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.training import Epoch
@@ -121,7 +122,8 @@ def fit(
         if goes_on:
             start = cfg.ckpt_path if before is None else before.checkpoint
             trainer.fit(model, datamodule=data, ckpt_path=start, weights_only=True)
-            validated, epochs = _best_of(trainer, cfg), trainer.current_epoch
+            # Not of the trainer, which has counted nothing where its ranks were spawned.
+            validated, epochs = _best_of(trainer, cfg), curves.taken(trainer)
             if validated is None and _writes(cfg):
                 log.info("no epoch was validated: the weights of the last step are kept")
                 validated = folder / BEST
@@ -142,6 +144,8 @@ def fit(
             Checkpoint(validated).load_into(model)
         if final is not model:
             _keep_both(validated, folder)
+        elif validated is not None and _writes(cfg):
+            _keep_as_best(validated, folder)
     return Learned(model, final, metrics, curves.epochs)
 
 
@@ -183,7 +187,7 @@ def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
     if epochs == "auto":
         a_step = data.batch_size * cfg.trainer.get("accumulate_grad_batches", 1)
         epochs = epochs_for(len(data.windows.indices["train"]), a_step)
-    callbacks = list(instantiate(cfg.get("callbacks") or {}).values())
+    callbacks = _callbacks(cfg)
     if cfg.trainer.get("enable_checkpointing") is False:
         callbacks = [c for c in callbacks if not isinstance(c, CheckpointCallback)]
     return {
@@ -192,6 +196,36 @@ def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
         # A bar that is redrawn fills a log file with thousands of lines.
         "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
     }
+
+
+class KeptEpochs(ModelCheckpoint):
+    """The best epochs, each in a file of its own, beside the ``best.ckpt`` of another callback.
+
+    Lightning tells callbacks that watch the same apart by their class.
+    """
+
+
+def _callbacks(cfg: DictConfig) -> list[L.Callback]:
+    """Those of ``cfg.callbacks``; with another ``save_top_k`` than 1 one more keeps these epochs.
+
+    ``best.ckpt`` is the best epoch in any case: it is what is tested.
+
+    Raises:
+        ConfigError: ``save_top_k`` keeps no epoch.
+    """
+    option = "callbacks.checkpoint.save_top_k"
+    kept = OmegaConf.select(cfg, option, default=1)
+    if isinstance(kept, bool) or not isinstance(kept, int) or not (kept == -1 or kept >= 1):
+        allowed = "whole numbers from 1 on, -1 for every epoch; best.ckpt is what is tested"
+        raise ConfigError(not_allowed(option, kept, allowed, f"{option}=1"))
+    if kept == 1:
+        return list(instantiate(cfg.get("callbacks") or {}).values())
+    told = cfg.callbacks.checkpoint
+    best_alone = OmegaConf.merge(cfg, OmegaConf.from_dotlist([f"{option}=1"]))
+    name = str(told.get("filename") or "best")
+    own = {str(key): value for key, value in told.items() if not str(key).startswith("_")}
+    own["filename"] = name if "{" in name else f"{name}-{{epoch}}"
+    return [*instantiate(best_alone.callbacks).values(), KeptEpochs(**own)]
 
 
 def epochs_for(n_windows: int, a_step: int) -> int:
@@ -278,7 +312,8 @@ def _refit(
         return model, done.trained, done.seconds
     # Lines of its own: the steps of the first training would be there twice.
     loggers = [CSVLogger(cfg.paths.run_dir, name="refit", version="")]
-    options["callbacks"] += _newest(cfg, REFIT)
+    counted = EpochCurves()
+    options["callbacks"] += [counted, *_newest(cfg, REFIT)]
     trainer = make_trainer(cfg, **options, logger=loggers)
     take(trainer)
     n_windows = sum(len(data.windows.indices[split]) for split in ("train", "val"))
@@ -288,12 +323,13 @@ def _refit(
         settle_in(before, folder)
         keep_logs(loggers, before.steps)
     data.with_val = True
+    data.trainer = trainer  # spawned ranks get what it refers to: not the first trainer's network
     try:
         start = None if before is None else before.checkpoint
         trainer.fit(model, datamodule=data, ckpt_path=start, weights_only=True)
     finally:
         data.with_val = False
-    return model, trainer.current_epoch, 0.0 if before is None else before.seconds
+    return model, counted.taken(trainer), 0.0 if before is None else before.seconds
 
 
 def _refitted(folder: Path) -> Progress | None:
@@ -337,3 +373,12 @@ def _keep_both(validated: Path | None, folder: Path) -> None:
         with whole_file(kept) as draft:
             shutil.copyfile(validated, draft)
     refit.replace(folder / BEST)
+
+
+def _keep_as_best(validated: Path, folder: Path) -> None:
+    """Give what is tested the name ``best.ckpt``, where options or an earlier run named it else."""
+    best = folder / BEST
+    if not (best.exists() and validated.samefile(best)):
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(best) as draft:
+            shutil.copyfile(validated, draft)

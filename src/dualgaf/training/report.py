@@ -17,6 +17,7 @@ logger is asked.
 import csv
 import json
 import logging
+import multiprocessing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,12 +55,27 @@ _SCORES = {
 _LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
 
 
+_TOLD = "dualgaf told"
+
+
 class EpochCurves(L.Callback):
-    """Keeps what was logged in each epoch of a fit, in ``epochs``."""
+    """Keeps what was logged in each epoch of a fit, in ``epochs``; where it goes on, of all.
+
+    Ranks that are spawned (``trainer.strategy=ddp_spawn``) have ended with all that they counted
+    when the fit is over. Lightning hands the callback metrics of the first one over.
+    """
 
     def __init__(self) -> None:
         self.epochs: list[Epoch] = []
         self._validated = -1
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epochs so far, for the checkpoint."""
+        return {"epochs": [dict(epoch) for epoch in self.epochs]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after the epochs of a checkpoint."""
+        self.epochs = [*state_dict["epochs"]]
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Note that this epoch has a validation: what was logged stays until the next one."""
@@ -75,13 +91,19 @@ class EpochCurves(L.Callback):
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
         self.epochs.append({"epoch": trainer.current_epoch + 1, "learning_rate": rate, **found})
 
-    def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint: a training that goes on has the curves of all its epochs."""
-        return {"epochs": [dict(epoch) for epoch in self.epochs]}
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """In a rank that was spawned: put where Lightning takes it from what `taken` reads."""
+        if multiprocessing.parent_process() is not None:
+            told = json.dumps([trainer.current_epoch, self.epochs]).encode()
+            trainer.callback_metrics[_TOLD] = torch.tensor(list(told), dtype=torch.uint8)
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Where a training goes on."""
-        self.epochs = [*state_dict["epochs"]]
+    def taken(self, trainer: L.Trainer) -> int:
+        """How many epochs a training took that is over; ``epochs`` are known then."""
+        told = trainer.callback_metrics.pop(_TOLD, None)
+        if told is None:
+            return trainer.current_epoch
+        count, self.epochs[:] = json.loads(bytes(told.tolist()))
+        return int(count)
 
 
 class ProbabilityKeeper(L.Callback):

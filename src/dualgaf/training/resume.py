@@ -26,6 +26,7 @@ _PLACES = ("hydra.run.dir", "hydra.sweep.dir")
 _OWN = (*_PLACES, "hydra.mode", "resume")
 """Not taken from what was typed for the run."""
 _MULTIRUN = ("-m", "--multirun")
+_WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
 
 
 def in_full(typed: Sequence[str]) -> list[str]:
@@ -60,11 +61,14 @@ def in_full(typed: Sequence[str]) -> list[str]:
         if any(text in _MULTIRUN for text in others):
             raise ConfigError(f"resume={run} goes on with one run; leave -m out")
     others = [text for text in others if text not in _MULTIRUN]
+    named, others = _flags(others)
     again = {key_of(text) for text in others}
     told = [*stored.overrides.task, *stored.overrides.hydra]
     kept = [current_choice(text) for text in told if key_of(text) not in {*again, *_OWN}]
     words = (typed_option(key, str(run)) for key in (place, "resume"))
-    return [*flags, *_sources(stored, others), *kept, *others, *(shlex.split(w)[0] for w in words)]
+    # Hydra takes no flag behind an override.
+    flags += [*named, *_sources(stored, named)]
+    return [*flags, *kept, *others, *(shlex.split(word)[0] for word in words)]
 
 
 def resume_command(folder: Path) -> str:
@@ -132,9 +136,19 @@ def _stored(run: Path) -> Any:
     return OmegaConf.load(folder / "hydra.yaml").hydra
 
 
-def _sources(stored: Any, others: Sequence[str]) -> list[str]:
+def _flags(typed: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Flags with their values, and the rest."""
+    flags: list[str] = []
+    rest: list[str] = []
+    for text in typed:
+        is_value = bool(flags) and flags[-1] in _WITH_VALUE
+        (flags if text.startswith("-") or is_value else rest).append(text)
+    return flags, rest
+
+
+def _sources(stored: Any, named: Sequence[str]) -> list[str]:
     """Flags by which the run found its configuration."""
-    typed = {text.split("=")[0] for text in others if text.startswith("-")}
+    typed = {text.split("=")[0] for text in named}
     found: list[str] = []
     for source in stored.runtime.get("config_sources") or []:
         if source.provider == "command-line" and not typed & {"--config-dir", "-cd"}:

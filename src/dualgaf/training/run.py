@@ -21,7 +21,6 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,7 @@ import lightning as L
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
-from hydra.utils import instantiate
 from lightning.pytorch.callbacks import WeightAveraging
-from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
@@ -49,7 +46,7 @@ from dualgaf.training.command import as_command
 from dualgaf.training.config import in_current_names, make_data, own_error
 from dualgaf.training.fit import Learned, checkpoints, fit, single_device, trainer_options
 from dualgaf.training.outside import outside_training
-from dualgaf.training.progress import Progress, keep_logs
+from dualgaf.training.progress import Progress
 from dualgaf.training.quiet import quiet
 from dualgaf.training.ranks import (
     end_with_parent,
@@ -59,14 +56,19 @@ from dualgaf.training.ranks import (
     silence_other_ranks,
 )
 from dualgaf.training.report import (
-    STOPPED,
     Outcome,
     ProbabilityKeeper,
     build_metrics,
     write_outcome,
 )
-from dualgaf.training.resume import resume_command, shown
 from dualgaf.training.run_folder import entered, finished
+from dualgaf.training.standing import (
+    how_to_resume,
+    loggers_of,
+    score,
+    stopped_outcome,
+    tell_done,
+)
 from dualgaf.training.trainer import check_trainer, make_trainer
 from dualgaf.training.wording import as_typed
 
@@ -145,7 +147,7 @@ def _run(cfg: DictConfig) -> float | None:
     folder = Path(cfg.paths.run_dir)
     done = finished(cfg, folder)
     if done is not None:
-        return _tell_done(folder, done)
+        return tell_done(folder, done)
     with entered(cfg, folder) if is_first() else nullcontext():
         return _in_folder(cfg, folder)
 
@@ -159,48 +161,14 @@ def _in_folder(cfg: DictConfig, folder: Path) -> float | None:
         outcome = Outcome(_build(data)) if cfg.task == "build" else _with_model(cfg, data)
     except Stopped as stopped:
         if cfg.task == "fit" and is_first():
-            write_outcome(folder, data, _stopped(cfg, data, stopped))
+            write_outcome(folder, data, stopped_outcome(cfg, data, stopped))
         raise
     finally:
         _keep_for_next_job(data)
     if outcome is None:
         return None
     write_outcome(folder, data, outcome)
-    return _score(outcome.metrics)
-
-
-def _score(metrics: Mapping[str, Any]) -> float | None:
-    keys = ("val/acc", "test/acc", "build/seconds")
-    found = [metrics[key] for key in keys if key in metrics]
-    return float(found[0]) if found else None
-
-
-def _tell_done(folder: Path, metrics: Mapping[str, Any]) -> float | None:
-    if is_first():
-        log.info(
-            "the run in %s is done; for a longer training type %s trainer.max_epochs=..., for a "
-            "new run another hydra.run.dir; metrics:\n%s",
-            shown(folder),
-            resume_command(folder),
-            "\n".join(f"  {key:18} {value}" for key, value in metrics.items()),
-        )
-    return _score(metrics)
-
-
-def _stopped(cfg: DictConfig, data: DualGAFDataModule, stopped: Stopped) -> Outcome:
-    """What there is of a training that a signal has stopped."""
-    progress = Progress.read(checkpoints(cfg))
-    epochs = () if progress is None else progress.epochs
-    metrics: dict[str, Any] = {
-        STOPPED: signal.Signals(stopped.number).name,
-        "fit/epochs": 0 if progress is None else progress.trained,
-        "fit/seconds": 0.0 if progress is None else progress.seconds,
-    }
-    validated = [epoch for epoch in epochs if "val/loss" in epoch]
-    if validated:
-        best = min(validated, key=lambda epoch: epoch["val/loss"])
-        metrics |= {key: best[key] for key in ("val/loss", "val/acc") if key in best}
-    return Outcome({**metrics, **build_metrics(data.build_reports)}, epochs=epochs)
+    return score(outcome.metrics)
 
 
 def _check_task(cfg: DictConfig) -> None:
@@ -244,7 +212,7 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     def make_model() -> DualGAFClassifier:
         return make_classifier(cfg, data, checkpoint)
 
-    loggers = _loggers(cfg, before)
+    loggers = loggers_of(cfg, before)
     if cfg.task == "predict":
         options = {**trainer_options(cfg, data), **single_device(cfg)}
         trainer = make_trainer(cfg, **options, logger=loggers)
@@ -256,7 +224,7 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         except ConfigError as error:
             if start is None:
                 raise
-            raise ConfigError(f"{error}; {_how_to_resume(cfg, before)}") from error
+            raise ConfigError(f"{error}; {how_to_resume(cfg, before)}") from error
     else:
         model = make_model()
         # Of windows that it has learned, a network knows the answers.
@@ -285,26 +253,6 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         **build_metrics(data.build_reports),
     }
     return Outcome(metrics, kept.probabilities, learned.epochs, outside_training(data))
-
-
-def _loggers(cfg: DictConfig, before: Progress | None) -> list[Logger]:
-    """Those of a configuration; where a run goes on, with what they have of it."""
-    found: list[Logger] = []
-    for node in (cfg.get("logger") or {}).values():
-        is_board = str(node.get("_target_")).endswith("TensorBoardLogger")
-        known = {"purge_step": before.steps} if before is not None and is_board else {}
-        found.append(instantiate(node, **known))
-    if before is not None and is_first():
-        keep_logs(found, before.steps)
-    return found
-
-
-def _how_to_resume(cfg: DictConfig, before: Progress | None) -> str:
-    if before is None:
-        return "to go on with the run of a checkpoint, in its folder, type resume=RUN"
-    return (
-        f"so the run in {shown(Path(cfg.paths.run_dir))} cannot go on; type another hydra.run.dir"
-    )
 
 
 def _predict(

@@ -69,7 +69,7 @@ class RunFolderCheck(Callback):
         if "${" not in str(own):
             folder = Path(str(own)).absolute()
         if is_first():
-            _exit_on_error(check_folder, cfg, folder, before_hydra=True)
+            _exit_on_error(_check_run, cfg, folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse a folder that holds another sweep.
@@ -104,7 +104,7 @@ def check_folder(cfg: DictConfig, folder: Path, *, before_hydra: bool = False) -
         first = ", ".join(_traces(folder)[:NAMED])
         raise ConfigError(
             f"{shown(folder)} holds files of a run whose options are not known ({first}); nothing "
-            f"was changed; type {_other_folder(folder)}"
+            f"was changed; type {other_folder(folder)}"
         )
     allowed = (LONGER,) if cfg.get("resume") is not None else ()
     differing = _differences(_counted(found), _counted(cfg), allowed)
@@ -112,7 +112,7 @@ def check_folder(cfg: DictConfig, folder: Path, *, before_hydra: bool = False) -
         raise ConfigError(
             f"{shown(folder)} holds a run with other options ({differing}), and files of two runs "
             f"are not mixed; nothing was changed; to go on with that run type "
-            f"{resume_command(folder)}; for a new one type {_other_folder(folder)}"
+            f"{resume_command(folder)}; for a new one type {other_folder(folder)}"
         )
     return True
 
@@ -149,7 +149,7 @@ def entered(cfg: DictConfig, folder: Path) -> Iterator[None]:
     def refuse() -> None:
         raise ConfigError(
             f"another process is at work on the run in {shown(folder)}; wait for its end, or type "
-            f"{_other_folder(folder)}"
+            f"{other_folder(folder)}"
         )
 
     check_folder(cfg, folder)
@@ -183,6 +183,14 @@ def _lock(path: Path, refuse: Any) -> Iterator[None]:
         lock.__exit__(None, None, None)
 
 
+def _check_run(cfg: DictConfig, folder: Path) -> None:
+    record = folder / RECORD
+    if check_folder(cfg, folder, before_hydra=True) and not record.is_file():
+        # Of an earlier version: Hydra is about to write over what tells its options.
+        with whole_file(record) as draft:
+            shutil.copyfile(folder / ".hydra/config.yaml", draft)
+
+
 def _check_sweep(config: DictConfig, folder: Path) -> None:
     if not (folder / SWEEP).is_file() or not any(_traces(job) for job in folder.glob("*/")):
         return
@@ -200,7 +208,7 @@ def _check_sweep(config: DictConfig, folder: Path) -> None:
         raise ConfigError(
             f"{shown(folder)} holds another sweep ({' '.join(there)}), and files of two are not "
             f"mixed; nothing was changed; to go on with that sweep type {resume_command(folder)}; "
-            f"for a new one type {_other_folder(folder, 'hydra.sweep.dir')}"
+            f"for a new one type {other_folder(folder, 'hydra.sweep.dir')}"
         )
 
 
@@ -272,6 +280,7 @@ def _text(options: dict[str, Any], key: str) -> str:
     )
 
 
-def _other_folder(folder: Path, key: str = "hydra.run.dir") -> str:
+def other_folder(folder: Path, key: str = "hydra.run.dir") -> str:
+    """What to type for a folder that is not there yet."""
     numbered = (folder.with_name(f"{folder.name}-{n}") for n in range(2, 1000))
     return typed_folder(key, next(path for path in numbered if not path.exists()))

@@ -101,6 +101,21 @@ def test_offsets_in_every_way_of_writing():
     assert offsets_of(pl.Series(["Z", "XYZ"])) is None
 
 
+@pytest.mark.parametrize(("zone", "fits"), [("America/Chicago", True), ("Asia/Shanghai", False)])
+def test_a_mark_that_means_two_offsets_is_compared_with_the_zone(tmp_path, zone, fits):
+    folder = folder_of(tmp_path, a__csv=rows_of("2024-01-12 12:00 CST,1,a"))
+    source = TableSource(folder, time_zone=zone)
+    if fits:
+        assert source.load().start_times == ("2024-01-12T12:00:00",)
+        return
+    with pytest.raises(SourceError) as caught:
+        source.load()
+    assert str(caught.value) == (
+        "times of a.csv are marked CST, which is read as UTC-06:00, and Asia/Shanghai never has "
+        "that; type the zone of the plant, or export times with an offset (+01:00)"
+    )
+
+
 def test_a_zone_in_some_cells_of_a_file_is_no_time(tmp_path):
     rows = ["2024-01-12 12:00:00Z,1,a", "2024-01-12 12:05:00,2,a"]
     with pytest.raises(

@@ -143,6 +143,7 @@ def test_a_key_and_a_column_that_differ(tmp_path):
     ("text", "rows", "told"),
     [
         ("x,y\n1,2\n3", [("1", "2")], "the last line has 1 of 2 cells and is left out: a.csv"),
+        ("x,y\n1,2\n\nmean 1\nEnd\n", [("1", "2")], "the last line has 1 of 2 cells and is left"),
         ("x,y,z\n1,2,3\nEnd, of it\n", [("1", "2", "3")], "the last line has 2 of 3 cells and is"),
         (
             "x,y,\n1,2,\n3,4",

@@ -170,6 +170,30 @@ def test_a_log_in_another_format_than_the_tables(tmp_path):
     assert source.load().labels == ("leak",)
 
 
+def test_a_fault_log_that_was_not_typed_is_asked_for(tmp_path):
+    log = "id;Beginn;Ende;Fault\nx7;12.1.2024 02:00;12.1.2024 04:00;leak\n"
+    folder = folder_of(tmp_path, a__csv=TIMES, faults__csv=log)
+    with pytest.raises(SourceError) as caught:
+        TableSource(folder).load()
+    assert str(caught.value) == (
+        "faults.csv has a fault in each row, with 'Beginn', 'Ende' and 'Fault', and no "
+        "measurement; type data.fault_log=faults.csv if these are the classes of the other "
+        'files, or choose files with data.pattern="..."'
+    )
+    source = TableSource(folder, fault_log="faults.csv", unlabelled="drop")
+    assert (source.load().labels, source.load().lengths) == (("leak",), (3,))
+
+
+def test_a_table_of_batches_with_measurements_is_no_fault_log(tmp_path):
+    text = "start,end,temp,fault\n" + "".join(
+        f"2024-01-12 {h:02d}:00,2024-01-12 {h:02d}:30,{h % 5},a\n" for h in range(9)
+    )
+    source = TableSource(folder_of(tmp_path, a__csv=text), time_column="start")
+    assert source.load().lengths == (9,)
+    with pytest.raises(SourceError, match="more than one column of times: 'start', 'end'; type"):
+        TableSource(tmp_path).load()
+
+
 @pytest.mark.parametrize(
     ("files", "log", "told"),
     [

@@ -248,11 +248,11 @@ def test_files_that_do_not_contradict(tmp_path, second):
         ),
         (
             {"fault_log": "log.csv", "label": "file"},
-            "data.fault_log gives the classes, and so does data.label; type data.label=auto, or",
+            "data.fault_log gives the classes, and so does data.label; type data.label=auto",
         ),
         (
             {"fault_log": "log.csv", "label_column": "x"},
-            "data.fault_log gives the classes, and so does data.label_column; type data.l",
+            "data.fault_log gives the classes, and so does data.label_column; type data",
         ),
         (
             {"same_time": "skip"},

@@ -5,13 +5,20 @@ files is taken. Where both do, the user is asked.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.tables.clocks import Clock
+from dualgaf.series.tables.columns import TIME_NAMES
 from dualgaf.series.tables.dialects.counts import WORDS
 from dualgaf.series.tables.dialects.dates import CERTAIN, ORDERS, YEAR_FIRST
+from dualgaf.series.tables.notes import Notes
+from dualgaf.series.tables.timecolumn import TimeColumn
+
+if TYPE_CHECKING:
+    from dualgaf.series.tables.settings import TableSettings
 
 _MONTH_DAYS = 20
 
@@ -56,6 +63,36 @@ def one_reading(clocks: Mapping[str, Clock]) -> dict[str, pl.Series]:
             'data.time_format="%Y-%m-%d %H:%M"'
         )
     return times
+
+
+def say_clock(
+    column: TimeColumn, clocks: dict[str, Clock], source: "TableSettings", notes: Notes
+) -> None:
+    """Note how the times were found and are read.
+
+    Args:
+        column: the one of the folder.
+        clocks: by file.
+        source: the settings.
+        notes: where it goes.
+    """
+    if source.time_column == "auto":
+        if column.pair is not None:
+            notes.add("times are those of columns {!r} and {!r}".format(*column.pair))
+        elif column.name is None:
+            notes.add(
+                "no column has times: rows are taken as they stand, evenly spaced and in order "
+                "(data.time_column=NAME names one, data.time_column=null says that this is so)"
+            )
+        elif column.name.lower() not in TIME_NAMES:
+            notes.add(f"times are those of column {column.name!r}")
+    for file, clock in clocks.items():
+        for what in clock.found:
+            notes.add(what, file)
+    if source.time_format is None:
+        for clock in clocks.values():
+            if len(clock.readings) == 1 and CERTAIN not in clock.readings:
+                notes.add(f"times are read as {next(iter(clock.readings))}")
 
 
 def _without_years(ordered: Mapping[str, Clock], common: list[str]) -> list[str]:

@@ -38,6 +38,8 @@ class Clock:
     """What to type as ``data.time_format`` for each reading; empty where there is one only."""
     offset: pl.Series | None = None
     """Seconds ahead of UTC, where something says so."""
+    marks: frozenset[str] = frozenset()
+    """Letters that say so, such as CST."""
     found: tuple[str, ...] = ()
     """What was found out, in words."""
 
@@ -101,16 +103,16 @@ def _of_dates(column: pl.Series, file: str) -> Clock:
 
 
 def _by_own_format(texts: pl.Series, column: pl.Series, file: str, form: str) -> Clock:
-    offset = None
+    offset, marks = None, frozenset[str]()
     bare = form.rstrip()
     for end in ("%#z", "%:z", "%z", "%Z"):
         if bare.endswith(end):
-            texts, offset = without_marks(texts)
+            texts, offset, marks = without_marks(texts)
             form = bare.removesuffix(end).rstrip() if offset is not None else form
     time = _whole(by_format(texts, form), column, file)
     if time.dtype == pl.Datetime and getattr(time.dtype, "time_zone", None) is not None:
         time = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return Clock(column.name, {CERTAIN: time.cast(pl.Datetime("us"))}, {}, offset)
+    return Clock(column.name, {CERTAIN: time.cast(pl.Datetime("us"))}, {}, offset, marks)
 
 
 def _of_numbers(numbers: dict[str, pl.Series], column: pl.Series, file: str) -> Clock:
@@ -122,7 +124,7 @@ def _of_numbers(numbers: dict[str, pl.Series], column: pl.Series, file: str) -> 
         return Clock(column.name, numbers, dict(zip(numbers, numbers, strict=True)))
     word, time = next(iter(numbers.items()))
     said = () if word == "number" or word in DIGITS.values() else (f"times are {WORDS[word]}",)
-    return Clock(column.name, {CERTAIN: time}, {}, _utc(time, word), said)
+    return Clock(column.name, {CERTAIN: time}, {}, _utc(time, word), found=said)
 
 
 def _of_texts(
@@ -141,7 +143,7 @@ def _of_texts(
     if cells.yearless:
         _check_year(cells, column, file, year)
     forms = {order: cells.forms[order] for order in fitting} if CERTAIN not in fitting else {}
-    return Clock(column.name, fitting, forms, cells.offset, cells.found)
+    return Clock(column.name, fitting, forms, cells.offset, cells.marks, cells.found)
 
 
 def _check_year(cells: Written, column: pl.Series, file: str, year: int | None) -> None:

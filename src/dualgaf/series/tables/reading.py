@@ -13,20 +13,14 @@ import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.inspection import Refuse
-from dualgaf.series.tables.agreement import one_reading
+from dualgaf.series.tables.agreement import one_reading, say_clock
 from dualgaf.series.tables.cells import CellRules, same_unit
 from dualgaf.series.tables.classes import settle_classes
 from dualgaf.series.tables.clocks import Clock, read_clock
-from dualgaf.series.tables.columns import (
-    TIME_NAMES,
-    ColumnRoles,
-    need_columns,
-    need_list,
-    same_channels,
-)
-from dualgaf.series.tables.dialects.dates import CERTAIN
+from dualgaf.series.tables.columns import ColumnRoles, need_columns, need_list, same_channels
 from dualgaf.series.tables.dialects.faultlog import (
     FaultLog,
+    check_no_log,
     checked,
     classes_at,
     log_path,
@@ -36,7 +30,7 @@ from dualgaf.series.tables.dialects.hive import with_keys
 from dualgaf.series.tables.dialects.long import FLUX, check_long, kept_beside, widened
 from dualgaf.series.tables.dialects.steps import starts_of
 from dualgaf.series.tables.dialects.units import take_units
-from dualgaf.series.tables.dialects.zones import local_and_instant
+from dualgaf.series.tables.dialects.zones import check_marks, local_and_instant
 from dualgaf.series.tables.drafts import columns_said, draft_of
 from dualgaf.series.tables.files import named_files, read_table
 from dualgaf.series.tables.notes import Notes
@@ -98,7 +92,7 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
-    _say_clock(column, clocks, source, notes)
+    say_clock(column, clocks, source, notes)
     times, instants, said = _times(clocks, source, log)
     if log is not None:
         _label(drafts, times, log)
@@ -164,6 +158,7 @@ def _cells(
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """The table of one file, a row a time and a column a sensor, and the units it names."""
     table = read_table(path, file, source.separator, source.header_line, source.encoding, notes)
+    check_no_log(table, source, file)
     table, units = take_units(table, file, source.null_values, source.header_line, notes)
     long = source.long
     if long is None and set(FLUX) <= set(table.columns):
@@ -180,29 +175,6 @@ def _cells(
     return with_keys(table, file), units
 
 
-def _say_clock(
-    column: TimeColumn, clocks: dict[str, Clock], source: "TableSource", notes: Notes
-) -> None:
-    """How the times were found and are read."""
-    if source.time_column == "auto":
-        if column.pair is not None:
-            notes.add("times are those of columns {!r} and {!r}".format(*column.pair))
-        elif column.name is None:
-            notes.add(
-                "no column has times: rows are taken as they stand, evenly spaced and in order "
-                "(data.time_column=NAME names one, data.time_column=null says that this is so)"
-            )
-        elif column.name.lower() not in TIME_NAMES:
-            notes.add(f"times are those of column {column.name!r}")
-    for file, clock in clocks.items():
-        for what in clock.found:
-            notes.add(what, file)
-    if source.time_format is None:
-        for clock in clocks.values():
-            if len(clock.readings) == 1 and CERTAIN not in clock.readings:
-                notes.add(f"times are read as {next(iter(clock.readings))}")
-
-
 def _times(
     clocks: dict[str, Clock], source: "TableSource", log: FaultLog | None
 ) -> tuple[dict[str, pl.Series], dict[str, pl.Series], list[str]]:
@@ -216,16 +188,19 @@ def _times(
         clocks = clocks | {f"{log.file}, start": log.start, f"{log.file}, end": log.end}
     if not clocks:
         return {}, {}, []
+    times = one_reading(clocks)
+    for file, clock in clocks.items():
+        check_marks(clock.marks, file, source.time_zone, times[file])
     local, instants, said = local_and_instant(
-        one_reading(clocks),
+        times,
         {file: clock.offset for file, clock in clocks.items()},
         source.time_zone,
     )
     if source.stamps == "end":
         said.append("a time is the end of its interval: rows are moved to its start")
-        for times in (local, instants):
-            for file in [f for f in times if log is None or not f.startswith(f"{log.file}, ")]:
-                times[file] = starts_of(times[file], file)
+        for moved in (local, instants):
+            for file in [f for f in moved if log is None or not f.startswith(f"{log.file}, ")]:
+                moved[file] = starts_of(moved[file], file)
     return local, instants, said
 
 

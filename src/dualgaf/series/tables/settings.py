@@ -226,9 +226,10 @@ class TableSettings:
                 )
             )
         if self.fault_log is not None and (self.label != "auto" or self.label_column is not None):
-            other = "data.label_column=null" if self.label == "auto" else "data.label=auto"
+            label = self.label != "auto"
+            other = "data.label=auto" if label else "data.label_column=null"
             raise ConfigError(
-                f"data.fault_log gives the classes, and so does {other.partition('=')[0]}; type "
+                f"data.fault_log gives the classes, and so does {other.split('=')[0]}; type "
                 f"{other}, or data.fault_log=null"
             )
 

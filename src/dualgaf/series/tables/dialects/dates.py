@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from dualgaf.series.tables.dialects.zones import MARK, offsets_of
+from dualgaf.series.tables.dialects.zones import MARK, UTC_MARKS, offsets_of
 
 CERTAIN = "as it is"
 MONTH_FIRST, DAY_FIRST, YEAR_FIRST = "month/day/year", "day/month/year", "year/month/day"
@@ -70,6 +70,8 @@ class Written:
     """What to type as ``data.time_format`` for each."""
     offset: pl.Series | None = None
     """Seconds ahead of UTC, where the cells say so."""
+    marks: frozenset[str] = frozenset()
+    """Letters that say so, such as CST, which mean other offsets elsewhere."""
     found: tuple[str, ...] = ()
     """What was found out, in words."""
     yearless: bool = False
@@ -135,8 +137,8 @@ def written(texts: pl.Series, year: int | None) -> Written:
         year: of dates without one.
 
     Example:
-        >>> list(written(pl.Series(["28/8/07 0:05"]), None).fitting)
-        ['day/month/year', 'year/month/day']
+        >>> list(written(pl.Series(["28/8/2007 0:05"]), None).fitting)
+        ['day/month/year']
     """
     cells = texts.drop_nulls()
     if not len(cells):
@@ -165,7 +167,7 @@ def by_format(texts: pl.Series, form: str) -> pl.Series:
 
 def _tidied(texts: pl.Series, year: int | None) -> Written:
     texts = _tidy(texts)
-    texts, offset = without_marks(texts)
+    texts, offset, marks = without_marks(texts)
     cells = texts.drop_nulls()
     if not len(cells):
         return Written({}, {})
@@ -189,7 +191,7 @@ def _tidied(texts: pl.Series, year: int | None) -> Written:
             time = (time.cast(pl.Int64) + days).cast(pl.Datetime("us"))
         readings[order] = time
     words = {order: ORDERS.get(order, form) for order, form in dates}
-    return Written(readings, words, offset, tuple(found), yearless)
+    return Written(readings, words, offset, marks, tuple(found), yearless)
 
 
 def _by_any_time(texts: pl.Series, form: str, between: str) -> pl.Series:
@@ -228,18 +230,22 @@ def _tidy_cell(cell: str) -> str:
     return str(without_marks(_tidy(pl.Series([cell.strip()])))[0][0])
 
 
-def without_marks(texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
-    """Texts without the offset or mark behind the time, and seconds ahead of UTC.
+def without_marks(texts: pl.Series) -> tuple[pl.Series, pl.Series | None, frozenset[str]]:
+    """Texts without the offset or mark behind the time, seconds ahead of UTC, and the letters.
 
     Example:
-        >>> [part.to_list() for part in without_marks(pl.Series(["2020-01-01 00:05 CET"]))]
-        [['2020-01-01 00:05'], [3600]]
+        >>> texts, offset, marks = without_marks(pl.Series(["2020-01-01 00:05 CET"]))
+        >>> texts.to_list(), offset.to_list(), *marks
+        (['2020-01-01 00:05'], [3600], 'CET')
     """
     marks = texts.str.extract(MARK, 2)
     if marks.null_count() > texts.null_count() or marks.null_count() == len(marks):
-        return texts, None
+        return texts, None, frozenset()
     offsets = offsets_of(marks)
-    return (texts, None) if offsets is None else (texts.str.extract(MARK, 1), offsets)
+    if offsets is None:
+        return texts, None, frozenset()
+    letters = {mark for mark in marks.drop_nulls().unique().to_list() if mark.isalpha()}
+    return texts.str.extract(MARK, 1), offsets, frozenset(letters - UTC_MARKS)
 
 
 def _look(date: str) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.cells import label_texts
 from dualgaf.series.tables.clocks import Clock, read_clock
 from dualgaf.series.tables.columns import LABEL_NAMES, find_column
-from dualgaf.series.tables.dialects.dates import looks
+from dualgaf.series.tables.dialects.dates import has_date, is_plain_number, looks
 from dualgaf.series.tables.files import read_table
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.settings import TableSettings
@@ -53,6 +53,34 @@ def log_path(root: Path, source: TableSettings) -> Path | None:
     raise SourceError(
         f"there is no file {typed}, and none of that name in {folder}; type data.fault_log=FILE"
     )
+
+
+def check_no_log(table: pl.DataFrame, source: TableSettings, file: str) -> None:
+    """Raise SourceError where a table has faults and no measurements, and nothing was typed."""
+    if source.fault_log is not None or source.time_column != "auto":
+        return
+    found = [find_column(table.columns, names) for names in (_STARTS, _ENDS, _CLASSES)]
+    start, end, label = found
+    if start is None or end is None or label is None:
+        return
+    others = [name for name in table.columns if name not in found]
+    numbers = [n for n in others if table[n].dtype.is_numeric() or _is_number(table[n])]
+    if not numbers and all(_is_dates(table[name]) for name in (start, end)):
+        raise SourceError(
+            f"{file} has a fault in each row, with {start!r}, {end!r} and {label!r}, and no "
+            f"measurement; type {typed_option('data.fault_log', file)} if these are the classes of "
+            'the other files, or choose files with data.pattern="..."'
+        )
+
+
+def _is_dates(column: pl.Series) -> bool:
+    cells = column.drop_nulls().head(1)
+    return column.dtype.is_temporal() or (len(cells) == 1 and has_date(str(cells[0])))
+
+
+def _is_number(column: pl.Series) -> bool:
+    cells = column.drop_nulls().head(1)
+    return len(cells) == 1 and is_plain_number(str(cells[0]).strip())
 
 
 def read_log(path: Path, source: TableSettings, notes: Notes) -> FaultLog:

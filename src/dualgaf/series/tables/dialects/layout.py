@@ -15,6 +15,7 @@ from dualgaf.series.tables.notes import Notes
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _SAMPLE_LINES = 60
+_LAST_LINES = 5
 _EXCEL_HINT = re.compile(rb'"?sep=.?"?\r?\n')
 _DATUM = re.compile(
     r"\s*[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?(\s*[^\d\s]{1,6})?\s*"  # 21.5, 45 %
@@ -78,7 +79,7 @@ def lay_out(
         raw = head + found.mark.encode() + raw[end:]
         names = [*names, ""]
     _check_header(names, top, found.mark, file, first + found.line + 1)
-    raw = _without_cut_line(raw, found.mark, names, file, notes)
+    raw = _without_cut_lines(raw, found.mark, names, file, notes)
     return raw, found.mark, names, top[0]
 
 
@@ -213,15 +214,18 @@ def _check_header(names: list[str], top: list[str], mark: str, file: str, line: 
         )
 
 
-def _without_cut_line(raw: bytes, mark: str, names: list[str], file: str, notes: Notes) -> bytes:
-    at = raw.rfind(b"\n")
-    last = raw[at + 1 :]
-    if at < 0 or last.count(b'"') % 2 or raw.find(b"\n", 0, at) < 0:
-        return raw
-    cells = next(csv.reader([last.decode(errors="replace")], delimiter=mark), [])
-    if not names[-1].strip() and len(cells) == len(names) - 1:
-        return raw + mark.encode()  # all but the blank that ends the other lines
-    if 0 < len(cells) < len(names):
+def _without_cut_lines(raw: bytes, mark: str, names: list[str], file: str, notes: Notes) -> bytes:
+    """Without a last line that was cut off, or some that are notes: those with fewer cells."""
+    for _ in range(_LAST_LINES):
+        at = raw.rfind(b"\n")
+        last = raw[at + 1 :]
+        if at < 0 or last.count(b'"') % 2 or raw.find(b"\n", 0, at) < 0:
+            break
+        cells = next(csv.reader([last.decode(errors="replace")], delimiter=mark), [])
+        if not names[-1].strip() and len(cells) == len(names) - 1:
+            return raw + mark.encode()  # all but the blank that ends the other lines
+        if not 0 < len(cells) < len(names):
+            break
         notes.add(f"the last line has {len(cells)} of {len(names)} cells and is left out", file)
-        return raw[:at].rstrip(b"\r\n")
+        raw = _without_blank_end(raw[:at])
     return raw

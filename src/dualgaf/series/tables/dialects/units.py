@@ -8,7 +8,7 @@ import re
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.notes import Notes
 
 _SAMPLE_ROWS = 12
@@ -83,7 +83,8 @@ def take_units(
             f"{file}: the row below the header has {', '.join(map(repr, names))} above numbers; if "
             "these are the names of the columns, type data.header_line=2 (or the line they are in, "
             "counted in the file); if they mean missing, type "
-            f"data.null_values=[{','.join(dict.fromkeys(found.values()))}] data.header_line=1"
+            f"{typed_option('data.null_values', list(dict.fromkeys(found.values())))} "
+            "data.header_line=1"
         )
     return table, {}
 

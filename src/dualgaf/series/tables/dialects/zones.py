@@ -5,7 +5,8 @@ instant in UTC, which tells order and gaps, so that the autumn hour that comes t
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -19,6 +20,8 @@ _HOURS = {
     "JST": 9, "KST": 9, "NZST": 12, "NZDT": 13,
 }  # fmt: skip
 """Hours ahead of UTC by mark."""
+UTC_MARKS = frozenset({"Z", "UTC", "GMT"})
+"""Those that mean the same everywhere."""
 MARK = (
     r"^(.*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?) ?"
     r"(Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|[A-Z]{3,4})$"
@@ -68,6 +71,33 @@ def offsets_of(marks: pl.Series) -> pl.Series | None:
         else:
             return None
     return marks.replace_strict(known, return_dtype=pl.Int64)
+
+
+def check_marks(marks: Collection[str], file: str, zone: str | None, time: pl.Series) -> None:
+    """Raise SourceError where a mark means an offset that a zone never has.
+
+    Args:
+        marks: letters such as CST.
+        file: its name, for messages.
+        zone: ``data.time_zone``.
+        time: dates of the file, whose year is looked at.
+
+    Example:
+        >>> new_year = pl.Series(["2024-01-01"]).str.to_date()
+        >>> check_marks({"CST"}, "a.csv", "America/Chicago", new_year)
+    """
+    if zone is None or not marks:
+        return
+    year = time[0].year
+    dates = (datetime(year, month, 1, tzinfo=ZoneInfo(zone)) for month in range(1, 13))
+    known = {date.utcoffset() for date in dates}
+    for mark in sorted(marks):
+        if timedelta(hours=_HOURS[mark]) not in known:
+            raise SourceError(
+                f"times of {file} are marked {mark}, which is read as {_hours(3600 * _HOURS[mark])}"
+                f", and {zone} never has that; type the zone of the plant, or export times with an "
+                "offset (+01:00)"
+            )
 
 
 def local_and_instant(
