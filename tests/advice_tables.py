@@ -1,4 +1,6 @@
-"""What the messages on dialects of tables say to type, for `test_advice`."""
+"""Tables of a plant, and what messages on their dialects say to type, for `test_advice`."""
+
+import re
 
 from advice import Command
 
@@ -27,116 +29,223 @@ def plant(
 
 PLANT = plant()
 NO_LABEL = plant("{time},{temp},{flow}", "time,temp,flow")
-LONG = plant("{time},temp,{temp},{label}\n{time},flow,{flow},{label}", "time,tag,value,fault")
+LATER = PLANT.replace("2020-", "2021-")
+STRAY = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,Bad")
+HOLE = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,")
+UMLAUT = PLANT.replace("temp", "Außen ä °C")
+OFFSET = plant("2020-01-{day:02d}T{hour:02d}:00+01:00,{temp},{flow},{label}")
+VALUES = "{time},temp,{temp},{label}\n{time},flow,{flow},{label}"
 LOG = "start,end,class\n" + "".join(
-    f"2020-01-{day + 1:02d} 00:00,2020-01-{day + 1:02d} 23:00,{'ab'[day % 2]}\n" for day in range(8)
+    f"2020-01-{day:02d},2020-01-{day:02d},{'ab'[day % 2]}\n" for day in range(1, 9)
 )
-LOGGED = {"a.csv": NO_LABEL, "log.csv": LOG}
-ANY = "data.split.method=stratified"
+AUTUMN = PLANT.replace("2020-01-01", "2020-10-25")
+WITHIN = "data.split.method=within data.window_size=2"
 
 
-def _table(says, files, wrong="", base="", **more):
+def table(says, files, wrong="", base="", **more):
+    """A folder of tables; a text is the file a.csv."""
     files = {"a.csv": files} if isinstance(files, str) else files
     return Command(says, wrong, base, files=files, **more)
 
 
 DIALECTS = [
-    _table("resampling makes no values up; type data.step={}", PLANT, "data.step=1min"),
-    _table("says which holes are filled, and data.nan=error", PLANT, "data.fill_limit=3"),
-    _table(
-        "data.fault_log gives the classes, and so does {}; type",
-        LOGGED,
-        "data.label=file",
-        base="data.fault_log=log.csv",
-        then={1: "has a fault in each row"},
+    table(
+        "choose files of one kind with data.pattern=..., or type data.time_format={}",
+        {
+            "a.csv": plant(
+                "{day:02d}/03/2020 {hour:02d}:00,{temp},{flow},{label}", labels="abab" * 2
+            ),
+            "b.csv": plant("{day}/25/2020 {hour:02d}:00,{temp},{flow},a", days=1),
+        },
     ),
-    _table(
-        "and none of that name in {}; type data.fault_log=FILE",
-        LOGGED,
+    table(
+        "{} is {}, and no cell tells which; type {}",
+        plant("202001{day:02d}{hour:02d},{temp},{flow},{label}"),
+        base=WITHIN,
+    ),
+    table(
+        "if they are a class of their own (often the normal one), type",
+        {"a.csv": NO_LABEL, "log.csv": LOG.rpartition("2020-01-07")[0] + "\n"},
+        base="data.fault_log=log.csv",
+    ),
+    table(
+        "has no year; type data.year=2024",
+        plant("01/1{day} {hour:02d}:00,{temp},{flow},{label}", "Date/Time,temp,flow,fault"),
+    ),
+    table(
+        "{} has no column {} ({}); it has: {}; type {}",
+        plant(VALUES, "time,tag,value,fault"),
+        "data.long=[time,tag,val]",
+    ),
+    table(
+        "if they are two plants or runs, type data.same_time=keep",
+        {
+            "a.csv": plant(days=5),
+            "b.csv": re.sub(r"2020-01-0[123].*\n", "", PLANT).replace(":00,", ":00,1"),
+        },
+    ),
+    table(
+        "makes odd letters of it; type how it is written: data.encoding=cp850",
+        {"a.csv": UMLAUT.encode("cp850")},
+    ),
+    table("makes other letters of it; type data.encoding=utf-8", UMLAUT, "data.encoding=cp1252"),
+    table(
+        "type data.encoding=null to have it found out, or data.encoding=cp1252",
+        {"a.csv": UMLAUT.encode("cp1252")},
+        "data.encoding=utf-8",
+    ),
+    table(
+        "there is no file {}, and none of that name in {}; type data.fault_log=FILE",
+        {"a.csv": NO_LABEL, "log.csv": LOG},
         "data.fault_log=no.csv",
         given={"FILE": "log.csv"},
     ),
-    _table("has a fault in each row, with {}, {} and {}", LOGGED, leave=(1,)),
-    _table(
-        "and no column has dates; if rows are in order and evenly spaced, type",
-        plant("{hour:02d}:00,{temp},{flow},{label}", "clock,temp,flow,fault"),
-        base=ANY,
+    table(
+        "has no table beside its fault log; type data.root=FOLDER",
+        {"log.csv": LOG, "plant/a.csv": NO_LABEL, "plant/log.csv": LOG},
+        base="data.fault_log=log.csv",
+        given={"FOLDER": "{folder}/plant"},
     ),
-    _table(
-        "more than one column with times of day: {}; type {}",
+    table(
+        "{} (data.fault_log) needs times, and the files have none; type data.time_column=NAME",
+        {"a.csv": NO_LABEL, "log.csv": LOG},
+        "data.time_column=null",
+        base="data.fault_log=log.csv",
+        given={"NAME": "time"},
+    ),
+    table(
+        "data.fault_log gives the classes, and so does {}; type {}, or data.fault_log=null",
+        {"a.csv": PLANT, "log.csv": LOG},
+        base="data.fault_log=log.csv data.label_column=fault data.pattern=a.csv",
+    ),
+    table(
+        "has several rows a time; if each is one value of one sensor, type",
+        plant(VALUES, "time,tag,value,fault"),
+        base=WITHIN,
+    ),
+    table(
+        "data.stamps=end needs two times to tell how long an interval is",
+        {"a.csv": PLANT, "b.csv": plant(days=1).rpartition("2020-01-01 01:00")[0][:-1]},
+        "data.stamps=end",
+        base="data.pattern=*.csv",
+    ),
+    table("data.step={} does not fit: it {}{}; type data.step={}", PLANT, "data.step=5"),
+    table(
+        "data.step={} does not fit: it {}{}; type data.step={}",
+        plant("{unix},{temp},{flow},{label}", "step,temp,flow,fault").replace("15778", "8"),
+        "data.step=5min",
+        base=WITHIN,
+    ),
+    table(
+        "does not divide a day, and days are divided into steps; type data.step={}",
+        PLANT,
+        "data.step=7h",
+        base="data.window_size=2",
+    ),
+    table(
+        "resampling makes no values up; type data.step={}",
+        PLANT,
+        "data.step=15min",
+    ),
+    table(
+        "so equal windows would be unequal times; choose files of one step",
+        {"a.csv": PLANT, "b.csv": re.sub(r"2021-\d\d-\d\d \d[13579]:.*\n", "", LATER)},
+        base="data.window_size=4",
+    ),
+    table(
+        "these are the names of the columns, type data.header_line=2",
+        f"plant,north,x,y\n{PLANT}",
+        then={1: "allowed: finite numbers"},
+    ),
+    table(
+        "these are the names of the columns, type data.header_line=2",
+        "temp,flow,fault\noff,off,a\n" + plant("{temp},{flow},{label}", "x").partition("\n")[2],
+        base=f"{WITHIN} data.nan=interpolate",
+        leave=(0,),
+    ),
+    table(
+        "{}: data.time_zone={} needs dates, and the times are numbers; type",
+        plant("{n},{temp},{flow},{label}"),
+        "data.time_zone=Europe/Berlin",
+        base=WITHIN,
+    ),
+    table(
+        "have none; type the zone of the plant: data.time_zone=Europe/Berlin",
+        {"a.csv": OFFSET, "b.csv": LATER},
+    ),
+    table(
+        "summer time of one place; type the zone of the plant: data.time_zone=Europe/Berlin",
+        {"a.csv": OFFSET, "b.csv": OFFSET.replace("2020-", "2021-").replace("+01", "+05")},
+    ),
+    table(
+        "where clocks go forward in spring; if times are those of winter all year, type",
+        PLANT.replace("2020-01-01", "2020-03-29"),
+        "data.time_zone=Europe/Berlin",
+    ),
+    table(
+        "or in UTC; if they are those of winter all year, type data.time_zone=null",
+        AUTUMN,
+        "data.time_zone=Europe/Berlin",
+    ),
+    table(
+        "far from all others: {}; if they mean missing, type {}",
+        re.sub(r"( 0[37]:00),\d", r"\1,-9999", PLANT),
+        base="data.nan=interpolate",
+        leave=(1,),
+    ),
+    table(
+        "{}: every row lies in a hole of more than {} rows; type data.fill_limit=null",
+        re.sub(r"(\d[13579]:00,\d,)\d", r"\1", re.sub(r"(\d[02468]:00,)\d", r"\1", PLANT)),
+        "data.fill_limit=0",
+        base="data.nan=interpolate",
+    ),
+    table(
+        "data.nan=error fills none; type data.nan=interpolate or data.fill_limit=null",
+        PLANT,
+        base="data.fill_limit=3",
+    ),
+    table(
+        "{} has dates in {} and numbers in {}; type {} {} if the first is the time",
+        plant("{time},{n},{temp},{flow},{label}", "Date,Time,temp,flow,fault"),
+        base=WITHIN,
+    ),
+    table(
+        "{} has dates in {} and more than one column with times of day: {}; type {}",
         plant(
-            "2020-01-{day:02d},{hour:02d}:00,{hour:02d}:00,{temp},{flow},{label}",
+            "{day:02d}.01.2020,{hour:02d}:00,{hour:02d}:30,{temp},{flow},{label}",
             "Datum,von,bis,temp,flow,fault",
         ),
     ),
-    _table("has several rows a time; if each is one value of one", LONG, base=ANY),
-    _table("{} has no column {} ({}); it has: {}; type {}", LONG, "data.long=[time,tag,val]", ANY),
-    _table(
-        "have an offset or mark of their zone and those of",
-        {
-            "a.csv": plant("{time}Z,{temp},{flow},{label}"),
-            "b.csv": plant("{time},{flow},{temp},{label}").replace("2020", "2021"),
-        },
+    table(
+        "{} has more than one column of numbers that is a clock: {}; type {} {}",
+        plant("{unix},{unix},{temp},{flow},{label}", "t1,t2,temp,flow,fault"),
     ),
-    _table(
-        "which is no winter and summer time of one place; type",
-        plant("{time}:00-0{day}:00,{temp},{flow},{label}"),
-        base="data.window_size=4",
+    table(
+        "if rows are in order and evenly spaced, type data.time_column=null {}",
+        plant("{hour:02d}:00,{temp},{flow},{label}", "Uhrzeit,temp,flow,fault"),
+        base=WITHIN,
     ),
-    _table(
-        "where clocks go forward in spring; if times are those of winter",
-        PLANT.replace("2020-01-0", "2021-03-2"),
-        "data.time_zone=Europe/Berlin",
-    ),
-    _table(
-        "where clocks go back in autumn, and there is no offset that tells",
-        PLANT.replace("2020-01-0", "2020-10-2"),
-        "data.time_zone=Europe/Berlin",
-    ),
-    _table(
-        "needs dates, and the times are numbers; type data.time_zone=null",
-        plant("{n},{temp},{flow},{label}", "step,temp,flow,fault"),
-        "data.time_zone=UTC",
-        base=ANY,
-    ),
-    _table(
-        "has no year; type data.year=2024",
-        plant("{day}.1. {hour}:00,{temp},{flow},{label}"),
-    ),
-    _table(
-        "{} is {}, and no cell tells which; type {}",
-        plant("202001{day:02d}{hour:02d},{temp},{flow},{label}"),
-        base=ANY,
-    ),
-    _table(
-        "; if each row is one value of one sensor, type {}",
-        plant("{time},x,{temp},{label}\n{time},y,{flow},{label}", "time,unit,temp,fault"),
-        base=ANY,
-        leave=(1,),
-    ),
-    _table(
-        "name the columns that tell runs apart: type {}",
-        plant(
-            "{time},x,{temp},{flow},{label}\n{time},y,{flow},{temp},{label}",
-            "time,unit,temp,flow,fault",
-        ),
-        base=ANY,
+    table(
+        "has a fault in each row, with {}, {} and {}",
+        {"a.csv": NO_LABEL, "log.csv": LOG},
         leave=(1,),
     ),
 ]
-"""Each is typed."""
+"""Each ends in an error."""
 
-TYPED_BESIDE = (
-    "cp1252 makes odd letters of it; type how it is written",
-    "type data.encoding=null to have it found out",
-    "have other values at the same time, {}",
-    "read so, those of {} jump by months",
-    "every row lies in a hole of more than {} rows; type data.fill_limit=null",
-    "(data.fault_log) needs times, and the files have none",
-    "needs two times to tell how long an interval is",
-    "the row below the header has {} above numbers",
-    "and {} never has that; type the zone of the plant",
-    "{} has dates in {} and numbers in {}; type {}",
-    "has more than one column of numbers that is a clock",
-)
-"""Those whose files are bytes, or that need a choice, are typed in tests/series/tables."""
+NOTES = [
+    table(
+        "series end at midnight, a group is a day of a file ({} of them); to have others, type",
+        PLANT,
+        given={"NAME": "fault"},
+        base=WITHIN,
+    ),
+    table(
+        "; if column {} has them, type {}",
+        {
+            "a.csv": PLANT.replace("fault", "plant state"),
+            "b.csv": LATER.replace("fault", "plant state"),
+        },
+    ),
+]
+"""Each is read, with a note."""

@@ -27,7 +27,19 @@ from advice import (
     words_of,
 )
 from advice_sources import templates
-from advice_tables import DIALECTS, NO_LABEL, PLANT, TYPED_BESIDE, plant
+from advice_tables import (
+    AUTUMN,
+    DIALECTS,
+    HOLE,
+    LATER,
+    NO_LABEL,
+    NOTES,
+    PLANT,
+    STRAY,
+    WITHIN,
+    plant,
+    table,
+)
 from dualgaf.errors import DualGAFError
 from dualgaf.training import run_folder
 from dualgaf.training.config import load_config
@@ -40,19 +52,6 @@ NOT_ALLOWED = "{}={} is not allowed; allowed: {}; type {}"
 MEANT = "{}{}; type {}"
 
 
-LATER = PLANT.replace("2020-", "2021-")
-STRAY = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,Bad")
-HOLE = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,")
-UMLAUT = PLANT.replace("temp", "Außen ä °C")
-OFFSET = plant("2020-01-{day:02d}T{hour:02d}:00+01:00,{temp},{flow},{label}")
-VALUES = "{time},temp,{temp},{label}\n{time},flow,{flow},{label}"
-LOG = "start,end,class\n" + "".join(
-    f"2020-01-{day:02d},2020-01-{day:02d},{'ab'[day % 2]}\n" for day in range(1, 9)
-)
-AUTUMN = PLANT.replace("2020-01-01", "2020-10-25")
-WITHIN = "data.split.method=within data.window_size=2"
-
-
 def keys(wrong, base="", says=MEANT, **more):
     """A command that needs no data."""
     return Command(says, wrong, base, until="keys", **more)
@@ -61,12 +60,6 @@ def keys(wrong, base="", says=MEANT, **more):
 def value(wrong, says=NOT_ALLOWED, base=SIMULATED, **more):
     """A value that is refused."""
     return Command(says, wrong, base, **more)
-
-
-def table(says, files, wrong="", base="", **more):
-    """A folder of tables; a text is the file a.csv."""
-    files = {"a.csv": files} if isinstance(files, str) else files
-    return Command(says, wrong, base, files=files, **more)
 
 
 COMMANDS = [
@@ -372,198 +365,6 @@ COMMANDS = [
             "b.csv": plant("{time},{temp} °F,{flow},{label}").replace("2020", "2021"),
         },
     ),
-    # dialects
-    table(
-        "choose files of one kind with data.pattern=..., or type data.time_format={}",
-        {
-            "a.csv": plant(
-                "{day:02d}/03/2020 {hour:02d}:00,{temp},{flow},{label}", labels="abab" * 2
-            ),
-            "b.csv": plant("{day}/25/2020 {hour:02d}:00,{temp},{flow},a", days=1),
-        },
-    ),
-    table(
-        "{} is {}, and no cell tells which; type {}",
-        plant("202001{day:02d}{hour:02d},{temp},{flow},{label}"),
-        base=WITHIN,
-    ),
-    table(
-        "if they are a class of their own (often the normal one), type",
-        {"a.csv": NO_LABEL, "log.csv": LOG.rpartition("2020-01-07")[0] + "\n"},
-        base="data.fault_log=log.csv",
-    ),
-    table(
-        "has no year; type data.year=2024",
-        plant("01/1{day} {hour:02d}:00,{temp},{flow},{label}", "Date/Time,temp,flow,fault"),
-    ),
-    table(
-        "{} has no column {} ({}); it has: {}; type {}",
-        plant(VALUES, "time,tag,value,fault"),
-        "data.long=[time,tag,val]",
-    ),
-    table(
-        "if they are two plants or runs, type data.same_time=keep",
-        {
-            "a.csv": plant(days=5),
-            "b.csv": re.sub(r"2020-01-0[123].*\n", "", PLANT).replace(":00,", ":00,1"),
-        },
-    ),
-    table(
-        "makes odd letters of it; type how it is written: data.encoding=cp850",
-        {"a.csv": UMLAUT.encode("cp850")},
-    ),
-    table("makes other letters of it; type data.encoding=utf-8", UMLAUT, "data.encoding=cp1252"),
-    table(
-        "type data.encoding=null to have it found out, or data.encoding=cp1252",
-        {"a.csv": UMLAUT.encode("cp1252")},
-        "data.encoding=utf-8",
-    ),
-    table(
-        "there is no file {}, and none of that name in {}; type data.fault_log=FILE",
-        {"a.csv": NO_LABEL, "log.csv": LOG},
-        "data.fault_log=no.csv",
-        given={"FILE": "log.csv"},
-    ),
-    table(
-        "has no table beside its fault log; type data.root=FOLDER",
-        {"log.csv": LOG, "plant/a.csv": NO_LABEL, "plant/log.csv": LOG},
-        base="data.fault_log=log.csv",
-        given={"FOLDER": "{folder}/plant"},
-    ),
-    table(
-        "{} (data.fault_log) needs times, and the files have none; type data.time_column=NAME",
-        {"a.csv": NO_LABEL, "log.csv": LOG},
-        "data.time_column=null",
-        base="data.fault_log=log.csv",
-        given={"NAME": "time"},
-    ),
-    table(
-        "data.fault_log gives the classes, and so does {}; type {}, or data.fault_log=null",
-        {"a.csv": PLANT, "log.csv": LOG},
-        base="data.fault_log=log.csv data.label_column=fault data.pattern=a.csv",
-    ),
-    table(
-        "has several rows a time; if each is one value of one sensor, type",
-        plant(VALUES, "time,tag,value,fault"),
-        base=WITHIN,
-    ),
-    table(
-        "data.stamps=end needs two times to tell how long an interval is",
-        {"a.csv": PLANT, "b.csv": plant(days=1).rpartition("2020-01-01 01:00")[0][:-1]},
-        "data.stamps=end",
-        base="data.pattern=*.csv",
-    ),
-    table("data.step={} does not fit: it {}{}; type data.step={}", PLANT, "data.step=5"),
-    table(
-        "data.step={} does not fit: it {}{}; type data.step={}",
-        plant("{unix},{temp},{flow},{label}", "step,temp,flow,fault").replace("15778", "8"),
-        "data.step=5min",
-        base=WITHIN,
-    ),
-    table(
-        "does not divide a day, and days are divided into steps; type data.step={}",
-        PLANT,
-        "data.step=7h",
-        base="data.window_size=2",
-    ),
-    table(
-        "resampling makes no values up; type data.step={}",
-        PLANT,
-        "data.step=15min",
-    ),
-    table(
-        "so equal windows would be unequal times; choose files of one step",
-        {"a.csv": PLANT, "b.csv": re.sub(r"2021-\d\d-\d\d \d[13579]:.*\n", "", LATER)},
-        base="data.window_size=4",
-    ),
-    table(
-        "these are the names of the columns, type data.header_line=2",
-        f"plant,north,x,y\n{PLANT}",
-        then={1: "allowed: finite numbers"},
-    ),
-    table(
-        "these are the names of the columns, type data.header_line=2",
-        "temp,flow,fault\noff,off,a\n" + plant("{temp},{flow},{label}", "x").partition("\n")[2],
-        base=f"{WITHIN} data.nan=interpolate",
-        leave=(0,),
-    ),
-    table(
-        "{}: data.time_zone={} needs dates, and the times are numbers; type",
-        plant("{n},{temp},{flow},{label}"),
-        "data.time_zone=Europe/Berlin",
-        base=WITHIN,
-    ),
-    table(
-        "have none; type the zone of the plant: data.time_zone=Europe/Berlin",
-        {"a.csv": OFFSET, "b.csv": LATER},
-    ),
-    table(
-        "summer time of one place; type the zone of the plant: data.time_zone=Europe/Berlin",
-        {"a.csv": OFFSET, "b.csv": OFFSET.replace("2020-", "2021-").replace("+01", "+05")},
-    ),
-    table(
-        "where clocks go forward in spring; if times are those of winter all year, type",
-        PLANT.replace("2020-01-01", "2020-03-29"),
-        "data.time_zone=Europe/Berlin",
-    ),
-    table(
-        "or in UTC; if they are those of winter all year, type data.time_zone=null",
-        AUTUMN,
-        "data.time_zone=Europe/Berlin",
-    ),
-    table(
-        "far from all others: {}; if they mean missing, type {}",
-        re.sub(r"( 0[37]:00),\d", r"\1,-9999", PLANT),
-        base="data.nan=interpolate",
-        leave=(1,),
-    ),
-    table(
-        "{}: every row lies in a hole of more than {} rows; type data.fill_limit=null",
-        re.sub(r"(\d[13579]:00,\d,)\d", r"\1", re.sub(r"(\d[02468]:00,)\d", r"\1", PLANT)),
-        "data.fill_limit=0",
-        base="data.nan=interpolate",
-    ),
-    table(
-        "data.nan=error fills none; type data.nan=interpolate or data.fill_limit=null",
-        PLANT,
-        base="data.fill_limit=3",
-    ),
-    table(
-        "{} has dates in {} and numbers in {}; type {} {} if the first is the time",
-        plant("{time},{n},{temp},{flow},{label}", "Date,Time,temp,flow,fault"),
-        base=WITHIN,
-    ),
-    table(
-        "{} has dates in {} and more than one column with times of day: {}; type {}",
-        plant(
-            "{day:02d}.01.2020,{hour:02d}:00,{hour:02d}:30,{temp},{flow},{label}",
-            "Datum,von,bis,temp,flow,fault",
-        ),
-    ),
-    table(
-        "{} has more than one column of numbers that is a clock: {}; type {} {}",
-        plant("{unix},{unix},{temp},{flow},{label}", "t1,t2,temp,flow,fault"),
-    ),
-    table(
-        "if rows are in order and evenly spaced, type data.time_column=null {}",
-        plant("{hour:02d}:00,{temp},{flow},{label}", "Uhrzeit,temp,flow,fault"),
-        base=WITHIN,
-    ),
-]
-NOTES = [
-    table(
-        "series end at midnight, a group is a day of a file ({} of them); to have others, type",
-        PLANT,
-        given={"NAME": "fault"},
-        base=WITHIN,
-    ),
-    table(
-        "; if column {} has them, type {}",
-        {
-            "a.csv": PLANT.replace("fault", "plant state"),
-            "b.csv": LATER.replace("fault", "plant state"),
-        },
-    ),
 ]
 
 
@@ -604,7 +405,6 @@ FRAMES = [pl.DataFrame(row.T, schema=["temp", "flow"]) for row in X]
 WIDE = pd.DataFrame(X[0])
 NAMES = {
     "np": np,
-    "dualgaf": dualgaf,
     "ArraySource": dualgaf.ArraySource,
     "DataModule": dualgaf.DualGAFDataModule,
     "data": dualgaf.DualGAFDataModule.from_arrays,
@@ -750,6 +550,12 @@ CALLS = [
         "windows((tall, y))",
         "[x := tall, windows(({}, y))]",
     ),
+    Call(
+        "{} holds how images are drawn, and no data; type",
+        "DataModule.load_from_checkpoint('x.ckpt')",
+        "(lambda path, source: source)('', {})",
+        pick=r"or (source=.+)$",
+    ),
 ]
 
 
@@ -765,7 +571,17 @@ def test_what_a_call_advises_is_typed_and_works(row):
 
 
 ELSEWHERE = {
-    "bytes, or a choice of several things; tests/series/tables": TYPED_BESIDE,
+    "needs ranks, or a run that goes on; tests/training/test_counting.py and test_resume.py": (
+        "fewer than there are ranks ({}): some are counted twice; evaluate in one process: type",
+        "log metrics of torchmetrics, or evaluate in one process: type Trainer(devices=1)",
+        "so it is not the one that was not interrupted; type trainer.max_epochs=N",
+    ),
+    "needs a training whose loss is not logged; tests/models/test_optimization.py": (
+        "which this epoch has not logged; type classifier.schedule=cosine",
+    ),
+    "is for the user to look up; tests/series/tables/test_dialect_times.py": (
+        "and {} never has that; type the zone of the plant",
+    ),
     "what a machine refuses; tests/faults, tests/store and tests/plan inject it": (
         "type a smaller --n-windows",
         "if it is memory or processes, type parallel.n_jobs=1",
@@ -805,7 +621,7 @@ ELSEWHERE = {
         "--output {} is no program of torch",
     ),
     "needs a run that was stopped or is done; tests/training/test_going_on.py goes on with them": (
-        "the run in %s is done; for a longer training type %s trainer.max_epochs=%d",
+        "the run in %s is done; for a longer training type %s",
         "a new run begins with the training of %s; to go on with its run in its own folder",
         "to go on with the run of a checkpoint, in its folder, type resume=RUN",
         "so the run in {} cannot go on; for a new one type {}",
@@ -831,16 +647,7 @@ ELSEWHERE = {
         "the MiniRocket branch does not count",
         "task=build has nothing to build",
     ),
-    "ranks of a Trainer; tests/training/test_counting.py compares them with one process": (
-        "fewer than there are ranks ({}): some are counted twice",
-        "cannot be dealt out evenly to {} ranks; each is counted once",
-    ),
-    "a training that logs no loss, or ends within an epoch; tests/models, tests/training": (
-        "which this epoch has not logged; type classifier.schedule=cosine",
-        "goes on in the middle of an epoch (Lightning 2.6)",
-    ),
     "below, in a test of its own": (
-        "holds how images are drawn, and no data; type DualGAFDataModule",
         "task=predict reads the data of the training",
         "(R writes row names so); type",
         "{} cannot be read by Hydra; type {}",
@@ -873,10 +680,6 @@ ELSEWHERE = {
         "the names of the signals are not known; pass channel_names",
         "in YAML type _partial_: true beside _target_",
         "allowed: dates, texts, numbers; type data.time_column=NAME",
-    ),
-    "a training and its memory; tests/plan/test_training.py takes what is advised": (
-        "it may be more than there is; type {}",
-        "promises {}, and this run takes about",
     ),
     "the word of another sense: the type of an array": (
         "out has shape {} and type {}",

@@ -172,3 +172,4 @@ def test_a_plateau_steps_where_its_loss_was_logged_and_says_where_it_was_not() -
     assert schedule.last_epoch == 1
     with pytest.raises(ConfigError, match=r"follows val/loss.*type classifier.schedule=cosine"):
         step_plateau(trainer_with(schedule, {}))
+    step_plateau(trainer_with(schedule, {}, reduce_on_plateau=False))  # as cosine
