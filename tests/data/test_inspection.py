@@ -121,3 +121,15 @@ def test_windows_of_the_cache_tell_the_same(plant, tmp_path_factory, caplog):
     assert windows_summary(again) == windows_summary(first)
     assert again.facts == first.facts
     assert [record.getMessage() for record in caplog.records] == told
+
+
+def test_the_picture_has_the_split_of_a_run_also_beside_short_series(plant):
+    lines = (plant / "day5.csv").read_text().splitlines()
+    (plant / "day5.csv").write_text("\n".join(lines[:25]) + "\n")  # 4 rows of leak
+    source = TableSource(plant, window_size=10)
+    found = inspect_source(source, seed=0)
+    run = read_windows(source, seed=0)
+    assert {name: len(rows) for name, rows in run.indices.items()} == {
+        name: sum(n // 10 for n in part.lengths) for name, part in found.splits.items()
+    }
+    assert min(n for part in found.splits.values() for n in part.lengths) == 20

@@ -12,12 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from dualgaf.data.windowed import WindowedSplits, cut_windows
+from dualgaf.data.windowed import WindowedSplits, cut_windows, usable_splits
 from dualgaf.errors import DualGAFError
 from dualgaf.series.inspection import FileFacts, Problem, TableFacts, duration_text
 from dualgaf.series.series import SPLITS, SeriesSet
 from dualgaf.series.source import Source
-from dualgaf.series.splits import split_series
 from dualgaf.series.tables.source import TableSource
 
 MOST_FILES = 12
@@ -78,7 +77,7 @@ class Inspection:
     def __str__(self) -> str:
         lines = [] if self.facts is None else _facts_lines(self.facts)
         if self.windows is not None:
-            lines += _windows_lines(self.windows, self.facts)
+            lines += _windows_lines(self.windows)
         if self.facts is not None and len(self.facts.files) > 1:
             lines += ["", *_file_lines(self.facts.files)]
         if self.notes:
@@ -114,8 +113,8 @@ def inspect_source(source: Source, seed: int) -> Inspection:
                 series = source.understand(refused.append)
             else:
                 series = source.load()
-            splits = split_series(series, source.split, seed)
-            windows = cut_windows(series, source, seed)
+            splits = usable_splits(series, source, seed)
+            windows = cut_windows(series, splits, source)
         except DualGAFError as error:
             refused.append(error)
     facts = None if series is None else series.facts
@@ -197,13 +196,13 @@ def _classes(facts: TableFacts) -> str:
     return f"{len(facts.classes)} ({facts.labels_from}): {rows or 'none'}"
 
 
-def _windows_lines(windows: WindowedSplits, facts: TableFacts | None = None) -> list[str]:
+def _windows_lines(windows: WindowedSplits) -> list[str]:
     by_split = ", ".join(f"{split} {n}" for split, n in _by_split(windows).items())
     lines = [
         f"windows  {len(windows.labels)} of {windows.windows.window_size} steps, "
         f"{windows.windows.n_channels} channels: {by_split}"
     ]
-    if (facts := facts or windows.facts) is not None and facts.lost:
+    if (facts := windows.facts) is not None and facts.lost:
         lost = ", ".join(f"{reason} {n}" for reason, n in facts.lost.items())
         lines.append(f"lost     {sum(facts.lost.values())} windows: {lost}")
     by_class = _by_class(windows)

@@ -126,11 +126,12 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
     Raises:
         SourceError, SeriesError, SplitError: the source, a series or a split is not usable.
     """
-    return cut_windows(source.load(), source, seed)
+    series_set = source.load()
+    return cut_windows(series_set, usable_splits(series_set, source, seed), source)
 
 
-def cut_windows(series_set: SeriesSet, source: Source, seed: int) -> WindowedSplits:
-    """The windows of series that were read.
+def usable_splits(series_set: SeriesSet, source: Source, seed: int) -> dict[str, SeriesSet]:
+    """The series of each split, without those that are shorter than a window.
 
     Args:
         series_set: of ``source``.
@@ -138,13 +139,28 @@ def cut_windows(series_set: SeriesSet, source: Source, seed: int) -> WindowedSpl
         seed: of the split.
 
     Raises:
+        SeriesError, SplitError: no series is long enough, or they cannot be split.
+    """
+    if source.window_size is not None:
+        series_set = _long_enough(series_set, source.window_size, source)
+    return split_series(series_set, source.split, seed)
+
+
+def cut_windows(
+    series_set: SeriesSet, splits: dict[str, SeriesSet], source: Source
+) -> WindowedSplits:
+    """The windows of series that were read and split.
+
+    Args:
+        series_set: of ``source``.
+        splits: of `usable_splits`.
+        source: how it is cut.
+
+    Raises:
         SeriesError, SplitError: a series or a split is not usable.
     """
     door = door_of(source)
     steps, stride, facts = source.window_size, source.stride, series_set.facts
-    if steps is not None:
-        series_set = _long_enough(series_set, steps, source)
-    splits = split_series(series_set, source.split, seed)
     times = {(name, k): time for name, part in splits.items() for k, time in enumerate(part.times)}
     stretched = None
     if steps is None:

@@ -138,15 +138,23 @@ def fit(
             seconds += earlier
     metrics["fit/seconds"] = seconds + time.perf_counter() - started
     if is_first():
-        if (folder / VALIDATED).is_file() and final is not model:
-            validated = folder / VALIDATED
-        if validated is not None:
-            Checkpoint(validated).load_into(model)
-        if final is not model:
-            _keep_both(validated, folder)
-        elif validated is not None and _writes(cfg):
-            _keep_as_best(validated, folder)
+        _keep_learned(cfg, model, final, validated)
     return Learned(model, final, metrics, curves.epochs)
+
+
+def _keep_learned(
+    cfg: DictConfig, model: DualGAFClassifier, final: DualGAFClassifier, validated: Path | None
+) -> None:
+    """Give the first network the weights that the val split chose, and files their names."""
+    folder = checkpoints(cfg)
+    if (folder / VALIDATED).is_file() and final is not model:
+        validated = folder / VALIDATED
+    if validated is not None:
+        Checkpoint(validated).load_into(model)
+    if final is not model:
+        _keep_both(validated, folder)
+    elif validated is not None and _writes(cfg):
+        _keep_as_best(validated, folder)
 
 
 def checkpoints(cfg: DictConfig) -> Path:
