@@ -17,7 +17,6 @@ import contextlib
 import os
 import secrets
 import signal
-import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -33,6 +32,7 @@ import numpy.typing as npt
 from dualgaf.imaging.packing import encode
 from dualgaf.imaging.windows import Windows
 from dualgaf.system.machine import format_bytes, memory_headroom, shm_free
+from dualgaf.system.termination import SIGNALS, signals_held_back
 
 Array = npt.NDArray[Any]
 
@@ -187,30 +187,20 @@ class EarlierSystem:
 def _forked_pool(n_jobs: int) -> Iterator[ProcessPoolExecutor]:
     # Forked, as on the Linux of the earlier system: pyts is loaded already, which favours it.
     context = get_context("fork")
-    # Ctrl-C ends a worker at once instead of printing its stack.
-    quiet = (signal.SIGINT, signal.SIG_DFL)
-    with ProcessPoolExecutor(n_jobs, context, signal.signal, quiet) as pool:
-        with _ctrl_c_waits(), warnings.catch_warnings():
+    with ProcessPoolExecutor(n_jobs, context, _end_at_once_on_ctrl_c) as pool:
+        # In the middle of a fork Ctrl-C is lost, or leaves workers that nobody ends.
+        with signals_held_back(), warnings.catch_warnings():
             # Python 3.12 and later warn of locks that other threads may hold; BLAS has threads.
             warnings.filterwarnings("ignore", "This process .* is multi-thr", DeprecationWarning)
             pool.submit(os.getpid)  # the first task makes the executor fork all its workers
         yield pool
 
 
-@contextlib.contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """Ctrl-C in the middle of a fork is lost, or leaves workers that nobody ends; so it waits."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # no other thread gets one
-        return
-    came: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if came:
-        raise KeyboardInterrupt
+def _end_at_once_on_ctrl_c() -> None:
+    """Instead of printing the stack of a worker."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _draw_portion(source: _Shared, target: _Shared, method: str, first: int, last: int) -> None:

@@ -173,6 +173,51 @@ print("never", flush=True)
     assert told(code, 15) == (143, "not yet\n")
 
 
+def test_signals_that_another_thread_gets_are_held_back_too():
+    code = """
+import threading
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+with signals_held_back():
+    os.kill(os.getpid(), signal.SIGINT)  # the system hands it to the thread that blocks nothing
+    time.sleep(0.2)
+    print("not yet", flush=True)
+print("never", flush=True)
+"""
+    assert told(code) == (130, "not yet\n")
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+def test_after_the_block_a_signal_means_what_it_did_before(handler):
+    code = f"""
+signal.signal(signal.SIGTERM, signal.Handlers({int(handler)}))
+with signals_held_back():
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("not yet", flush=True)
+print("goes on", flush=True)
+"""
+    ends = handler == signal.SIG_DFL
+    expected = (-signal.SIGTERM, "not yet\n") if ends else (0, "not yet\ngoes on\n")
+    assert told(code) == expected
+
+
+def test_a_signal_that_comes_while_a_worker_is_forked_reaches_it():
+    code = """
+reading, writing = os.pipe()
+with signals_held_back():
+    if (child := os.fork()) == 0:
+        os.write(writing, b".")
+        time.sleep(0.3)  # not ready yet
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
+        time.sleep(20)
+        os._exit(9)
+    os.read(reading, 1)
+    os.kill(child, signal.SIGTERM)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert told(code) == (0, "-15\n")
+
+
 def test_a_forked_worker_ends_without_a_word_and_its_parent_goes_on():
     # It says that it is there: Python drops a signal that comes while it is forked.
     code = """

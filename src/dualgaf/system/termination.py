@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
 from types import FrameType
+from typing import Any
 
 STATUS = 128 + signal.SIGTERM
 """Exit status of a process that SIGTERM ended."""
@@ -79,13 +80,26 @@ def signals_held_back() -> Iterator[None]:
     """A block in which neither signal reaches this thread, nor a process that is started in it.
 
     What comes meanwhile arrives at the end of the block. A process that was started keeps them back
-    until its own `stop_on_signals`, so that none ends it before.
+    until its own `stop_on_signals`, so that none ends it before; one that is forked until it
+    unblocks `SIGNALS`: Python drops a signal that comes while it forks, the system does not.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    # Another thread does not block them, and a handler runs in the main thread whoever gets one.
+    came: list[int] = []
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            handler = signal.getsignal(number)
+            if handler is not None and handler is not signal.SIG_IGN:
+                handlers[number] = signal.signal(number, lambda number, frame: came.append(number))
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @contextmanager
