@@ -95,10 +95,10 @@ def signals_held_back() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for number in came:
-            signal.raise_signal(number)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        for each in came:
+            signal.raise_signal(each)
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
