@@ -3,6 +3,7 @@
 import re
 
 from advice import Command
+from workbooks import workbook
 
 
 def plant(
@@ -48,7 +49,31 @@ def table(says, files, wrong="", base="", **more):
     return Command(says, wrong, base, files=files, **more)
 
 
+def book(**sheets):
+    """A workbook whose cells are those of CSV files."""
+    return workbook({n: [line.split(",") for line in t.splitlines()] for n, t in sheets.items()})
+
+
 DIALECTS = [
+    table(
+        "{} has no sheet {} (data.sheet); it has: {}; type {}",
+        {"a.xlsx": book(north=PLANT)},
+        "data.sheet=south",
+    ),
+    table(
+        "{} has more than one sheet with a table: {}; type {}",
+        {"a.xlsx": book(**{"north": PLANT, "2024": LATER})},
+    ),
+    table(
+        "data.sheet={}, and no file of {} is a workbook ({}); type data.sheet=null",
+        PLANT,
+        "data.sheet=north",
+    ),
+    table(
+        "has {} rows; data.header_line={} is beyond its end; type data.header_line=1",
+        {"a.xlsx": book(north=PLANT)},
+        "data.header_line=999",
+    ),
     table(
         "choose files of one kind with data.pattern=..., or type data.time_format={}",
         {

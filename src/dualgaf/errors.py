@@ -36,6 +36,10 @@ class SourceError(DualGAFError, ValueError):
     """A source has a folder, file, column or cell that is missing or cannot be read."""
 
 
+class NoTableError(SourceError):
+    """A workbook has no sheet with a table; beside other files it is left out."""
+
+
 class SplitError(DualGAFError, ValueError):
     """A split is empty, lacks a class, or shares rows with another split."""
 

@@ -579,6 +579,9 @@ ELSEWHERE = {
     "needs a training whose loss is not logged; tests/models/test_optimization.py": (
         "which this epoch has not logged; type classifier.schedule=cosine",
     ),
+    "needs an environment without fastexcel; tests/series/tables/test_sheets.py": (
+        "is a workbook, which fastexcel reads, and that is not installed; type pip install",
+    ),
     "is for the user to look up; tests/series/tables/test_dialect_times.py": (
         "and {} never has that; type the zone of the plant",
     ),

@@ -28,6 +28,7 @@ _NAMES = (
     "label_column",
     "split_column",
     "working_column",
+    "sheet",
 )
 
 
@@ -109,8 +110,10 @@ class TableSettings:
     decimal: Decimal = "auto"
     """``point``, ``comma``; ``auto``: a point, and a comma where nothing else fits."""
     header_line: int | None = None
-    """The line of a CSV file that has the names of the columns; None = the first that has as many
-    cells as those below it."""
+    """The line of a CSV file, or the row of a sheet, that has the names of the columns; None = the
+    first that has as many cells as those below it."""
+    sheet: str | None = None
+    """The sheet of each workbook; None = the one that has a table."""
     long: tuple[str, ...] | None = None
     """Columns with time (or date and time of day), name and value, where a row is one value of one
     sensor."""
@@ -149,6 +152,8 @@ class TableSettings:
                 raise ConfigError(
                     unknown_choice(f"data.{option}", getattr(self, option), filter(None, allowed))
                 )
+        if isinstance(self.sheet, int) and not isinstance(self.sheet, bool):
+            object.__setattr__(self, "sheet", str(self.sheet))  # 2024 is a name
         for option in _NAMES:
             check_name(f"data.{option}", getattr(self, option))
         if not isinstance(self.working_value, int | float | str):
