@@ -54,7 +54,37 @@ def book(**sheets):
     return workbook({n: [line.split(",") for line in t.splitlines()] for n, t in sheets.items()})
 
 
+PLANTS = plant("{time},{temp},{flow},{label},{n}", "time,temp,flow,fault,n").splitlines()
+PLANTS = "\n".join(
+    [
+        "site,time,temp,flow,fault",
+        *(
+            f"{s},{line.rpartition(',')[0]}"
+            for line in PLANTS[1:]
+            for s in ("north", "south", "west")
+        ),
+    ]
+)
+
 DIALECTS = [
+    table(
+        "data.scale_by=plant, and no column says which plant a row is of; type",
+        PLANTS,
+        base="data.scale_by=plant",
+        given={"NAME": "site"},
+    ),
+    table(
+        "leaves plants out, and {} does not say which plant a series is of; type",
+        PLANTS,
+        base="data.split.method=plant data.group_columns=[site]",
+        given={"NAME": "site"},
+    ),
+    table(
+        "scale it by; type data.scale_by=all, or data.split.method=within for rows of each plant",
+        PLANTS,
+        base="data.scale_by=plant data.plant_column=site data.split.method=plant "
+        "data.window_size=2",
+    ),
     table(
         "{} has no sheet {} (data.sheet); it has: {}; type {}",
         {"a.xlsx": book(north=PLANT)},

@@ -58,7 +58,9 @@ def series_of_groups(
     for name in names:
         if not any(name in meant[series_set.groups[index]] for index in indices):
             known = list(dict.fromkeys(series_set.groups[index] for index in indices))
-            parts = list(dict.fromkeys(group.rpartition("/")[2] for group in known))
+            plants = {series_set.plants[index] for index in indices} - {None}
+            parts = sorted(map(str, plants))
+            parts += list(dict.fromkeys(group.rpartition("/")[2] for group in known))
             close = get_close_matches(name, parts, n=len(parts), cutoff=0.3)
             listed = [*close, *(part for part in parts if part not in close)]
             shown = ", ".join(listed[:8]) + (", ..." if len(listed) > 8 else "")

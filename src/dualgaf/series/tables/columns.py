@@ -39,11 +39,13 @@ class ColumnRoles:
     """Column with train, val, test or predict."""
     working: str | None
     """Column that says which rows are kept."""
+    plant: str | None = None
+    """Column that says which plant a row is of."""
 
     @property
     def names(self) -> frozenset[str]:
         """Names of all columns that have a role."""
-        found = (self.time, self.label, *self.groups, self.split, self.working)
+        found = (self.time, self.label, *self.groups, self.split, self.working, self.plant)
         return frozenset(name for name in found if name is not None)
 
 

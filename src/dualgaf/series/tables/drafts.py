@@ -76,6 +76,7 @@ def draft_of(
         _official(table, roles.split, file),
         _keep(table, working, source),
         () if working is None else tuple(working.drop_nulls().unique()),
+        _plants(table, roles.plant, file),
     )
 
 
@@ -101,6 +102,19 @@ def columns_said(drafts: list[FileDraft]) -> list[str]:
     if empty:
         found.append(f"columns without any value are no channels: {', '.join(empty)}")
     return found
+
+
+def _plants(table: pl.DataFrame, plant: str | None, file: str) -> pl.Series:
+    if plant is None:
+        return pl.Series([None]).new_from_index(0, table.height)
+    texts = label_texts(table[plant])
+    if texts.has_nulls():
+        row = int(texts.is_null().arg_true()[0])
+        raise SourceError(
+            f"{file}, column {plant!r}, data row {row + 1}: the cell is empty, and a row is of one "
+            "plant; write it there, or remove the row"
+        )
+    return texts
 
 
 def _official(table: pl.DataFrame, split: str | None, file: str) -> pl.Series:

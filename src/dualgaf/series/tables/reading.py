@@ -101,7 +101,8 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
     say_clock(column, clocks, source, notes)
-    times, instants, said = _times(clocks, source, log)
+    apart = {draft.file: draft.names for draft in drafts}
+    times, instants, said = _times(clocks, source, log, apart)
     if log is not None:
         _label(drafts, times, log)
     said = notes.lines() + said + settle_classes(drafts, roles.label, source, refuse)
@@ -193,7 +194,10 @@ def _cells(
 
 
 def _times(
-    clocks: dict[str, Clock], source: "TableSource", log: FaultLog | None
+    clocks: dict[str, Clock],
+    source: "TableSource",
+    log: FaultLog | None,
+    apart: dict[str, list[pl.Series]],
 ) -> tuple[dict[str, pl.Series], dict[str, pl.Series], list[str]]:
     """Local times by file, those of the log too, and the instants that tell their order."""
     if log is not None:
@@ -212,6 +216,7 @@ def _times(
         times,
         {file: clock.offset for file, clock in clocks.items()},
         source.time_zone,
+        apart,
     )
     if source.stamps == "end":
         said.append("a time is the end of its interval: rows are moved to its start")
@@ -235,7 +240,7 @@ def _rows(
     roles: ColumnRoles,
     source: "TableSource",
 ) -> FileRows:
-    """One row a data row, with the columns row, time, group, label, split and keep.
+    """One row a data row, with the columns row, time, group, plant, label, split and keep.
 
     Where local times do not tell the order, ``time`` is the instant, and ``local`` stands beside.
     """
@@ -244,14 +249,12 @@ def _rows(
     by_day = source.group_columns is not None and not roles.groups
     if time is not None and time.dtype == pl.Datetime and by_day:
         days = [time.dt.date().cast(pl.String)]
-    # The file is part of the group: run 1 of one file is not run 1 of another.
-    names = [pl.Series([draft.file]).new_from_index(0, draft.height), *draft.groups, *days]
-    group = pl.DataFrame([name.alias(f"{k}") for k, name in enumerate(names)]).select(
-        pl.concat_str(pl.all(), separator="/").alias("group")
-    )["group"]
+    names = [name.alias(f"{k}") for k, name in enumerate([*draft.names, *days])]
+    group = pl.DataFrame(names).select(pl.concat_str(pl.all(), separator="/"))
     columns = {
         "time": row if time is None else time if instant is None else instant,
-        "group": group,
+        "group": group.to_series(),
+        "plant": draft.plant,
         "label": draft.label,
         "split": draft.split,
         "keep": draft.keep,
