@@ -70,7 +70,7 @@ DIALECTS = [
     table(
         "data.scale_by=plant, and no column says which plant a row is of; type",
         PLANTS,
-        base="data.scale_by=plant",
+        base=f"data.scale_by=plant data.group_columns=[site] {WITHIN}",
         given={"NAME": "site"},
     ),
     table(
