@@ -175,6 +175,18 @@ def check_whole(option: str, value: object, least: int, typed: int) -> None:
         raise ConfigError(not_allowed(option, value, allowed, f"{option}={typed}"))
 
 
+def clock_meant(value: object) -> str | None:
+    """The time of day that YAML makes a whole number of where it has no quotes, or None.
+
+    Example:
+        >>> clock_meant(1320), clock_meant(7), clock_meant("22:00")
+        ('22:00', None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 60 <= value < 25 * 60:
+        return None
+    return f"{value // 60}:{value % 60:02d}"
+
+
 def typed_option(option: str, value: str | Sequence[str]) -> str:
     r"""An option with a name, or a list of names, as it must be typed in a shell.
 

@@ -350,7 +350,7 @@ COMMANDS = [
     ),
     table("does not fit, {}; type data.max_gap={}", PLANT, "data.max_gap=3"),
     table(
-        "(there: {}); type data.working_value=...",
+        "(there: {}); type {} or data.working_column=null",
         PLANT,
         "data.working_column=flow data.working_value=77",
     ),
