@@ -68,6 +68,10 @@ PLANTS = "\n".join(
 
 DIALECTS = [
     table(
+        "has no table, and its folders have {} and so on; type {} data.label=folder",
+        {"good/a.csv": NO_LABEL, "bad/b.csv": NO_LABEL.replace("2020-", "2021-")},
+    ),
+    table(
         "data.scale_by=plant, and no column says which plant a row is of; type",
         PLANTS,
         base=f"data.scale_by=plant data.group_columns=[site] {WITHIN}",

@@ -29,6 +29,15 @@ def _load(tmp_path, window_size=8, **files):
     return TableSource(tmp_path, window_size=window_size).load()
 
 
+def test_rows_that_are_read_once_are_counted_once_in_their_class(tmp_path):
+    alone = _load(tmp_path, a__csv=_export(0, 96)).facts
+    facts = _load(tmp_path, a__csv=_export(0, 96), b__csv=_export(0, 96)).facts
+    assert facts.classes == alone.classes == {"a": 48, "b": 48}
+    assert facts.rows == 2 * alone.rows
+    overlap = _load(tmp_path, a__csv=_export(0, 72), b__csv=_export(48, 96)).facts
+    assert overlap.classes == alone.classes
+
+
 @pytest.mark.parametrize("twin", ["a__csv__gz", "b__csv"])
 @pytest.mark.parametrize("dated", [True, False])
 def test_a_copied_file_is_read_once(tmp_path, caplog, twin, dated):

@@ -90,7 +90,7 @@ def _same_file(twin: FileRows, table: FileRows) -> str:
         )
     if not _same_runs(twin, table):
         return f"{table.file} has the rows of {twin.file}, in other groups; both are read"
-    table.rows = table.rows.with_columns(pl.lit(False).alias("keep"))
+    table.rows = table.rows.with_columns(keep=pl.lit(False), copy=pl.lit(True))
     return f"{table.file} has the same rows as {twin.file}; it is left out"
 
 
@@ -117,7 +117,9 @@ def _overlaps(
         keep = table.rows["keep"].to_numpy()
         copied = copied & keep
         if copied.any():
-            table.rows = table.rows.with_columns(pl.Series("keep", keep & ~copied))
+            table.rows = table.rows.with_columns(
+                keep=pl.Series(keep & ~copied), copy=pl.Series(copied)
+            )
             files = [tables[other].file for other in np.unique(owner[copied])]
             alike += [(file, table.file) for file in files]
             names = ", ".join(files)

@@ -45,10 +45,10 @@ def table_facts(
     classes: Counter[str] = Counter()
     plants: Counter[str] = Counter()
     for table in tables:
-        for plant, n in table.rows["plant"].drop_nulls().value_counts().iter_rows():
-            plants[plant] += n
-        for label, n in table.rows["label"].drop_nulls().value_counts().iter_rows():
-            classes[label] += n
+        own = table.rows.filter(~pl.col("copy"))
+        for found, name in ((plants, "plant"), (classes, "label")):
+            for value, n in own[name].drop_nulls().value_counts().iter_rows():
+                found[value] += n
     units = {
         channel: unit
         for channel in channels

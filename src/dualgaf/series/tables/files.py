@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.dialects.encodings import as_utf8
 from dualgaf.series.tables.dialects.layout import check_rows, lay_out
 from dualgaf.series.tables.dialects.long import is_flux, read_flux
@@ -66,6 +66,12 @@ def list_files(root: Path, pattern: str | None, notes: Notes | None = None) -> l
         if not present:
             raise SourceError(f"folder {root} is empty; needed: {_ALLOWED} files in it")
         listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
+        if pattern is None and (below := _tables_below(root)):
+            raise SourceError(
+                f"folder {root} has no table, and its folders have {', '.join(below[:3])} and so "
+                f"on; type {typed_option('data.pattern', '**/*' + Path(below[0]).suffix)} "
+                "data.label=folder if a folder is a class, or without it if a column has them"
+            )
         wanted = f"file that fits data.pattern={pattern}" if pattern else "table"
         raise SourceError(
             f"folder {root} has no {wanted}; it has: {listed}; allowed: {_ALLOWED}; "
@@ -177,6 +183,12 @@ def _tables(root: Path, notes: Notes) -> list[Path]:
             notes.add("texts beside tables are left out (data.pattern reads them)", path.name)
         return others
     return found
+
+
+def _tables_below(root: Path) -> list[str]:
+    """Names of tables in folders of any name."""
+    found = (p.relative_to(root) for p in root.glob("*/*") if p.name.lower().endswith(ENDINGS))
+    return sorted(path.as_posix() for path in found)
 
 
 def _seen(root: Path, paths: Iterable[Path], pattern: str, notes: Notes) -> list[Path]:

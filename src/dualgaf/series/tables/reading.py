@@ -240,7 +240,7 @@ def _rows(
     roles: ColumnRoles,
     source: "TableSource",
 ) -> FileRows:
-    """One row a data row, with the columns row, time, group, plant, label, split and keep.
+    """One row a data row, with the columns of `FileRows`.
 
     Where local times do not tell the order, ``time`` is the instant, and ``local`` stands beside.
     """
@@ -258,6 +258,7 @@ def _rows(
         "label": draft.label,
         "split": draft.split,
         "keep": draft.keep,
+        "copy": pl.Series([False]).new_from_index(0, draft.height),
     }
     if time is not None and instant is not None:
         columns["local"] = time

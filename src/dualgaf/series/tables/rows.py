@@ -47,7 +47,8 @@ class FileRows:
     Attributes:
         file: its name in the folder.
         rows: a row a data row, in the order of the file, with the columns row, time, group, plant,
-            label, split and keep; ``local`` where ``time`` is the instant in UTC.
+            label, split, keep and copy (an earlier file has it); ``local`` where ``time`` is the
+            instant in UTC.
         time_column: where ``time`` comes from; None = it is the number of the row.
         columns: those without a role, by name.
     """
