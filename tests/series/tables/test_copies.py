@@ -38,6 +38,34 @@ def test_rows_that_are_read_once_are_counted_once_in_their_class(tmp_path):
     assert overlap.classes == alone.classes
 
 
+@pytest.mark.parametrize("dated", [True, False])
+def test_rows_that_come_again_in_one_file_are_read_once(tmp_path, dated):
+    """Two exports that overlap, one behind the other in one file."""
+    text = _export(0, 48, dated=dated) + _export(40, 96, dated=dated).partition("\n")[2]
+    if not dated:  # of numbers, equal rows of two runs prove nothing
+        with pytest.raises(SourceError, match="comes twice in group"):
+            _load(tmp_path, a__csv=text)
+        return
+    series_set = _load(tmp_path, a__csv=text)
+    alone = _load(tmp_path, a__csv=_export(0, 96, dated=dated))
+    assert [v.tolist() for v in series_set.values] == [v.tolist() for v in alone.values]
+    assert series_set.facts.classes == alone.facts.classes
+    assert "8 rows of a.csv come twice, and are read once" in series_set.facts.notes
+    assert not [note for note in alone.facts.notes if "twice" in note]
+    other = text.replace(f",{VALUES[45, 1]},", ",0.5,", 1)
+    with pytest.raises(SourceError, match="comes twice in group"):
+        _load(tmp_path, a__csv=other)
+    with pytest.raises(SourceError, match="comes twice in group"):
+        _load(tmp_path, a__csv=text[:-2] + "c\n" + text.splitlines()[-1] + "\n")
+
+
+def test_the_autumn_hour_is_no_copy_though_nothing_has_changed(tmp_path):
+    rows = [f"2024-10-27 {hour},7,{k % 3 // 2},a" for k, hour in enumerate(["01:00", "02:00"] * 2)]
+    text = "time,temp,flow,fault\n" + "\n".join(sorted(rows[:2] + rows[1:2])) + "\n"
+    with pytest.raises(SourceError, match="the hour that comes twice in autumn"):
+        _load(tmp_path, a__csv=text, window_size=2)
+
+
 @pytest.mark.parametrize("twin", ["a__csv__gz", "b__csv"])
 @pytest.mark.parametrize("dated", [True, False])
 def test_a_copied_file_is_read_once(tmp_path, caplog, twin, dated):

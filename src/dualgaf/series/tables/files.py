@@ -23,6 +23,12 @@ _TEXTS = (".csv", ".tsv", ".txt")
 ENDINGS = (*_TEXTS, *(f"{ending}.gz" for ending in _TEXTS), ".parquet", *SHEETS)
 _ALLOWED = ".csv, .tsv, .txt (also with .gz), .parquet and .xlsx"
 _OTHER_SHEETS = (".xls", ".xlsb", ".ods")
+_KINDS = (
+    (b"PK\x03\x04", "a workbook, or another archive,", "with .xlsx"),
+    (b"\x1f\x8b", "packed by gzip", "with .csv.gz"),
+    (b"PAR1", "a Parquet file", "with .parquet"),
+)
+"""First bytes of files that are no texts."""
 _BROKEN = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
@@ -145,6 +151,7 @@ def read_table(
             raw = path.read_bytes()
             if path.name.lower().endswith(".gz"):
                 raw = gzip.decompress(raw)
+            _check_text(raw, file)
             raw = as_utf8(raw, file, encoding, notes)
             if is_flux(raw):
                 table = read_flux(raw, file, notes)
@@ -205,6 +212,13 @@ def _seen(root: Path, paths: Iterable[Path], pattern: str, notes: Notes) -> list
         else:
             notes.add("names that begin with . or _ are left out", hidden)
     return found
+
+
+def _check_text(raw: bytes, file: str) -> None:
+    """Raise SourceError where a file that is called a text is something else by its first bytes."""
+    for mark, kind, ending in _KINDS:
+        if raw.startswith(mark):
+            raise SourceError(f"{file} is {kind} and no text; give it the name that ends {ending}")
 
 
 def _as_sheet(*names: str) -> str:

@@ -113,6 +113,8 @@ class TableSource(TableSettings):
         lost, files, parts, mixed = Counter[str](), [], [], 0
         for table in tables:
             rows = sorted_by_time(table, channels)
+            if (again := table.rows.height - rows.height) > 0:
+                said.append(f"{again} rows of {table.file} come twice, and are read once")
             step = None if table.time_column is None else median_step(rows)
             files.append(file_facts(table, step))
             said += odd_dates(table, rows)

@@ -52,6 +52,8 @@ def as_utf8(raw: bytes, file: str, encoding: str | None, notes: Notes) -> bytes:
 
 
 def _found(raw: bytes, file: str, notes: Notes) -> bytes:
+    if raw.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return _decoded(raw, file, "utf-32").encode()
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _decoded(raw, file, "utf-16").encode()
     if (wide := _without_mark(raw)) is not None:
