@@ -219,6 +219,14 @@ def _by_notation(
         texts = texts.str.replace_all("[. \u00a0\u202f]", "").str.replace(",", ".", literal=True)
         said.append("decimal comma, points or blanks between thousands")
     parsed = texts.cast(pl.Float64, strict=False)
+    if rules.decimal == "comma" and not said and parsed.null_count() == texts.null_count():
+        pointed = texts.str.contains(r"\.").fill_null(False)
+        if pointed.any():
+            row = int(pointed.arg_true()[0])
+            raise SourceError(
+                f"{file}, column {name!r}, data row {row + 1}: {column[row]!r} has a decimal "
+                "point, and data.decimal=comma; type data.decimal=auto"
+            )
     if parsed.null_count() == texts.null_count():
         return Column(name, "numbers", _array(parsed, rules), unit, ", ".join(said) or None)
     if parsed.null_count() == len(parsed):

@@ -91,18 +91,24 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
                 f"{option}=[NAME,NAME]{', or null for all numeric columns' if channels else ''}",
             )
         )
-    return tuple(value)  # type: ignore[arg-type]
+    names: tuple[str, ...] = tuple(value)  # type: ignore[arg-type]
+    if channels and len(set(names)) < len(names):
+        once = list(dict.fromkeys(names))
+        raise ConfigError(
+            not_allowed(option, list(names), "each name once", typed_option(option, once))
+        )
+    return names
 
 
 def check_name(option: str, value: object) -> None:
-    """Raise ConfigError unless it is a text or None.
+    """Raise ConfigError unless it is a text of one letter or more, or None.
 
     Example:
         >>> check_name("data.label_column", None)
     """
     if (clock := clock_meant(value)) is not None:
         raise ConfigError(not_allowed(option, value, _QUOTED, typed_option(option, clock)))
-    if not isinstance(value, str | None):
+    if not isinstance(value, str | None) or value == "":
         raise ConfigError(not_allowed(f"{option}", value, "a text, or null", f"{option}=NAME"))
 
 

@@ -32,7 +32,7 @@ def find_roles(
         file: its name.
 
     Raises:
-        SourceError: there is no column of classes.
+        SourceError: there is no column of classes, or the plants are in it.
     """
     header = [name for name in table.columns if name not in source.exclude]
     # Also where it is not used: a column of classes must never become a channel.
@@ -49,6 +49,13 @@ def find_roles(
     groups = source.group_columns or tuple(name for name in by_name if name is not None)
     groups = () if source.group_columns is None else groups
     plant, split, working = source.plant_column, source.split_column, source.working_column
+    by_file = source.label in BY_FILE or source.fault_log is not None
+    if plant is not None and plant in (time, None if by_file else label):
+        what = "times" if plant == time else "classes"
+        raise SourceError(
+            f"{file}, column {plant!r} has the {what}, so it cannot say which plant a row is of "
+            "(data.plant_column); type data.plant_column=NAME, or data.plant_column=null"
+        )
     return ColumnRoles(time, label, groups, split, working, plant)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dualgaf.errors import ConfigError, check_whole, not_allowed, typed_option, unknown_choice
+from dualgaf.series.labels import is_missing
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy
 from dualgaf.series.source import check_window
@@ -164,6 +165,24 @@ class TableSettings:
             object.__setattr__(self, "sheet", str(self.sheet))  # 2024 is a name
         for option in _NAMES:
             check_name(f"data.{option}", getattr(self, option))
+        if self.pattern is not None and Path(self.pattern).is_absolute():
+            raise ConfigError(
+                not_allowed(
+                    "data.pattern",
+                    self.pattern,
+                    "names of files below the folder",
+                    'data.pattern="*.csv" data.root=FOLDER',
+                )
+            )
+        if self.unlabelled == "class" and is_missing(self.unlabelled_class):
+            raise ConfigError(
+                not_allowed(
+                    "data.unlabelled_class",
+                    self.unlabelled_class,
+                    "the name of a class",
+                    "data.unlabelled_class=normal",
+                )
+            )
         if not isinstance(self.working_value, int | float | str):
             raise ConfigError(
                 not_allowed(
@@ -211,7 +230,7 @@ class TableSettings:
         if isinstance(columns, str | None):
             return
         given = _texts(columns, 2)
-        if given is None:
+        if given is None or len(set(given)) < 2:
             raise ConfigError(
                 not_allowed(
                     "data.time_column",

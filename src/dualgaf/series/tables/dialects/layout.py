@@ -131,6 +131,8 @@ def _found(top: list[str], file: str, separator: str | None, *, fixed: bool) -> 
     """
     marks = [separator] if separator else list(SEPARATORS)
     tables = {name: found for name in marks if (found := _cut(top, SEPARATORS[name], fixed))}
+    if not tables and separator:
+        _check_separator(top, file, separator, fixed)
     if not tables:
         several = (n for n in marks if len(next(csv.reader(top, delimiter=SEPARATORS[n]), "")) > 1)
         return _Table(SEPARATORS[next(several, marks[0])], 0, 0, blank_ends=False)
@@ -144,6 +146,18 @@ def _found(top: list[str], file: str, separator: str | None, *, fixed: bool) -> 
             f"type data.separator={best[0]} or data.separator={best[1]}"
         )
     return tables[best[0]]
+
+
+def _check_separator(top: list[str], file: str, separator: str, fixed: bool) -> None:
+    """Raise SourceError where the mark that was typed cuts nothing, and another does."""
+    if any(SEPARATORS[separator] in line for line in top):
+        return
+    for other in SEPARATORS:
+        if (found := _cut(top, SEPARATORS[other], fixed)) is not None:
+            raise SourceError(
+                f"{file}: data.separator={separator} cuts no line, and {other} cuts them into "
+                f"{found.width} cells; type data.separator={other} or data.separator=null"
+            )
 
 
 def _cut(top: list[str], mark: str, fixed: bool) -> _Table | None:
