@@ -66,6 +66,54 @@ def test_the_autumn_hour_is_no_copy_though_nothing_has_changed(tmp_path):
         _load(tmp_path, a__csv=text, window_size=2)
 
 
+def _pieces(series_set):
+    return sorted(
+        (label, str(time[0]), values.tolist())
+        for label, time, values in zip(
+            series_set.labels, series_set.times, series_set.values, strict=True
+        )
+    )
+
+
+@pytest.mark.parametrize("cuts", [(0, 60, 50, 96), (0, 60, 41, 70, 60, 96), (0, 96, 20, 50)])
+def test_exports_that_overlap_are_one_record(tmp_path, cuts):
+    """A day in which one export ends is one group, and no window is lost there."""
+    spans = list(zip(cuts[::2], cuts[1::2], strict=True))
+    parts = {f"{'bac'[k]}__csv": _export(*span) for k, span in enumerate(spans)}
+    found = _load(tmp_path, **parts)
+    (tmp_path / "alone").mkdir()
+    alone = _load(tmp_path / "alone", a__csv=_export(0, 96))
+    assert _pieces(found) == _pieces(alone)
+    assert found.facts.classes == alone.facts.classes
+    names = " and ".join(f"{'bac'[k]}.csv" for k in range(len(spans)))
+    assert f"{names} are read as one record" in found.facts.notes
+    assert set(found.groups) == {
+        f"{names.replace(' and ', ' + ')}/2020-01-0{day}" for day in range(1, 5)
+    }
+    assert sorted(file.rows for file in found.facts.files) == sorted(b - a for a, b in spans)
+
+
+@pytest.mark.parametrize("options", [{"same_time": "keep"}, {}])
+def test_files_without_a_row_in_common_are_no_record(tmp_path, options):
+    """They may be two runs, one after the other."""
+    _load(tmp_path, a__csv=_export(0, 60), b__csv=_export(60, 96))
+    found = TableSource(tmp_path, window_size=8, **options).load()
+    assert {origin.source for origin in found.origins} == {"a.csv", "b.csv"}
+    (tmp_path / "b.csv").write_text(_export(50, 96))
+    found = TableSource(tmp_path, window_size=8, **options).load()
+    assert ({origin.source for origin in found.origins} == {"a.csv", "b.csv"}) == bool(options)
+
+
+def test_a_sensor_that_is_dead_in_one_of_two_exports(tmp_path):
+    text = _export(50, 96).splitlines()
+    dead = "\n".join([text[0], *(",".join([c[0], c[1], "", c[3]]) for c in
+                      (line.split(",") for line in text[1:]))])  # fmt: skip
+    _load(tmp_path, a__csv=_export(0, 60))
+    (tmp_path / "b.csv").write_text(dead + "\n")
+    with pytest.raises(SourceError, match="have other values at the same time"):
+        TableSource(tmp_path, window_size=8, nan="interpolate").load()
+
+
 @pytest.mark.parametrize("twin", ["a__csv__gz", "b__csv"])
 @pytest.mark.parametrize("dated", [True, False])
 def test_a_copied_file_is_read_once(tmp_path, caplog, twin, dated):

@@ -29,7 +29,7 @@ def drop_copies(
     """Mark rows that an earlier file has as not kept.
 
     Args:
-        tables: every file; ``rows["keep"]`` changes.
+        tables: every file; their rows and what they follow change.
         channels: names.
         least: rows in a run that is a copy; None = whole files only.
         keep: whether two files may have other values at the same times.
@@ -52,6 +52,9 @@ def drop_copies(
     pairs = set() if keep else following(dated)
     if least is not None:
         overlaps, alike = _overlaps(_that_meet(dated), channels, least)
+        for one, other in [] if keep else alike:
+            later = next(table for table in dated if table.file == other)
+            later.follows = (*later.follows, one)
         said += overlaps
         places = {table.file: place for place, table in enumerate(dated)}
         pairs |= set() if keep else {(places[one], places[other]) for one, other in alike}

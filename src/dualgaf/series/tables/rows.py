@@ -51,12 +51,14 @@ class FileRows:
             instant in UTC.
         time_column: where ``time`` comes from; None = it is the number of the row.
         columns: those without a role, by name.
+        follows: earlier files that have rows of this one, at the same dates.
     """
 
     file: str
     rows: pl.DataFrame
     time_column: str | None
     columns: dict[str, Column]
+    follows: tuple[str, ...] = ()
 
     @property
     def dated(self) -> bool:

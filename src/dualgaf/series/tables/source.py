@@ -26,6 +26,7 @@ from dualgaf.series.inspection import Refuse, refuse_at_once, tell_notes
 from dualgaf.series.missing import cut_at_holes, repair_nan
 from dualgaf.series.series import SeriesSet, join_sets
 from dualgaf.series.tables.classes import BY_FILE
+from dualgaf.series.tables.continued import records
 from dualgaf.series.tables.copies import drop_copies
 from dualgaf.series.tables.dialects.faultlog import log_path
 from dualgaf.series.tables.dialects.steps import resampled, step_width
@@ -110,18 +111,20 @@ class TableSource(TableSettings):
         if not any(table.rows["keep"].any() for table in tables):
             raise SourceError(no_working_row(root, self, read.working))
         said += drop_copies(tables, channels, self.window_size, keep=self.same_time == "keep")
-        lost, files, parts, mixed = Counter[str](), [], [], 0
-        for table in tables:
+        joined, of_file = records(tables, channels, said)
+        lost, parts, mixed = Counter[str](), [], 0
+        for table in joined:
             rows = sorted_by_time(table, channels)
             if (again := table.rows.height - rows.height) > 0:
                 said.append(f"{again} rows of {table.file} come twice, and are read once")
             step = None if table.time_column is None else median_step(rows)
-            files.append(file_facts(table, step))
+            of_file.setdefault(table.file, file_facts(table, step))
             said += odd_dates(table, rows)
             part, n_mixed = self._series(table, rows, channels, step, lost)
             mixed += n_mixed
             parts += [] if part is None else [part]
-        said += days_said(tables, bool(read.roles.groups))
+        files = [of_file[table.file] for table in tables]
+        said += days_said(joined, bool(read.roles.groups))
         if self.step is None:
             check_steps(files, all(table.dated for table in tables), refuse)
         if mixed:
