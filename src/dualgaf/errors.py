@@ -40,6 +40,10 @@ class SourceError(DualGAFError, ValueError):
     """A source has a folder, file, column or cell that is missing or cannot be read."""
 
 
+class NoTableError(SourceError):
+    """A workbook has no sheet with a table; beside other files it is left out."""
+
+
 class SplitError(DualGAFError, ValueError):
     """A split is empty, lacks a class, or shares rows with another split."""
 
@@ -173,6 +177,18 @@ def check_whole(option: str, value: object, least: int, typed: int) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         allowed = f"whole numbers from {least} on"
         raise ConfigError(not_allowed(option, value, allowed, f"{option}={typed}"))
+
+
+def clock_meant(value: object) -> str | None:
+    """The time of day that YAML makes a whole number of where it has no quotes, or None.
+
+    Example:
+        >>> clock_meant(1320), clock_meant(7), clock_meant("22:00")
+        ('22:00', None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 60 <= value < 25 * 60:
+        return None
+    return f"{value // 60}:{value % 60:02d}"
 
 
 def typed_option(option: str, value: str | Sequence[str]) -> str:

@@ -139,6 +139,7 @@ class ImageBuild:
             digest=self.windows.digest,
             dtype=self.windows.windows.flat.dtype.name,
             facts=self._facts,
+            plants=self.windows.plants,
         )
 
     def dataset(self, split: str) -> DualGAFDataset:
