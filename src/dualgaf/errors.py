@@ -24,6 +24,10 @@ class ConfigError(DualGAFError, ValueError):
     """A setting has a value that is not allowed."""
 
 
+class SettingTypeError(DualGAFError, TypeError):
+    """A setting, or an array, is of a type that is not allowed."""
+
+
 class OtherDataError(ConfigError):
     """Data are not those that a network was trained with."""
 
