@@ -161,6 +161,27 @@ class TableSettings:
                 raise ConfigError(
                     unknown_choice(f"data.{option}", getattr(self, option), filter(None, allowed))
                 )
+        self._check_names()
+        if not isinstance(self.working_value, int | float | str):
+            raise ConfigError(
+                not_allowed(
+                    "data.working_value",
+                    self.working_value,
+                    "a number, a text, true, false",
+                    "data.working_value=1",
+                )
+            )
+        if self.scale_by == "plant" and self.plant_column is None:
+            raise ConfigError(
+                "data.scale_by=plant, and no column says which plant a row is of; type "
+                "data.plant_column=NAME, or data.scale_by=all"
+            )
+        self._check_numbers()
+        self._check_clock()
+        self._check_layout()
+        object.__setattr__(self, "split", SplitSettings.of(self.split))
+
+    def _check_names(self) -> None:
         if isinstance(self.sheet, int) and not isinstance(self.sheet, bool):
             object.__setattr__(self, "sheet", str(self.sheet))  # 2024 is a name
         for option in _NAMES:
@@ -183,24 +204,6 @@ class TableSettings:
                     "data.unlabelled_class=normal",
                 )
             )
-        if not isinstance(self.working_value, int | float | str):
-            raise ConfigError(
-                not_allowed(
-                    "data.working_value",
-                    self.working_value,
-                    "a number, a text, true, false",
-                    "data.working_value=1",
-                )
-            )
-        if self.scale_by == "plant" and self.plant_column is None:
-            raise ConfigError(
-                "data.scale_by=plant, and no column says which plant a row is of; type "
-                "data.plant_column=NAME, or data.scale_by=all"
-            )
-        self._check_numbers()
-        self._check_clock()
-        self._check_layout()
-        object.__setattr__(self, "split", SplitSettings.of(self.split))
 
     def _check_numbers(self) -> None:
         if self.header_line is not None:
