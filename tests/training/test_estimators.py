@@ -148,7 +148,7 @@ def test_clone_pickle_and_checkpoint_give_the_same_probabilities(tmp_path):
     path = model.save(tmp_path / "gaf.ckpt")
     for kind in (DualGAFNetClassifier, dualgaf.aeon.DualGAFNetClassifier):
         loaded = kind.load(path)
-        assert np.array_equal(loaded._probabilities(X), want)
+        assert np.array_equal(loaded.predict_proba(X), want)
         assert loaded.classes_.tolist() == ["fast", "slow"]
     loaded = DualGAFNetClassifier.load(path)
     assert loaded.get_params() == model.get_params()
