@@ -165,8 +165,11 @@ def _one_text(text: str) -> str | None:
 
 
 def _array(column: pl.Series, rules: CellRules) -> Array:
-    wide = pl.Float32 if column.dtype == pl.Float32 else pl.Float64
-    values = column.cast(wide).fill_null(float("nan")).to_numpy()
+    if column.dtype not in (pl.Float32, pl.Float64):
+        column = column.cast(pl.Float64)
+    if column.has_nulls():
+        column = column.fill_null(float("nan"))
+    values = column.to_numpy()
     for number in rules.null_numbers:
         values = np.where(values == number, np.float32("nan"), values).astype(values.dtype)
     return values

@@ -99,7 +99,9 @@ def _same_runs(twin: FileRows, table: FileRows) -> bool:
 
 
 def _classes(table: FileRows) -> str:
-    return ", ".join(repr(label) for label in table.rows["label"].unique().sort().to_list()[:3])
+    codes = table.rows["label"].unique()
+    known = sorted(table.classes[code] for code in codes.drop_nulls())
+    return ", ".join(map(repr, [*[None] * codes.null_count(), *known][:3]))
 
 
 def _overlaps(

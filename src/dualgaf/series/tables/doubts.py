@@ -97,7 +97,7 @@ def days_said(tables: Sequence[FileRows], grouped: bool) -> list[str]:
     """A sentence where series are cut at midnight."""
     if grouped or not all(table.dated for table in tables):
         return []
-    days = sum(table.rows["group"].n_unique() for table in tables)
+    days = sum(len(table.groups) for table in tables)
     if days <= len(tables):
         return []
     return [

@@ -4,7 +4,8 @@ The first file decides which column plays which role, and every other file must 
 that is found out, or left out, is one sentence in the list that comes back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,10 +14,12 @@ import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.inspection import Refuse
+from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.agreement import one_reading, say_clock
 from dualgaf.series.tables.cells import CellRules, same_unit
 from dualgaf.series.tables.classes import settle_classes
 from dualgaf.series.tables.clocks import Clock, read_clock
+from dualgaf.series.tables.coded import Coded, joined_texts
 from dualgaf.series.tables.columns import ColumnRoles, need_columns, need_list, same_channels
 from dualgaf.series.tables.dialects.faultlog import (
     FaultLog,
@@ -35,6 +38,7 @@ from dualgaf.series.tables.drafts import columns_said, draft_of
 from dualgaf.series.tables.files import named_files, read_table
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.roles import check_roles, find_roles, need_roles
+from dualgaf.series.tables.room import Room, rows_of_files
 from dualgaf.series.tables.rows import FileDraft, FileRows
 from dualgaf.series.tables.timecolumn import TimeColumn, joined, with_time_column
 
@@ -51,6 +55,8 @@ class Read(NamedTuple):
     working: list[str]
     """Values of the working column."""
     roles: ColumnRoles
+    room: Room | None
+    """Where the numbers are, if they are in one place."""
 
 
 def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
@@ -73,8 +79,9 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     drafts: list[FileDraft] = []
     clocks: dict[str, Clock] = {}
     headers: dict[str, None] = {}
-    for file, path in paths.items():
-        table, units = _cells(path, file, source, notes)
+    rows_of = rows_of_files(paths) if source.step is None else None
+    room: Room | None = None
+    for file, table, units in _ahead(paths, source, notes):
         headers |= dict.fromkeys(table.columns)
         table, found = with_time_column(table, source, file, column)
         column = column or found
@@ -87,7 +94,11 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         check_roles(roles, own, source, file, list(paths))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
-        drafts.append(draft_of(table, roles, source, file, rules, units))
+        draft = draft_of(table, roles, source, file, rules, units)
+        if rows_of is not None:
+            room = room or _room_for(draft, rows_of)
+            draft.columns = room.placed(file, draft.columns)
+        drafts.append(draft)
     assert roles is not None
     need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
     assert column is not None
@@ -98,9 +109,13 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         _label(drafts, times, log)
     said = notes.lines() + said + settle_classes(drafts, roles.label, source, refuse)
     said += columns_said(drafts)
-    tables = [_rows(d, times.get(d.file), instants.get(d.file), roles, source) for d in drafts]
+    classes = tuple(dict.fromkeys(name for draft in drafts for name in draft.label.names))
     working = sorted({value for draft in drafts for value in draft.working})
-    return Read(tables, said, working, roles)
+    tables = []
+    for draft in drafts:
+        both = times.pop(draft.file, None), instants.pop(draft.file, None)
+        tables.append(_rows(draft, *both, roles, classes, source))
+    return Read(tables, said, working, roles, room)
 
 
 def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -> dict[str, Path]:
@@ -151,6 +166,39 @@ def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) 
         for name in names:
             same_unit(first.columns[name], table.columns[name], first.file, table.file)
     return names
+
+
+def _ahead(
+    paths: Mapping[str, Path], source: "TableSource", notes: Notes
+) -> Iterator[tuple[str, pl.DataFrame, dict[str, str]]]:
+    """The cells and units of each file; the next is read while one is worked on."""
+
+    def read(file: str, path: Path) -> tuple[pl.DataFrame, dict[str, str], Notes]:
+        own = Notes()
+        return *_cells(path, file, source, own), own
+
+    waiting: dict[str, Future[tuple[pl.DataFrame, dict[str, str], Notes]]] = {}
+    with ThreadPoolExecutor(1, thread_name_prefix="dualgaf-tables") as pool:
+        files = iter(paths.items())
+        for file, path in files:
+            waiting[file] = pool.submit(read, file, path)
+            if len(waiting) == 1 and (following := next(files, None)) is not None:
+                waiting[following[0]] = pool.submit(read, *following)
+            first = next(iter(waiting))
+            table, units, own = waiting.pop(first).result()
+            notes.extend(own)
+            yield first, table, units
+        for file, future in waiting.items():
+            table, units, own = future.result()
+            notes.extend(own)
+            yield file, table, units
+
+
+def _room_for(draft: FileDraft, rows_of: Mapping[str, int]) -> Room:
+    """For the numbers of all files, which are of the names and types of the first."""
+    values = {name: own for name, c in draft.columns.items() if (own := c.values) is not None}
+    single = all(own.dtype == np.float32 for own in values.values())
+    return Room(list(values), rows_of, np.float32 if single else np.float64)
 
 
 def _cells(
@@ -208,7 +256,7 @@ def _label(drafts: list[FileDraft], times: dict[str, pl.Series], log: FaultLog) 
     """Classes of all rows from the fault log."""
     intervals = checked(log, times[f"{log.file}, start"], times[f"{log.file}, end"])
     for draft in drafts:
-        draft.label = classes_at(times[draft.file], intervals)
+        draft.label = Coded.of(classes_at(times[draft.file], intervals))
 
 
 def _rows(
@@ -216,30 +264,30 @@ def _rows(
     time: pl.Series | None,
     instant: pl.Series | None,
     roles: ColumnRoles,
+    classes: tuple[str, ...],
     source: "TableSource",
 ) -> FileRows:
     """One row a data row, with the columns row, time, group, label, split and keep.
 
     Where local times do not tell the order, ``time`` is the instant, and ``local`` stands beside.
     """
-    row = pl.Series("row", np.arange(draft.height), dtype=pl.Int64)
+    row = pl.int_range(draft.height, dtype=pl.Int64, eager=True)
     days = []
     by_day = source.group_columns is not None and not roles.groups
     if time is not None and time.dtype == pl.Datetime and by_day:
-        days = [time.dt.date().cast(pl.String)]
+        days = [time.dt.date()]
     # The file is part of the group: run 1 of one file is not run 1 of another.
-    names = [pl.Series([draft.file]).new_from_index(0, draft.height), *draft.groups, *days]
-    group = pl.DataFrame([name.alias(f"{k}") for k, name in enumerate(names)]).select(
-        pl.concat_str(pl.all(), separator="/").alias("group")
-    )["group"]
+    group = joined_texts(draft.file, [*draft.groups, *days], draft.height)
     columns = {
+        "row": row,
         "time": row if time is None else time if instant is None else instant,
-        "group": group,
-        "label": draft.label,
-        "split": draft.split,
+        "group": group.codes,
+        "label": draft.label.named(classes),
+        "split": draft.split.named(SPLITS),
         "keep": draft.keep,
     }
     if time is not None and instant is not None:
         columns["local"] = time
-    rows = pl.DataFrame([row, *(column.alias(name) for name, column in columns.items())])
-    return FileRows(draft.file, rows, None if time is None else roles.time, draft.columns)
+    rows = pl.DataFrame([column.alias(name) for name, column in columns.items()])
+    time_column = None if time is None else roles.time
+    return FileRows(draft.file, rows, time_column, draft.columns, group.names, classes)
