@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from dualgaf.errors import SourceError
@@ -36,9 +35,10 @@ from dualgaf.series.tables.dialects.units import take_units
 from dualgaf.series.tables.dialects.zones import check_marks, local_and_instant
 from dualgaf.series.tables.drafts import columns_said, draft_of
 from dualgaf.series.tables.files import named_files, read_table
+from dualgaf.series.tables.needed import unread
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.roles import check_roles, find_roles, need_roles
-from dualgaf.series.tables.room import Room, rows_of_files
+from dualgaf.series.tables.room import Room, room_for, rows_of_files
 from dualgaf.series.tables.rows import FileDraft, FileRows
 from dualgaf.series.tables.timecolumn import TimeColumn, joined, with_time_column
 
@@ -95,8 +95,9 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
         draft = draft_of(table, roles, source, file, rules, units)
-        if rows_of is not None:
-            room = room or _room_for(draft, rows_of)
+        if not drafts and rows_of is not None:
+            room = room_for(draft, rows_of)
+        if room is not None:
             draft.columns = room.placed(file, draft.columns)
         drafts.append(draft)
     assert roles is not None
@@ -194,18 +195,19 @@ def _ahead(
             yield file, table, units
 
 
-def _room_for(draft: FileDraft, rows_of: Mapping[str, int]) -> Room:
-    """For the numbers of all files, which are of the names and types of the first."""
-    values = {name: own for name, c in draft.columns.items() if (own := c.values) is not None}
-    single = all(own.dtype == np.float32 for own in values.values())
-    return Room(list(values), rows_of, np.float32 if single else np.float64)
-
-
 def _cells(
     path: Path, file: str, source: "TableSource", notes: Notes
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """The table of one file, a row a time and a column a sensor, and the units it names."""
-    table = read_table(path, file, source.separator, source.header_line, source.encoding, notes)
+    table = read_table(
+        path,
+        file,
+        source.separator,
+        source.header_line,
+        source.encoding,
+        notes,
+        unread=lambda schema: unread(schema, source, file),
+    )
     check_no_log(table, source, file)
     table, units = take_units(table, file, source.null_values, source.header_line, notes)
     long = source.long

@@ -1,8 +1,8 @@
 """One array for the numbers of all files, so that series need no copy of them.
 
-The rows of Parquet files are known before they are read: each file's numbers are written to where
-they stay, and what was read is freed before the next file. Rows that are left out are closed up in
-the same array.
+How many rows a file has at most is known before it is read: its numbers are written to where they
+stay, and what was read is freed before the next file. Rows that are left out are closed up in the
+same array.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,10 @@ import polars as pl
 
 from dualgaf.series.arrays import Array
 from dualgaf.series.tables.cells import Column
+from dualgaf.series.tables.files import TEXTS
+from dualgaf.series.tables.rows import FileDraft
 
+_PART_BYTES = 1 << 18
 _LEAST_USED = 0.8
 """Where less of it is used in the end, what is used is copied and the rest given back."""
 
@@ -34,7 +37,7 @@ class Room:
         self.names = {name: place for place, name in enumerate(names)}
         first = np.cumsum([0, *rows.values()]).tolist()
         self.first = dict(zip(rows, first, strict=False))
-        """Where the rows of each file begin."""
+        """Where the rows of each file begin; it may have fewer than there is room for."""
         self.n_rows = first[-1]
         self.flat = np.empty(len(names) * self.n_rows, dtype=dtype)
 
@@ -76,19 +79,50 @@ class Room:
         return whole if whole.size >= _LEAST_USED * self.flat.size else whole.copy()
 
 
+def room_for(draft: FileDraft, rows_of: Mapping[str, int]) -> Room | None:
+    """Room for the numbers of all files, with the names and types of the first.
+
+    Args:
+        draft: the first file.
+        rows_of: as many rows as each file has at most.
+
+    Returns:
+        None where the first file has far fewer: it has a line for each value of a sensor.
+    """
+    if 2 * draft.height < rows_of[draft.file]:
+        return None
+    values = {name: own for name, c in draft.columns.items() if (own := c.values) is not None}
+    single = all(own.dtype == np.float32 for own in values.values())
+    return Room(list(values), rows_of, np.float32 if single else np.float64)
+
+
 def rows_of_files(paths: Mapping[str, Path]) -> dict[str, int] | None:
-    """Rows of each file, without reading it; None where not every file is Parquet.
+    """As many rows as each file has at most, without understanding it; None where that is unknown.
 
     Example:
-        >>> rows_of_files({"a.csv": Path("a.csv")}) is None
+        >>> rows_of_files({"a.csv.gz": Path("a.csv.gz")}) is None
         True
     """
-    if not all(path.name.lower().endswith(".parquet") for path in paths.values()):
-        return None
     try:
-        return {
-            file: pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect().item()
-            for file, path in paths.items()
-        }
-    except (pl.exceptions.PolarsError, OSError):
+        return {file: _rows_of(path) for file, path in paths.items()}
+    except (_UnknownError, pl.exceptions.PolarsError, OSError):
         return None  # reading it tells what is wrong
+
+
+class _UnknownError(Exception):
+    """Rows cannot be counted without reading a file."""
+
+
+def _rows_of(path: Path) -> int:
+    name = path.name.lower()
+    if name.endswith(".parquet"):
+        rows = pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect()
+        return int(rows.item())
+    if not name.endswith(TEXTS):
+        raise _UnknownError
+    ends = {b"\n": 0, b"\r": 0}
+    with path.open("rb") as file:
+        while part := file.read(_PART_BYTES):
+            for end in ends:
+                ends[end] += part.count(end)
+    return max(ends.values()) + 1
