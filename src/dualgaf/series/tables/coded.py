@@ -141,4 +141,6 @@ def _repeated(heads: pl.Series, first: Array, height: int) -> pl.Series:
     if len(first) == height:
         return heads
     lengths = np.diff(np.append(first, height))
-    return heads.gather(np.repeat(np.arange(len(first), dtype=np.uint32), lengths))
+    if heads.has_nulls():
+        return heads.gather(np.repeat(np.arange(len(first), dtype=np.uint32), lengths))
+    return pl.Series(np.repeat(heads.to_numpy(), lengths))
