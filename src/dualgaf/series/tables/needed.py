@@ -40,10 +40,10 @@ def unread(schema: Mapping[str, pl.DataType], source: "TableSource", file: str) 
         return set()
     given = source.time_column
     has_clock = given != "auto" or any(name.lower() in TIME_NAMES for name in names.values())
-    kept = {*keys_of(file), *(source.group_columns or ())}
-    kept |= {name for name in (given, *(given or ())) if isinstance(name, str)}
+    kept: set[str | None] = {*keys_of(file), *(source.group_columns or ())}
+    kept |= {*given} if isinstance(given, tuple) else {given}
     named = (source.label_column, source.split_column, source.working_column)
-    kept |= {name for name in named if name is not None}
+    kept |= {*named}
     chosen = None if source.channels is None else {*source.channels} - {*source.exclude}
     out = set()
     for column, dtype in schema.items():
