@@ -103,4 +103,7 @@ def window_starts(lengths: Sequence[int], window_size: int, stride: int) -> tupl
     series = np.repeat(np.arange(len(steps)), counts)
     # Where windows would begin if the first series began so far ahead.
     ahead = np.cumsum(steps) - steps - stride * (np.cumsum(counts) - counts)
-    return np.arange(counts.sum()) * stride + ahead[series], series
+    starts = np.arange(counts.sum(), dtype=np.int64)
+    starts *= stride
+    starts += np.repeat(ahead, counts)
+    return starts, series

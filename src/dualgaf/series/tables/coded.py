@@ -40,12 +40,22 @@ class Coded:
             as_texts: called with the first cell of each run of equal ones.
         """
         first = run_starts(column)
-        texts = column.gather(first)
-        texts = texts if as_texts is None else as_texts(texts)
-        names = texts.drop_nulls().unique(maintain_order=True)
-        codes = pl.Series(np.arange(len(names)), dtype=pl.Int32)
-        heads = texts.replace_strict(names, codes, default=None, return_dtype=pl.Int32)
-        return cls(_repeated(heads, first, len(column)), tuple(names.to_list()))
+        heads = column.gather(first)
+        texts = heads if as_texts is None else as_texts(heads)
+        return cls._of_heads(texts.to_list(), first, len(column))
+
+    @classmethod
+    def _of_heads(cls, heads: Sequence[str | None], first: Array, height: int) -> Self:
+        """From the text of each run and where it begins."""
+        names: dict[str, int] = {}
+        codes = [None if text is None else names.setdefault(text, len(names)) for text in heads]
+        lengths = np.diff(np.append(first, height))
+        if None not in codes:
+            every = pl.Series(np.repeat(np.array(codes, dtype=np.int32), lengths))
+        else:
+            runs = np.repeat(np.arange(len(first), dtype=np.uint32), lengths)
+            every = pl.Series(codes, dtype=pl.Int32).gather(runs)
+        return cls(every, tuple(names))
 
     @classmethod
     def constant(cls, text: str | None, height: int) -> Self:
@@ -114,13 +124,13 @@ def joined_texts(first: str, parts: Sequence[Coded | pl.Series], height: int) ->
     columns = [part.codes if isinstance(part, Coded) else part for part in parts]
     heads = np.unique(np.concatenate([run_starts(column) for column in columns]))
     texts = [
-        pl.Series(part.names, dtype=pl.String).gather(column.gather(heads))
+        [part.names[code] for code in column.gather(heads)]
         if isinstance(part, Coded)
-        else column.gather(heads).cast(pl.String)
+        else column.gather(heads).cast(pl.String).to_list()
         for part, column in zip(parts, columns, strict=True)
     ]
-    found = Coded.of(pl.select(pl.concat_str(pl.lit(first), *texts, separator="/")).to_series())
-    return Coded(_repeated(found.codes, heads, height), found.names)
+    joined = ["/".join((first, *row)) for row in zip(*texts, strict=True)]
+    return Coded._of_heads(joined, heads, height)
 
 
 def run_starts(column: pl.Series) -> Array:
@@ -132,15 +142,12 @@ def run_starts(column: pl.Series) -> Array:
     """
     if not len(column):
         return np.zeros(0, dtype=np.int64)
-    changes = column.slice(1).ne_missing(column.slice(0, len(column) - 1)).to_numpy()
+    n_missing = column.null_count()
+    if n_missing == len(column):
+        return np.zeros(1, dtype=np.int64)
+    if column.dtype.is_integer() and not n_missing:
+        codes = column.to_numpy()
+        changes = codes[1:] != codes[:-1]
+    else:
+        changes = column.slice(1).ne_missing(column.slice(0, len(column) - 1)).to_numpy()
     return np.concatenate([[0], np.flatnonzero(changes) + 1])
-
-
-def _repeated(heads: pl.Series, first: Array, height: int) -> pl.Series:
-    """Each run's value in all of its rows."""
-    if len(first) == height:
-        return heads
-    lengths = np.diff(np.append(first, height))
-    if heads.has_nulls():
-        return heads.gather(np.repeat(np.arange(len(first), dtype=np.uint32), lengths))
-    return pl.Series(np.repeat(heads.to_numpy(), lengths))

@@ -118,7 +118,7 @@ def time_numbers(rows: pl.DataFrame) -> Array:
 def median_step(rows: pl.DataFrame) -> float | None:
     """Median step of time within groups, in microseconds for dates; None where there is none."""
     first = run_starts(rows["group"])
-    if len(first) > rows["group"].n_unique():
+    if len(first) > rows["group"].gather(first).n_unique():
         rows = rows.sort("group", maintain_order=True)
         first = run_starts(rows["group"])
     steps = np.diff(time_numbers(rows))
