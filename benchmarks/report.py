@@ -92,7 +92,8 @@ SCRIPTS = {
     "crossover": "Precompute or draw per batch: the epoch from which on a build pays for itself.",
     "tables": (
         "A folder of 26 tables, written as CSV and as Parquet: this build, that of 837ca8d, and "
-        "polars alone, which reads the same columns and does nothing else."
+        "polars alone, which reads the same columns and does nothing else. Each side runs in a "
+        "process of its own."
     ),
 }
 TABLES = {**asdict(Folders()), "repeats": REPEATS}

@@ -6,10 +6,11 @@
    (`suspects.py`), no row twice (`copies.py`).
 3. For each file (`rows.py`): where a group's rows are not together or not in order of time, sort by
    group, then time; a time that comes twice in a group is an error. Keep the rows whose working
-   column has the working value. Cut between two rows where the group, the label or the prescribed
-   split changes, where time jumps by more than ``max_gap``, and, unless ``max_gap`` was given,
-   where a row was left out.
-4. Each piece is one series, also one that is shorter than a window.
+   column has the working value. Cut (`pieces.py`) between two rows where the group, the label or
+   the prescribed split changes, where time jumps by more than ``max_gap``, and, unless ``max_gap``
+   was given, where a row was left out.
+4. Each piece is one series, also one that is shorter than a window. Those that are not lie end to
+   end in one array, which `room.py` has ready before the files are read.
 
 polars reads, parses, sorts and compares; there is no loop over rows. What is left out is logged.
 """
