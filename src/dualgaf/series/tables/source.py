@@ -131,6 +131,11 @@ class TableSource(TableSettings):
             check_steps(files, all(table.dated for table in tables), refuse)
         if mixed:
             said.append(f"{mixed} steps of {self.step} in which the class changes are left out")
+        if not parts:
+            raise SourceError(
+                f"no row of {root} is left: the class changes in every step of data.step="
+                f"{self.step}; type data.step=null, or a finer step"
+            )
         whole = series_of(parts, channels, self.window_size or 0, root.name, read.room)
         del parts
         before = self._n_windows(whole)
