@@ -71,6 +71,8 @@ def _span(table: FileRows) -> tuple[int, float, float]:
 def _content(table: FileRows, channels: Sequence[str]) -> str:
     found = xxhash.xxh3_128(f"{table.rows.height} {table.rows['time'].dtype}".encode())
     found.update(np.ascontiguousarray(table.rows["time"].cast(pl.Float64).to_numpy()).data)
+    if table.plants:  # two of them may be alike
+        found.update(table.rows["plant"].to_numpy().tobytes())
     for name in channels:
         values = table.columns[name].values
         found.update(name.encode() + b"\0")
@@ -163,8 +165,8 @@ def _that_meet(tables: Sequence[FileRows]) -> list[FileRows]:
 
 
 def _row_hashes(table: FileRows, channels: Sequence[str]) -> pl.Series:
-    """(rows,) of time, class and values; by name, so that the order of columns does not matter."""
-    columns = [table.rows["time"].alias("time"), table.rows["label"].alias("label")]
+    """(rows,) of time, plant, class and values; by name: the order of columns does not matter."""
+    columns = list(table.rows.select("time", "plant", "label"))
     for number, name in enumerate(channels):
         values = table.columns[name].values
         if values is not None:

@@ -42,7 +42,7 @@ def unread(schema: Mapping[str, pl.DataType], source: "TableSource", file: str) 
     has_clock = given != "auto" or any(name.lower() in TIME_NAMES for name in names.values())
     kept: set[str | None] = {*keys_of(file), *(source.group_columns or ())}
     kept |= {*given} if isinstance(given, tuple) else {given}
-    named = (source.label_column, source.split_column, source.working_column)
+    named = (source.label_column, source.split_column, source.working_column, source.plant_column)
     kept |= {*named}
     chosen = None if source.channels is None else {*source.channels} - {*source.exclude}
     out = set()

@@ -93,6 +93,11 @@ def series_of(
         official=tuple(
             None if code is None else SPLITS[code] for own in heads for code in own["split"]
         ),
+        plants=tuple(
+            None if code is None else part.table.plants[code]
+            for part, own in zip(parts, heads, strict=True)
+            for code in own["plant"]
+        ),
         times=tuple(time for part in parts for time in _times(part)),
         name=name,
     )

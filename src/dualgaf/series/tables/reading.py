@@ -4,8 +4,7 @@ The first file decides which column plays which role, and every other file must 
 that is found out, or left out, is one sentence in the list that comes back.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,32 +14,29 @@ from dualgaf.errors import SourceError
 from dualgaf.series.inspection import Refuse
 from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.agreement import one_reading, say_clock
+from dualgaf.series.tables.ahead import each_table
 from dualgaf.series.tables.cells import CellRules, same_unit
 from dualgaf.series.tables.classes import settle_classes
 from dualgaf.series.tables.clocks import Clock, read_clock
 from dualgaf.series.tables.coded import Coded, joined_texts
-from dualgaf.series.tables.columns import ColumnRoles, need_columns, need_list, same_channels
+from dualgaf.series.tables.columns import ColumnRoles, need_columns, same_channels
 from dualgaf.series.tables.dialects.faultlog import (
     FaultLog,
-    check_no_log,
     checked,
     classes_at,
     log_path,
     read_log,
 )
-from dualgaf.series.tables.dialects.hive import with_keys
-from dualgaf.series.tables.dialects.long import FLUX, check_long, kept_beside, widened
+from dualgaf.series.tables.dialects.sheets import SHEETS
 from dualgaf.series.tables.dialects.steps import starts_of
-from dualgaf.series.tables.dialects.units import take_units
 from dualgaf.series.tables.dialects.zones import check_marks, local_and_instant
 from dualgaf.series.tables.drafts import columns_said, draft_of
-from dualgaf.series.tables.files import named_files, read_table
-from dualgaf.series.tables.needed import unread
+from dualgaf.series.tables.files import named_files
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.roles import check_roles, find_roles, need_roles
 from dualgaf.series.tables.room import Room, room_for, rows_of_files
 from dualgaf.series.tables.rows import FileDraft, FileRows
-from dualgaf.series.tables.timecolumn import TimeColumn, joined, with_time_column
+from dualgaf.series.tables.timecolumn import TimeColumn, with_time_column
 
 if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
@@ -81,7 +77,7 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     headers: dict[str, None] = {}
     rows_of = rows_of_files(paths) if source.step is None else None
     room: Room | None = None
-    for file, table, units in _ahead(paths, source, notes):
+    for file, table, units in each_table(paths, source, notes):
         headers |= dict.fromkeys(table.columns)
         table, found = with_time_column(table, source, file, column)
         column = column or found
@@ -105,17 +101,19 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
     say_clock(column, clocks, source, notes)
-    times, instants, said = _times(clocks, source, log)
+    apart = {draft.file: [part.codes for part in draft.apart] for draft in drafts}
+    times, instants, said = _times(clocks, source, log, apart)
     if log is not None:
         _label(drafts, times, log)
     said = notes.lines() + said + settle_classes(drafts, roles.label, source, refuse)
     said += columns_said(drafts)
     classes = tuple(dict.fromkeys(name for draft in drafts for name in draft.label.names))
+    plants = tuple(dict.fromkeys(name for draft in drafts for name in draft.plant.names))
     working = sorted({value for draft in drafts for value in draft.working})
     tables = []
     for draft in drafts:
         both = times.pop(draft.file, None), instants.pop(draft.file, None)
-        tables.append(_rows(draft, *both, roles, classes, source))
+        tables.append(_rows(draft, *both, roles, classes, plants, source))
     return Read(tables, said, working, roles, room)
 
 
@@ -123,10 +121,17 @@ def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -
     """The tables of a folder by name, without its fault log.
 
     Raises:
-        SourceError: there is none.
+        SourceError: there is none, or a sheet is named and none is a workbook.
     """
     paths = named_files(root, source.pattern, notes)
     log = log_path(root, source)
+    if source.sheet is not None and not any(
+        str(path).lower().endswith(SHEETS) for path in (*paths.values(), log)
+    ):
+        raise SourceError(
+            f"data.sheet={source.sheet}, and no file of {root} is a workbook ({', '.join(SHEETS)});"
+            " type data.sheet=null"
+        )
     if log is None:
         return paths
     left = {file: path for file, path in paths.items() if path.resolve() != log.resolve()}
@@ -169,64 +174,11 @@ def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) 
     return names
 
 
-def _ahead(
-    paths: Mapping[str, Path], source: "TableSource", notes: Notes
-) -> Iterator[tuple[str, pl.DataFrame, dict[str, str]]]:
-    """The cells and units of each file; the next is read while one is worked on."""
-
-    def read(file: str, path: Path) -> tuple[pl.DataFrame, dict[str, str], Notes]:
-        own = Notes()
-        return *_cells(path, file, source, own), own
-
-    waiting: dict[str, Future[tuple[pl.DataFrame, dict[str, str], Notes]]] = {}
-    with ThreadPoolExecutor(1, thread_name_prefix="dualgaf-tables") as pool:
-        files = iter(paths.items())
-        for file, path in files:
-            waiting[file] = pool.submit(read, file, path)
-            if len(waiting) == 1 and (following := next(files, None)) is not None:
-                waiting[following[0]] = pool.submit(read, *following)
-            first = next(iter(waiting))
-            table, units, own = waiting.pop(first).result()
-            notes.extend(own)
-            yield first, table, units
-        for file, future in waiting.items():
-            table, units, own = future.result()
-            notes.extend(own)
-            yield file, table, units
-
-
-def _cells(
-    path: Path, file: str, source: "TableSource", notes: Notes
-) -> tuple[pl.DataFrame, dict[str, str]]:
-    """The table of one file, a row a time and a column a sensor, and the units it names."""
-    table = read_table(
-        path,
-        file,
-        source.separator,
-        source.header_line,
-        source.encoding,
-        notes,
-        unread=lambda schema: unread(schema, source, file),
-    )
-    check_no_log(table, source, file)
-    table, units = take_units(table, file, source.null_values, source.header_line, notes)
-    long = source.long
-    if long is None and set(FLUX) <= set(table.columns):
-        long = FLUX
-    if long is None:
-        check_long(table, source, file)
-    else:
-        if len(long) == 4:
-            need_list(table.columns, long, "data.long", file)
-            table, column = joined(table, long[0], long[1])
-            long = (f"{column.name}", *long[2:])
-        table = widened(table, long, kept_beside(table.columns, source), file, notes)
-        units = {}
-    return with_keys(table, file), units
-
-
 def _times(
-    clocks: dict[str, Clock], source: "TableSource", log: FaultLog | None
+    clocks: dict[str, Clock],
+    source: "TableSource",
+    log: FaultLog | None,
+    apart: dict[str, list[pl.Series]],
 ) -> tuple[dict[str, pl.Series], dict[str, pl.Series], list[str]]:
     """Local times by file, those of the log too, and the instants that tell their order."""
     if log is not None:
@@ -245,6 +197,7 @@ def _times(
         times,
         {file: clock.offset for file, clock in clocks.items()},
         source.time_zone,
+        apart,
     )
     if source.stamps == "end":
         said.append("a time is the end of its interval: rows are moved to its start")
@@ -267,9 +220,10 @@ def _rows(
     instant: pl.Series | None,
     roles: ColumnRoles,
     classes: tuple[str, ...],
+    plants: tuple[str, ...],
     source: "TableSource",
 ) -> FileRows:
-    """One row a data row, with the columns row, time, group, label, split and keep.
+    """One row a data row, with the columns row, time, group, plant, label, split and keep.
 
     Where local times do not tell the order, ``time`` is the instant, and ``local`` stands beside.
     """
@@ -279,11 +233,12 @@ def _rows(
     if time is not None and time.dtype == pl.Datetime and by_day:
         days = [time.dt.date()]
     # The file is part of the group: run 1 of one file is not run 1 of another.
-    group = joined_texts(draft.file, [*draft.groups, *days], draft.height)
+    group = joined_texts(draft.file, [*draft.apart, *days], draft.height)
     columns = {
         "row": row,
         "time": row if time is None else time if instant is None else instant,
         "group": group.codes,
+        "plant": draft.plant.named(plants),
         "label": draft.label.named(classes),
         "split": draft.split.named(SPLITS),
         "keep": draft.keep,
@@ -292,4 +247,4 @@ def _rows(
         columns["local"] = time
     rows = pl.DataFrame([column.alias(name) for name, column in columns.items()])
     time_column = None if time is None else roles.time
-    return FileRows(draft.file, rows, time_column, draft.columns, group.names, classes)
+    return FileRows(draft.file, rows, time_column, draft.columns, group.names, classes, plants)

@@ -27,6 +27,13 @@ class FileDraft:
     keep: pl.Series
     working: tuple[str, ...]
     """Values of the working column."""
+    plant: Coded
+    """Of none where plants are not told apart."""
+
+    @property
+    def apart(self) -> list[Coded]:
+        """What tells groups of the file apart, without the days: the plant, columns of groups."""
+        return [*([self.plant] if self.plant.names else []), *self.groups]
 
 
 @dataclass
@@ -35,13 +42,14 @@ class FileRows:
 
     Attributes:
         file: its name in the folder.
-        rows: a row a data row, in the order of the file, with the columns row, time, group, label,
-            split and keep; ``local`` where ``time`` is the instant in UTC. Group, label and split
-            are indices into ``groups``, ``classes`` and `SPLITS`.
+        rows: a row a data row, in the order of the file, with the columns row, time, group, plant,
+            label, split and keep; ``local`` where ``time`` is the instant in UTC. Group, plant,
+            label and split are indices into ``groups``, ``plants``, ``classes`` and `SPLITS`.
         time_column: where ``time`` comes from; None = it is the number of the row.
         columns: those without a role, by name.
         groups: of this file; each has a row.
         classes: of all files.
+        plants: of all files.
     """
 
     file: str
@@ -50,6 +58,7 @@ class FileRows:
     columns: dict[str, Column]
     groups: tuple[str, ...]
     classes: tuple[str, ...]
+    plants: tuple[str, ...]
 
     @property
     def dated(self) -> bool:
