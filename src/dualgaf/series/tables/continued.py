@@ -70,22 +70,27 @@ def _joined(parts: Sequence[FileRows]) -> FileRows:
     name = " + ".join(part.file for part in parts)
     kept = [~part.rows["copy"].to_numpy() for part in parts]
     ends = np.cumsum([0, *(int(keep.sum()) for keep in kept)])
-    rows = pl.concat(
-        [
-            part.rows.filter(pl.Series(keep)).with_columns(
+    groups: dict[str, int] = {}
+    rows = []
+    for part, keep, start in zip(parts, kept, ends, strict=False):
+        own = part.rows.filter(pl.Series(keep))
+        names = [f"{name}{group[len(part.file) :]}" for group in part.groups]
+        used = own["group"].unique(maintain_order=True).to_list()
+        codes = {code: groups.setdefault(names[code], len(groups)) for code in used}
+        rows.append(
+            own.with_columns(
                 pl.int_range(pl.len(), dtype=pl.Int64).alias("row") + int(start),
-                (pl.lit(name) + pl.col("group").str.slice(len(part.file))).alias("group"),
+                pl.col("group").replace_strict(codes, return_dtype=own["group"].dtype),
             )
-            for part, keep, start in zip(parts, kept, ends, strict=False)
-        ],
-        how="vertical_relaxed",
-    )
+        )
     columns = {
         column: _column([part.columns[column] for part in parts], kept)
         for column in parts[0].columns
         if all(column in part.columns for part in parts)
     }
-    return FileRows(name, rows, parts[0].time_column, columns)
+    one = parts[0]
+    whole = pl.concat(rows, how="vertical_relaxed")
+    return FileRows(name, whole, one.time_column, columns, tuple(groups), one.classes, one.plants)
 
 
 def _column(parts: Sequence[Column], kept: Sequence[Array]) -> Column:
