@@ -14,6 +14,7 @@ from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.windows import Windows
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.eval_mode import eval_mode
+from dualgaf.models.idle_threads import idle_threads_asleep
 
 Array = npt.NDArray[Any]
 
@@ -45,7 +46,7 @@ def window_probabilities(
     order = np.argsort(window_hashes(windows, np.arange(len(x))), kind="stable")
     buffers, device = ImageBuffers(), model.device
     found = np.empty((len(x), len(state.class_names)))
-    with eval_mode(model), torch.inference_mode():
+    with eval_mode(model), torch.inference_mode(), idle_threads_asleep(device):
         for first in range(0, len(x), AT_A_TIME):
             rows = order[first : first + AT_A_TIME]
             series = torch.from_numpy(state.scaler.transform(windows.take(rows)))
