@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from oracles.tables import FORMAT, Written
+from workbooks import workbook
 
 Rows = Sequence[tuple[datetime, Sequence[float], str]]
 CERTAIN, DOUBTFUL = datetime(2020, 1, 14, 22), datetime(2020, 3, 4, 22)
@@ -68,6 +69,17 @@ def _as_gzip(path: Path) -> None:
     path.unlink()
 
 
+def _as_workbook(path: Path) -> None:
+    with path.open(newline="") as file:
+        head, *rows = csv.reader(file)
+    cells = [
+        [datetime.strptime(time, FORMAT), *map(float, values), label]
+        for time, *values, label in rows
+    ]
+    path.with_suffix(".xlsx").write_bytes(workbook({"Trend": [head, *cells], "Notes": []}))
+    path.unlink()
+
+
 def _clock(time: str, *columns: str, **more: Any) -> Written:
     return Written(clock=columns or ("datetime",), time=time, **more)
 
@@ -76,6 +88,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect("Plain: commas, points, ISO dates"),
     Dialect("Parquet", change=_as_parquet),
     Dialect("Compressed: .csv.gz", change=_as_gzip),
+    Dialect("Workbooks", change=_as_workbook),
     Dialect("Semicolons and decimal commas", Written(mark=";", decimal=",")),
     Dialect("Tabs", Written(mark="\t")),
     Dialect("Bars", Written(mark="|")),

@@ -34,6 +34,7 @@ LATER = PLANT.replace("2020-", "2021-")
 STRAY = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,Bad")
 HOLE = PLANT.replace("2020-01-01 03:00,3", "2020-01-01 03:00,")
 UMLAUT = PLANT.replace("temp", "Außen ä °C")
+HALVES = plant("{time},{temp},{flow},{part}")
 OFFSET = plant("2020-01-{day:02d}T{hour:02d}:00+01:00,{temp},{flow},{label}")
 VALUES = "{time},temp,{temp},{label}\n{time},flow,{flow},{label}"
 LOG = "start,end,class\n" + "".join(
@@ -211,6 +212,12 @@ DIALECTS = [
         base="data.pattern=*.csv",
     ),
     table("data.step={} does not fit: it {}{}; type data.step={}", PLANT, "data.step=5"),
+    table(
+        "is left: the class changes in every step of data.step={}; type data.step=null",
+        HALVES,
+        "data.step=24h",
+        WITHIN,
+    ),
     table(
         "data.step={} does not fit: it {}{}; type data.step={}",
         plant("{unix},{temp},{flow},{label}", "step,temp,flow,fault").replace("15778", "8"),

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("fastexcel")
+pytest.importorskip("xlsxwriter")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

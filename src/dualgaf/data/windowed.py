@@ -187,19 +187,14 @@ def cut_windows(
     parts = [(splits[name], k) for *_, name, k in series]
     lengths = [part.values[k].shape[1] for part, k in parts]
     starts, of_series = window_starts(lengths, steps, stride or steps)
-    order = list(splits)
-    of_split = np.array([order.index(name) for *_, name, _ in series], dtype=np.int8)[of_series]
-    indices = {
-        name: _indices(name, np.flatnonzero(of_split == number), splits[name], door)
-        for number, name in enumerate(order)
-    }
+    indices = _indices(splits, [name for *_, name, _ in series], of_series, door)
     names = splits["train"].class_names
     index = {name: number for number, name in enumerate(names)}
     clocks = [times[name, k] for *_, name, k in series]
     counts = np.bincount(of_series, minlength=len(series)).tolist()
     # A series that was stretched to the window ends where it ended.
     ends = _ends(clocks, counts, stretched or steps, stride or steps)
-    groups = [part.groups[k] for part, k in parts]
+    groups = (part.groups[k] for part, k in parts)
     codes = [-1 if (label := part.labels[k]) is None else index[label] for part, k in parts]
     labels = np.array(codes, dtype=np.int64)[of_series]
     _check_classes(names, labels[indices["train"]], splits["train"], steps, door)
@@ -371,7 +366,21 @@ def _ends(
     return start, end
 
 
-def _indices(name: str, rows: Array, part: SeriesSet, door: str) -> Array:
-    if not len(rows) and name != "predict":
-        raise SplitError(_no_window(name, part.lengths, door))
-    return rows
+def _indices(
+    splits: dict[str, SeriesSet], of_each: list[str], of_series: Array, door: str
+) -> dict[str, Array]:
+    """Split -> indices of its windows.
+
+    Args:
+        splits: series by split.
+        of_each: split of each series.
+        of_series: (N,) series of each window.
+        door: how options are typed.
+    """
+    order = list(splits)
+    of_window = np.array([order.index(name) for name in of_each], dtype=np.int8)[of_series]
+    found = {name: np.flatnonzero(of_window == number) for number, name in enumerate(order)}
+    for name, rows in found.items():
+        if not len(rows) and name != "predict":
+            raise SplitError(_no_window(name, splits[name].lengths, door))
+    return found
