@@ -23,6 +23,8 @@ _HOMES = {
     "HybridFocalLoss": "dualgaf.models.losses.classification",
     "ImagingRecipe": "dualgaf.imaging.recipe",
     "PoolSettings": "dualgaf.pool.settings",
+    "Prediction": "dualgaf.inference.predictions",
+    "Predictor": "dualgaf.inference.predict",
     "RunFolderCheck": "dualgaf.training.run_folder",
     "SimulatedSource": "dualgaf.series.simulate",
     "SplitSettings": "dualgaf.series.splits",
@@ -30,6 +32,7 @@ _HOMES = {
     "TableSource": "dualgaf.series.tables.source",
     "TimmBackbone": "dualgaf.models.backbone",
     "dual_gaf": "dualgaf.imaging.gaf",
+    "load": "dualgaf.inference.predict",
 }
 
 __version__ = "0.1.0"

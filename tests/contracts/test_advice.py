@@ -826,4 +826,4 @@ def test_new_files_are_predicted_as_the_message_says(tmp_path):
     started(plant_folder, "predicted", *task, typed)
     rows = pl.read_csv(tmp_path / "predicted" / "predictions.csv")
     assert rows.height == 16
-    assert set(rows["class"]) <= {"a", "b"}
+    assert set(rows["predicted"]) <= {"a", "b"}

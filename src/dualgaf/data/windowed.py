@@ -65,6 +65,8 @@ class WindowedSplits:
     """(N,) datetime64[us], int64 or float64: time of the first step of each window, if known."""
     end_times: Array | None = None
     """Time of the last step of each window."""
+    sources: tuple[str, ...] = ()
+    """File or array of each window; () where that is not known."""
     file: Path | None = None
     """Where they are kept in the cache, if they are."""
     facts: TableFacts | None = None
@@ -195,10 +197,11 @@ def cut_windows(
         class_names=names,
         channel_names=splits["train"].channel_names,
         groups=tuple(parts[k][0].groups[parts[k][1]] for k in of_series),
+        sources=tuple(parts[k][0].origins[parts[k][1]].source for k in of_series),
         scaler=SeriesScaler.fit(splits["train"].values),
-        start_times=_times(known, of_series, offsets),
+        start_times=step_times(known, of_series, offsets),
         # A series that was stretched to the window ends where it ended.
-        end_times=_times(known, of_series, offsets + (stretched or steps) - 1),
+        end_times=step_times(known, of_series, offsets + (stretched or steps) - 1),
         facts=facts,
     )
 
@@ -308,8 +311,21 @@ def _check_classes(
         )
 
 
-def _times(series: list[Array | None], of_series: Array, step: Array) -> Array | None:
-    """Time of a step of each window; None where a series has none, or they are of two kinds."""
+def step_times(series: Sequence[Array | None], of_series: Array, step: Array) -> Array | None:
+    """Time of a step of each window.
+
+    Args:
+        series: times of each series.
+        of_series: (N,) the series of each window.
+        step: (N,) the step in it.
+
+    Returns:
+        (N,); None where a series has no times, or they are of two kinds.
+
+    Example:
+        >>> step_times([np.arange(3), np.arange(5, 9)], np.array([0, 1]), np.array([2, 0])).tolist()
+        [2, 5]
+    """
     known = [time for time in series if time is not None]
     if len(known) < len(series) or len({time.dtype for time in known}) != 1:
         return None

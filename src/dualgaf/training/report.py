@@ -38,7 +38,7 @@ from torchmetrics.functional.classification import (
 from dualgaf.build import BuildReport
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.imaging.bounds import Outside
-from dualgaf.inference.predictions import write_predictions
+from dualgaf.inference.predictions import Prediction, write_predictions
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.outside import outside_metrics, write_outside
@@ -225,7 +225,8 @@ def write_report(
         written.append("curves.png")
     if probabilities is None:
         return written
-    write_predictions(folder / "test_predictions.csv", data, probabilities, split="test")
+    found = Prediction.of_split(data, probabilities, split="test")
+    write_predictions(folder / "test_predictions.csv", found)
     rows = data.windows.indices["test"][: len(probabilities)]
     label = torch.from_numpy(data.windows.labels[rows])
     predicted = torch.from_numpy(probabilities).argmax(dim=1)

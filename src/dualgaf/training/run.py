@@ -36,7 +36,7 @@ from omegaconf import DictConfig
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SplitError, unknown_choice
 from dualgaf.inference.checkpoint import Checkpoint
-from dualgaf.inference.predictions import write_predictions
+from dualgaf.inference.predictions import Prediction, write_predictions
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plan.preset import conf_folder
 from dualgaf.store.store import Store
@@ -263,7 +263,9 @@ def _predict(
     ]
     table = Path(cfg.paths.run_dir) / "predictions.csv"
     split = "predict" if "predict" in data.windows.indices else "test"
-    write_predictions(table, data, torch.cat(probabilities).numpy(), split=split)
+    write_predictions(
+        table, Prediction.of_split(data, torch.cat(probabilities).numpy(), split=split)
+    )
     log.info("predictions: %s", table)
     return build_metrics(data.build_reports)
 

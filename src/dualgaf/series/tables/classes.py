@@ -36,6 +36,8 @@ def classes_of(
     """
     if source.label not in BY_FILE and column is not None:
         return label_texts(table[column], source.null_values)
+    if source.is_new and source.label not in BY_FILE:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
     path = Path(file)
     text = {
         "path": file.removesuffix(path.name) + stem(file),
@@ -62,6 +64,11 @@ def settle_classes(
         SourceError: there are such rows and no rule for them, or two files give one name.
     """
     log = None if source.fault_log is None else Path(source.fault_log).name
+    if source.is_new:
+        if source.unlabelled == "class" and any(d.label.is_not_null().any() for d in drafts):
+            for draft in drafts:
+                draft.label = draft.label.fill_null(source.unlabelled_class)
+        return []
     if log is None and (column is None or source.label in BY_FILE):
         _check_stems(drafts, source, refuse)
         return _by_name_said(drafts) if source.label == "auto" else []

@@ -5,6 +5,7 @@ that is found out, or left out, is one sentence in the list that comes back.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +52,8 @@ class Read(NamedTuple):
     working: list[str]
     """Values of the working column."""
     roles: ColumnRoles
+    header: tuple[str, ...]
+    """Every column that is in some file."""
 
 
 def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
@@ -87,9 +90,11 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         check_roles(roles, own, source, file, list(paths))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
-        drafts.append(draft_of(table, roles, source, file, rules, units))
+        of_file = replace(roles, label=own.label) if source.is_new else roles
+        drafts.append(draft_of(table, of_file, source, file, rules, units))
     assert roles is not None
-    need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
+    if not source.is_new:
+        need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
     say_clock(column, clocks, source, notes)
@@ -100,7 +105,7 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     said += columns_said(drafts)
     tables = [_rows(d, times.get(d.file), instants.get(d.file), roles, source) for d in drafts]
     working = sorted({value for draft in drafts for value in draft.working})
-    return Read(tables, said, working, roles)
+    return Read(tables, said, working, roles, tuple(headers))
 
 
 def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -> dict[str, Path]:

@@ -159,7 +159,12 @@ def largest_gap(table: FileRows, step: float | None, max_gap: str | int | float)
 
 
 def cut(
-    rows: pl.DataFrame, table: FileRows, channels: tuple[str, ...], gap: float | None, holes: bool
+    rows: pl.DataFrame,
+    table: FileRows,
+    channels: tuple[str, ...],
+    gap: float | None,
+    holes: bool,
+    is_new: bool = False,
 ) -> SeriesSet:
     """The series of one file.
 
@@ -169,9 +174,10 @@ def cut(
         channels: names.
         gap: see `largest_gap`.
         holes: whether a row that was left out ends a series.
+        is_new: the class of a row does not; it is that of a step.
     """
     ends = pl.lit(False)
-    for name in ("group", "label", "split"):
+    for name in ("group", "split") if is_new else ("group", "label", "split"):
         ends = ends | pl.col(name).ne_missing(pl.col(name).shift(1))
     if gap is not None:
         ends = ends | (pl.col("time").diff().cast(pl.Float64) > gap)
@@ -185,13 +191,15 @@ def cut(
     steps = table.matrix(channels)[rows["row"].to_numpy()]
     shown = rows["local" if "local" in rows.columns else "time"]
     times = None if table.time_column is None else clock_array(shown)
+    classes = rows["label"].to_numpy() if is_new else None
     return SeriesSet(
         values=tuple(np.ascontiguousarray(steps[a:b].T) for a, b in pieces),
-        labels=tuple(heads["label"].to_list()),
+        labels=(None,) * len(pieces) if is_new else tuple(heads["label"].to_list()),
         channel_names=channels,
         groups=tuple(heads["group"].to_list()),
         origins=tuple(Origin(table.file, position) for position in heads["position"].to_list()),
         official=tuple(heads["split"].to_list()),
         times=tuple(None if times is None else times[a:b] for a, b in pieces),
+        step_labels=tuple(None if classes is None else classes[a:b] for a, b in pieces),
         name=table.file,
     )

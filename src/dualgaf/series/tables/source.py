@@ -156,15 +156,22 @@ class TableSource(TableSettings):
         gap, holes, n_mixed = largest_gap(table, step, self.max_gap), self.max_gap == "auto", 0
         kept = rows.filter(pl.col("keep"))
         if self.step is not None and kept.height:
-            kept, table, n_mixed = resampled(kept, table, channels, self.step, self.step_rule)
+            kept, table, n_mixed = resampled(
+                kept, table, channels, self.step, self.step_rule, keep_mixed=self.is_new
+            )
             width = step_width(table, self.step)
             wide = width * (1 + 1e-9)
             gap, step = wide if holes or gap is None else max(gap, wide), width
             rows = kept.with_columns(pl.lit(True).alias("keep"))
             holes = False
         if self.window_size is not None:
-            lost += lost_windows(rows, step, gap, self.window_size, self._stride)
-        return cut(kept, table, channels, gap, holes) if kept.height else None, n_mixed
+            cut_by = rows
+            if self.is_new:
+                cut_by = rows.with_columns(pl.lit(None, dtype=pl.String).alias("label"))
+            lost += lost_windows(cut_by, step, gap, self.window_size, self._stride)
+        if not kept.height:
+            return None, n_mixed
+        return cut(kept, table, channels, gap, holes, self.is_new), n_mixed
 
     @property
     def _stride(self) -> int:
