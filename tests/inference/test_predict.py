@@ -19,6 +19,7 @@ import dualgaf
 from dualgaf.cli import main
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SeriesError, SourceError
 from dualgaf.inference.checkpoint import Checkpoint
+from dualgaf.training.predicted import FILES, write_prediction
 from trained import DAY, STEPS, checkpoint_of, plant_table, trained_on_plant
 
 FEBRUARY = DAY + datetime.timedelta(days=31)
@@ -285,3 +286,164 @@ def test_the_command_runs_with_the_checkpoint_alone(plant, week, tmp_path, capsy
     ]
     assert {row["predicted"] for row in rows} <= {"a", "b"}
     assert "predictions.csv" in capsys.readouterr().out
+    # The same command, when the data have grown, replaces the tables; another one is refused.
+    (folder / "new.csv").write_text(new_table(3))
+    assert main([*words, "--stride", "12", "data.nan=interpolate"]) == 0
+    before = (out / "predictions.csv").read_text()
+    assert len(before.splitlines()) == 7
+    capsys.readouterr()
+    assert main([*words, "--stride", "6"]) == 2
+    told = capsys.readouterr().err
+    assert "holds another prediction (stride=12 there, 6 here; options=['data.nan=inter" in told
+    typed = told.strip().rpartition("type --output ")[2]
+    assert (out / "predictions.csv").read_text() == before
+    assert main([*words[:-1], typed, "--stride", "6"]) == 0
+    assert sorted(path.name for path in out.glob("*")) == sorted([*FILES, ".prediction.json"])
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.csv", "checkpoints/best.ckpt"])
+def test_a_folder_with_files_of_something_else_is_left_alone(plant, week, tmp_path, capsys, name):
+    out = tmp_path / "out"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("{}")
+    new = week(new=new_table()) / "new.csv"
+    words = ["predict", str(plant[0] / "best.ckpt"), "--data", str(new), "--output", str(out)]
+    assert main(words) == 2
+    assert (
+        f"holds files that are not of a prediction of this command ({name})"
+        in capsys.readouterr().err
+    )
+    assert [path for path in out.rglob("*") if path.is_file()] == [out / name]
+    out.joinpath("file").touch()
+    assert main([*words[:-1], str(out / "file")]) == 2
+    assert "is a file; type --output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "which model? type: predict RUN/checkpoints/best.ckpt --data FILE_OR_FOLDER"),
+        (["data.nan=error", "--data", "x"], "which model? type: predict RUN/"),
+        (["CKPT"], "which data? type: predict RUN/checkpoints/best.ckpt --data FILE_OR_FOLDER"),
+        (["CKPT", "--data", "DATA", "--min-windows", "0"], "--min-windows 0 is not allowed"),
+        (["CKPT", "--data", "DATA", "seed=1"], "seed=1 is no option of the files that are read"),
+        (["CKPT", "--data", "DATA", "data.nan=zero"], "data.nan='zero' is not known"),
+        (
+            ["CKPT", "--data", "DATA", "--stride", "13"],
+            "--stride 13 is not allowed; allowed: 1 to 1",
+        ),
+        (["CKPT", "--data", "DATA", "--stride", "0"], "type --stride 1"),
+        (
+            ["CKPT", "--data", "nowhere"],
+            "there is no folder or file nowhere; type --data ",
+        ),
+        (["CKPT", "--data", "EMPTY"], "is empty; needed: .csv"),
+        (["CKPT", "--data", "PICTURES"], "has no table; it has: a.png; allowed: .csv"),
+        (
+            ["nowhere.ckpt", "--data", "DATA"],
+            "nowhere.ckpt is not a checkpoint of DualGAFClassifier",
+        ),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_what_to_type(plant, week, tmp_path, capsys, words, told):
+    places = {"CKPT": plant[0] / "best.ckpt", "DATA": week(new=new_table()) / "new.csv"}
+    for name in ("EMPTY", "PICTURES"):
+        places[name] = tmp_path / name
+        places[name].mkdir()
+    (places["PICTURES"] / "a.png").touch()
+    out = tmp_path / "out"
+    typed = [str(places.get(word, word)) for word in words]
+    assert main(["predict", *typed, "--output", str(out)]) == 2
+    message = capsys.readouterr().err
+    assert told in message
+    assert "data.root" not in message
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("tables", "told"),
+    [
+        (
+            {"new": new_table(1, left_out=range(11, 24))},
+            "a window has 12 rows, and the longest of 1",
+        ),
+        ({"new": "time,temp,flow\n"}, "new.csv has a header and no data row"),
+        ({"new": "id,colour\n1,red\n"}, "no column 'temp', 'flow', channels that the network has"),
+        ({"new": new_table().replace("61.", "x1.")}, "is not a number"),
+    ],
+)
+def test_tables_that_cannot_be_judged_are_refused_and_nothing_is_written(
+    plant, week, tmp_path, capsys, tables, told
+):
+    out = tmp_path / "out"
+    folder = week(**tables)
+    words = [str(plant[0] / "best.ckpt"), "--data", str(folder), "--output", str(out)]
+    assert main(["predict", *words]) == 2
+    assert told in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_damaged_checkpoint_is_refused_whatever_is_damaged(plant, tmp_path):
+    whole = (plant[0] / "best.ckpt").read_bytes()
+    damaged = tmp_path / "damaged.ckpt"
+    rng = np.random.default_rng(0)
+    for cut in (0, 1, 100, len(whole) // 2, len(whole) - 30):
+        damaged.write_bytes(whole[:cut])
+        with pytest.raises(ConfigError, match="is not a checkpoint of DualGAFClassifier"):
+            dualgaf.load(damaged)
+    refused = 0
+    for place in rng.integers(0, len(whole), size=20):
+        damaged.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        try:
+            dualgaf.load(damaged)
+        except DualGAFError:
+            refused += 1
+    assert refused > 10  # the others are between two parts
+
+
+def changed(plant, tmp_path, change):
+    """A checkpoint with something else in its imaging state."""
+    content = torch.load(plant[0] / "best.ckpt", weights_only=True)
+    change(content["DualGAFDataModule"]["imaging"])
+    torch.save(content, tmp_path / "other.ckpt")
+    return tmp_path / "other.ckpt"
+
+
+def test_a_checkpoint_of_another_version_is_used_or_says_what_to_install(plant, week, tmp_path):
+    newer = changed(plant, tmp_path, lambda imaging: imaging.update(version="9.1"))
+    assert len(dualgaf.load(newer).predict_files(week(new=new_table()))) == 6
+
+    def unreadable(imaging):
+        imaging.update(version="9.1", recipe={**imaging["recipe"], "scaling": "by_wavelet"})
+
+    with pytest.raises(ConfigError, match=r"was written by dualgaf 9\.1, and this is .*==9\.1"):
+        dualgaf.load(changed(plant, tmp_path, unreadable))
+
+
+def test_an_older_checkpoint_says_what_it_lacks(plant, week, tmp_path, caplog):
+    older = changed(plant, tmp_path, lambda imaging: imaging.pop("facts"))
+    model = dualgaf.load(older)
+    with caplog.at_level(logging.WARNING):
+        found = model.predict_files(week(new=new_table(minutes=30)))
+    assert "it holds neither the sampling step nor the values of its training" in caplog.text
+    assert "type the data.* options of its run, and --stride N" in caplog.text
+    assert len(found) == 8
+    assert found.unlike_windows is None
+    assert np.isnan(model.flagged)
+    assert "not compared with the training" in "".join(write_prediction(tmp_path / "out", found))
+    without = changed(plant, tmp_path, lambda imaging: imaging["facts"].pop("limits"))
+    assert dualgaf.load(without).predict_files(week(new=new_table())).unlike_windows is None
+
+
+def test_what_is_unlike_stands_in_the_table(model, week):
+    plain = model.predict_files(week(new=new_table(6)))
+    assert set(plain.unlike) == {""}
+    assert plain.unlike_windows == {}
+    lines = new_table(6).splitlines()
+    celsius = [lines[0]]
+    for line in lines[1:]:
+        time, temp, flow = line.split(",")
+        celsius.append(f"{time},{(float(temp) - 32) / 1.8:.3f},{flow}")
+    found = model.predict_files(week(new="\n".join(celsius)))
+    assert found.unlike_windows == {"temp": len(found)}
+    assert all("as °C where °F was learned, since 2020-02-01T00:00:00" in u for u in found.unlike)

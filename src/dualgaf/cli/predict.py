@@ -45,16 +45,18 @@ def run(options: argparse.Namespace) -> int:
     checkpoint, overrides = _checked(options)
     from dualgaf.inference.predict import load
     from dualgaf.training.config import typed_data_options
+    from dualgaf.training.predicted import write_prediction
+    from dualgaf.training.prediction_folder import asked_of, check_output, enter_output
 
     logging.basicConfig(format="%(message)s")
     typed = typed_data_options(overrides)
     model = load(checkpoint)
+    asked = asked_of(checkpoint, options.data, options.stride, overrides)
+    check_output(options.output, asked)
     found = model.predict_files(options.data, stride=options.stride, options=typed)
-    from dualgaf.inference.predictions import write_predictions
-
-    path = options.output / "predictions.csv"
-    write_predictions(path, found)
-    print(f"{path}: {len(found)} windows")
+    enter_output(options.output, asked)
+    told = write_prediction(options.output, found, options.min_windows, model.flagged)
+    print("\n".join(told))
     return 0
 
 

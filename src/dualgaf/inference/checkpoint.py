@@ -6,6 +6,7 @@ network has learned.
 """
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +46,7 @@ class Checkpoint:
         self.content: dict[str, Any] = {}
         """Everything in the file."""
         try:
+            _check_whole(path)
             found = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a damaged file can end in any
             raise self._no_checkpoint(error) from error
@@ -170,6 +172,20 @@ class Checkpoint:
             f"{self.path} is not a checkpoint of DualGAFClassifier: {why}; type "
             "RUN/checkpoints/best.ckpt"
         )
+
+
+def _check_whole(path: Path) -> None:
+    """Compare each part of the file with its checksum, which torch writes and does not read.
+
+    Raises:
+        BadZipFile: a part is not what was written.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as file:
+        damaged = file.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"it is damaged: {damaged} is not what was written")
 
 
 def check_sizes(model: DualGAFClassifier, n_channels: int, num_classes: int) -> None:

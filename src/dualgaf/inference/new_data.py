@@ -39,7 +39,7 @@ class NewWindows:
     windows: Windows
     """N windows of T steps."""
     known: Mapping[str, Any]
-    """Fields of `Prediction` that are known: source, group, start, end, label, by_day."""
+    """Fields of `Prediction` that are known."""
     units: Mapping[str, str]
     """Unit of a channel, where the files tell."""
 
@@ -137,7 +137,7 @@ def read_array(x: Any, trained: ImagingState, typed: Mapping[str, Any]) -> NewWi
     series = repair_nan(SeriesSet.from_arrays(array, name="x"), str(policy), door=ARRAYS)
     flat = np.concatenate(series.values, axis=1).astype(trained.dtype, copy=False)
     starts = np.arange(len(series), dtype=np.int64) * wanted[1]
-    return NewWindows(Windows(flat, starts, wanted[1]), {}, {})
+    return NewWindows(Windows(flat, starts, wanted[1]), {"window_size": wanted[1]}, {})
 
 
 def _tables(
@@ -241,6 +241,7 @@ def _cut(
         "source": tuple(kept.origins[k].source for k in of_series),
         "group": tuple(kept.groups[k] for k in of_series),
         "label": _labels(kept, of_series, offsets, steps),
+        "window_size": steps,
         "by_day": by_day,
     }
     known |= {} if start is None or end is None else {"start": start, "end": end}

@@ -25,6 +25,7 @@ from dualgaf.imaging.windows import Windows
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.inference.new_data import NewWindows, read_array, read_frame, read_tables
 from dualgaf.inference.predictions import Prediction
+from dualgaf.inference.unlike import compare
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.eval_mode import eval_mode
 
@@ -70,6 +71,12 @@ class Predictor:
         """T, steps of a window."""
         return self._imaging.window_size
 
+    @property
+    def flagged(self) -> float:
+        """Fraction of good windows that are unlike, as the training has counted it; else NaN."""
+        facts = self._imaging.facts
+        return float("nan") if facts is None or facts.limits is None else facts.limits.flagged
+
     def predict(self, x: Any, *, stride: int | None = None, **options: Any) -> Prediction:
         """Judge windows.
 
@@ -90,8 +97,9 @@ class Predictor:
             >>> x, y = np.random.default_rng(0).normal(size=(8, 2, 12)), ["cold", "hot"] * 4
             >>> dm = dualgaf.DualGAFDataModule.from_arrays(train=(x, y), val=(-x, y))
             >>> net = dualgaf.DualGAFNet(2, 2, width=8, use_minirocket=False)
-            >>> off = ("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing")
-            >>> trainer = L.Trainer(max_epochs=1, accelerator="cpu", **dict.fromkeys(off, False))
+            >>> off = dict.fromkeys(["logger", "enable_checkpointing"], False)
+            >>> off |= dict.fromkeys(["enable_progress_bar", "enable_model_summary"], False)
+            >>> trainer = L.Trainer(max_epochs=1, accelerator="cpu", **off)
             >>> trainer.fit(dualgaf.DualGAFClassifier(net), datamodule=dm)
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     trainer.save_checkpoint(f"{folder}/own.ckpt")
@@ -138,7 +146,19 @@ class Predictor:
             total=total, desc="predicting", unit=" windows", disable=None, delay=SHORT_S
         ) as bar:
             probabilities = self._probabilities(new.windows, bar.update)
-        return Prediction.of_arrays(self.class_names, probabilities, **new.known)
+        known = dict(new.known)
+        unlike = compare(
+            new.windows,
+            np.arange(total),
+            self.channel_names,
+            self._imaging.facts,
+            source=known.get("source", ("x",) * total),
+            start=known.get("start"),
+            units=new.units,
+        )
+        if unlike is not None:
+            known |= unlike.told(self.channel_names)
+        return Prediction.of_arrays(self.class_names, probabilities, **known)
 
     def _probabilities(self, windows: Windows, progress: Callable[[int], object]) -> Array:
         """(N, K) float64."""

@@ -4,7 +4,7 @@
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.inference.unlike import Unlike
 from dualgaf.series.series import clock_text
 from dualgaf.system.whole_file import whole_file
 
@@ -48,6 +49,11 @@ class Prediction:
     label: tuple[str | None, ...] | None = None
     """Class that the data give it; None where they give none. None as a whole: there is no label at
     all."""
+    unlike_windows: Mapping[str, int] | None = None
+    """Windows that are unlike the training in a channel, where there are any; None = not
+    compared."""
+    window_size: int = 1
+    """T, rows of a window."""
     by_day: bool = False
     """Whether a group ends only because its day does, so that what goes on over midnight is one."""
 
@@ -78,7 +84,7 @@ class Prediction:
         probabilities: Array,
         *,
         split: str,
-        unlike: tuple[str, ...] | None = None,
+        unlike: Unlike | None = None,
     ) -> Self:
         """Of the first windows of a split of a DataModule, in the order of its loader.
 
@@ -103,13 +109,14 @@ class Prediction:
             "group": tuple(windowed.groups[row] for row in rows),
             "start": None if windowed.start_times is None else windowed.start_times[rows],
             "end": None if windowed.end_times is None else windowed.end_times[rows],
-            "unlike": None if unlike is None else unlike[: len(rows)],
+            **({} if unlike is None else unlike.told(windowed.channel_names, len(rows))),
         }
         tables = windowed.facts
         return cls.of_arrays(
             names,
             probabilities,
             label=labels if any(label is not None for label in labels) else None,
+            window_size=windowed.windows.window_size,
             by_day=tables is not None and tables.dated and not tables.group_columns,
             **{name: value for name, value in known.items() if value is not None},
         )
@@ -122,6 +129,15 @@ class Prediction:
         """(N,) text: the most probable class of each window."""
         best = self.probabilities.argmax(axis=1)
         return np.array([self.class_names[k] for k in best], dtype=str)
+
+    @property
+    def row_step(self) -> float:
+        """From one row to the next, in seconds or in numbers of the column of times."""
+        if not self.has_times or self.window_size < 2 or not len(self):
+            return 0.0
+        long = self.end - self.start
+        numbers = long / np.timedelta64(1, "s") if self.dated else long.astype(np.float64)
+        return float(np.median(numbers)) / (self.window_size - 1)
 
     @property
     def has_times(self) -> bool:
