@@ -7,6 +7,7 @@ import csv
 import datetime
 import logging
 import shutil
+import signal
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +20,8 @@ import dualgaf
 from dualgaf.cli import main
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SeriesError, SourceError
 from dualgaf.inference.checkpoint import Checkpoint
+from dualgaf.inference.predict import Predictor
+from dualgaf.system.termination import Stopped
 from dualgaf.training.predicted import FILES, write_prediction
 from trained import DAY, STEPS, checkpoint_of, plant_table, trained_on_plant
 
@@ -447,3 +450,26 @@ def test_what_is_unlike_stands_in_the_table(model, week):
     found = model.predict_files(week(new="\n".join(celsius)))
     assert found.unlike_windows == {"temp": len(found)}
     assert all("as °C where °F was learned, since 2020-02-01T00:00:00" in u for u in found.unlike)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_its_status_and_nothing_half(
+    plant, week, tmp_path, monkeypatch, number
+):
+    folder, out = week(new=new_table()), tmp_path / "out"
+    words = [str(plant[0] / "best.ckpt"), "--data", str(folder), "--output", str(out)]
+
+    def stop(*_):
+        raise Stopped(number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictor, "judge", stop)
+        assert main(["predict", *words]) == 128 + number
+    assert not out.exists()
+    # In the middle of writing: what is there is whole, and the same command goes on.
+    with monkeypatch.context() as patch:
+        patch.setattr("dualgaf.training.predicted.write_events", stop)
+        assert main(["predict", *words]) == 128 + number
+    assert sorted(path.name for path in out.iterdir()) == [".prediction.json", "predictions.csv"]
+    assert main(["predict", *words]) == 0
+    assert {*FILES} <= {path.name for path in out.iterdir()}

@@ -21,8 +21,9 @@ from dualgaf.data.windowed import step_times
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SeriesError, SourceError
 from dualgaf.given import as_numbers
 from dualgaf.imaging.windows import Windows, window_starts
+from dualgaf.inference.frames import as_table
 from dualgaf.series.doors import ARRAYS
-from dualgaf.series.inspection import TableFacts, duration_text, refuse_at_once
+from dualgaf.series.inspection import TableFacts, duration_text, refuse_at_once, tell_notes
 from dualgaf.series.missing import repair_nan
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.tables.new_tables import NewTables
@@ -93,7 +94,7 @@ def read_frame(
     """
     of_training = {} if trained.facts is None else trained.facts.source
     clock = typed.get("time_column", of_training.get("time_column"))
-    table = _as_table(frame, clock if isinstance(clock, str) and clock != "auto" else "time")
+    table = as_table(frame, clock if isinstance(clock, str) and clock != "auto" else "time")
     named = isinstance(clock, str) and clock != "auto" and clock not in table.columns
     own = {"time_column": "auto"} if named and "time_column" not in typed else {}
     layout = {"long": None, "header_line": None, "separator": None, "encoding": None}
@@ -166,8 +167,7 @@ def _tables(
 
 def _tell(facts: TableFacts) -> None:
     """Say what was found alone, and what is left out."""
-    for note in facts.notes:
-        log.info("%s: %s", facts.name, note)
+    tell_notes(facts)
     if facts.left_out:
         log.warning(
             "%s: columns that the network has not learned are left out: %s",
@@ -290,26 +290,3 @@ def _labels(
         pure = runs[places] == runs[places + steps - 1]
         found += [texts[int(p)] if same else None for p, same in zip(places, pure, strict=True)]
     return tuple(found) if any(label is not None for label in found) else None
-
-
-def _as_table(frame: Any, clock: str) -> pl.DataFrame:
-    """A frame as one of polars; the index of a pandas frame is a column where it holds times."""
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    if isinstance(frame, pl.LazyFrame):
-        return frame.collect()
-    if hasattr(frame, "column_names"):
-        columns = zip(frame.column_names, frame.columns, strict=True)
-        return pl.DataFrame({name: column.to_pylist() for name, column in columns})
-    index = frame.index
-    named = {str(name): column for name, column in frame.items()}
-    if hasattr(index, "tz") or index.name is not None:
-        named = {str(index.name or clock): index.to_series(), **named}
-    return pl.DataFrame({name: _as_column(column) for name, column in named.items()})
-
-
-def _as_column(column: Any) -> pl.Series:
-    if getattr(getattr(column, "dt", None), "tz", None) is not None:
-        column = column.dt.tz_localize(None)  # the local time that is written there
-    values = column.to_numpy()
-    return pl.Series(values.tolist(), strict=False) if values.dtype == object else pl.Series(values)
