@@ -41,7 +41,7 @@ STEPS = 60
 TRAINING = (
     *(f"data.window_size={STEPS}", "data.group_columns=[day]", "datamodule.image_size=24"),
     *("data.working_column=occupied", "data.nan=interpolate", "data.exclude=[suggested_split]"),
-    *("trainer.max_epochs=6", "refit=false", "logger=csv", "trainer.accelerator=cpu"),
+    *("trainer.max_epochs=4", "refit=false", "logger=csv", "trainer.accelerator=cpu"),
 )
 TEMPERATURES = ("sat", "sat_sp", "sat_heat_sp", "sat_cool_sp", "oat", "mat", "rat")
 SIGNALS = ("sf_speed_sig", "rf_speed_sig", "cc_valve_sig", "hc_valve_sig", "oa_damper_sig")
@@ -207,7 +207,8 @@ def judged(days: pl.DataFrame, checkpoint: Path, folder: Path, *words: str) -> d
         status = command([*typed, *words])
     found: dict[str, Any] = {"status": status, "said": error.getvalue(), "told": told.getvalue()}
     if status == 0:
-        found["table"] = pl.read_csv(out / "predictions.csv", missing_utf8_is_empty_string=True)
+        table = pl.read_csv(out / "predictions.csv")
+        found["table"] = table.with_columns(pl.col("unlike").cast(pl.String).fill_null(""))
     return found
 
 

@@ -473,3 +473,37 @@ def test_a_signal_ends_it_with_its_status_and_nothing_half(
     assert sorted(path.name for path in out.iterdir()) == [".prediction.json", "predictions.csv"]
     assert main(["predict", *words]) == 0
     assert {*FILES} <= {path.name for path in out.iterdir()}
+
+
+def test_each_plant_is_scaled_by_its_own_training_rows(tmp_path, week):
+    def tables(first, *plants):
+        lines = plant_table(6, first=first).splitlines()
+        rows = [f"{lines[0]},plant"]
+        for name in plants:
+            by = {"north": 1, "south": 10, "west": 3}[name]
+            for line in lines[1:]:
+                time, temp, flow, fault = line.split(",")
+                rows.append(f"{time},{by * float(temp)},{by * float(flow)},{fault},{name}")
+        return "\n".join(rows)
+
+    (tmp_path / "plant").mkdir()
+    (tmp_path / "plant" / "a.csv").write_text(tables(DAY, "north", "south"))
+    settings = {"window_size": STEPS, "plant_column": "plant", "scale_by": "plant"}
+    source = dualgaf.TableSource(tmp_path / "plant", **settings)
+    dm, trainer, classifier = checkpoint_of(source, tmp_path / "own.ckpt")
+    expected = of_run(dm, trainer, classifier)
+    model = dualgaf.load(tmp_path / "own.ckpt")
+    found = model.predict_files(tmp_path / "plant")
+    rows = dm.windows.indices["test"]
+    keys = list(zip(found.group, found.start.tolist(), strict=True))
+    places = [
+        keys.index((dm.windows.groups[row], dm.windows.start_times[row].item())) for row in rows
+    ]
+    np.testing.assert_allclose(found.probabilities[places], expected, atol=1e-6)
+    assert set(found.unlike) == {""}
+    with pytest.raises(OtherDataError, match="has plant 'west', which the network has not seen"):
+        model.predict_files(week(new=tables(FEBRUARY, "north", "west")))
+    with pytest.raises(OtherDataError, match="an array does not say which plant"):
+        model.predict(np.zeros((1, 2, STEPS)))
+    with pytest.raises(ConfigError, match=r"data\.scale_by cannot be chosen for new data"):
+        model.predict_files(week(new=tables(FEBRUARY, "north")), options={"scale_by": "all"})

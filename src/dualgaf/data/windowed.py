@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dualgaf.data.plants import PlantScalers, plant_scalers, scaled_by_plant
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.window_digest import (
     digest_of,
@@ -71,6 +72,8 @@ class WindowedSplits:
     """Where they are kept in the cache, if they are."""
     facts: TableFacts | None = None
     """What was understood of the files that they come from."""
+    plants: PlantScalers | None = None
+    """What ``windows`` are scaled by, a plant each; None = by nothing, as they were read."""
 
     @cached_property
     def digest(self) -> str:
@@ -163,6 +166,10 @@ def cut_windows(
     """
     door = door_of(source)
     steps, stride, facts = source.window_size, source.stride, series_set.facts
+    plants = None
+    if getattr(source, "scale_by", "all") == "plant":
+        plants = plant_scalers(splits["train"])
+        splits = {name: scaled_by_plant(part, plants, name) for name, part in splits.items()}
     times = {(name, k): time for name, part in splits.items() for k, time in enumerate(part.times)}
     stretched = None
     if steps is None:
@@ -203,6 +210,7 @@ def cut_windows(
         # A series that was stretched to the window ends where it ended.
         end_times=step_times(known, of_series, offsets + (stretched or steps) - 1),
         facts=facts,
+        plants=plants,
     )
 
 

@@ -17,6 +17,7 @@ import polars as pl
 
 from dualgaf.data.compatibility import SAME_STEP
 from dualgaf.data.imaging_state import ImagingState
+from dualgaf.data.plants import PlantScalers, scaled_by_plant
 from dualgaf.data.windowed import step_times
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SeriesError, SourceError
 from dualgaf.given import as_numbers
@@ -70,6 +71,8 @@ def read_tables(
         raise type(error)(str(error).replace("data.root=", "--data ")) from error
     facts = series_set.facts
     assert facts is not None
+    if trained.plants is not None:
+        series_set = _scaled(series_set, trained.plants)
     _tell(facts)
     if trained.facts is not None:
         _check_step(facts, source, trained.facts.step, trained.facts.clock)
@@ -116,6 +119,11 @@ def read_array(x: Any, trained: ImagingState, typed: Mapping[str, Any]) -> NewWi
         OtherDataError: the channels or the steps are others.
         SeriesError: it is no such array, or a value is missing.
     """
+    if trained.plants is not None:
+        raise OtherDataError(
+            "the network was trained with data.scale_by=plant, and an array does not say which "
+            "plant a window is of; give a frame with the column of plants"
+        )
     array = as_numbers(x, "x")
     if array.ndim == 2:
         array = array[None]
@@ -139,6 +147,18 @@ def read_array(x: Any, trained: ImagingState, typed: Mapping[str, Any]) -> NewWi
     flat = np.concatenate(series.values, axis=1).astype(trained.dtype, copy=False)
     starts = np.arange(len(series), dtype=np.int64) * wanted[1]
     return NewWindows(Windows(flat, starts, wanted[1]), {"window_size": wanted[1]}, {})
+
+
+def _scaled(series_set: SeriesSet, plants: PlantScalers) -> SeriesSet:
+    """Each plant as its own training rows say (``data.scale_by=plant``)."""
+    unknown = sorted({f"{plant}" for plant in series_set.plants} - set(plants))
+    if unknown:
+        raise OtherDataError(
+            f"{series_set.name} has plant {unknown[0]!r}, which the network has not seen, and each "
+            f"plant was scaled by its own training rows; known: {', '.join(plants)}; leave its "
+            "rows out, or train anew with data.scale_by=all"
+        )
+    return scaled_by_plant(series_set, plants, "the new data")
 
 
 def _tables(

@@ -5,35 +5,26 @@ of its training, and images are drawn and stored as they were then, so that a wi
 split gets the probabilities that the run has given it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import nn
 from tqdm import tqdm
 
-from dualgaf.data.batch import AnyBatch, PolarBatch, StoredBatch, to_images
-from dualgaf.data.buffers import ImageBuffers
 from dualgaf.given import is_frame
-from dualgaf.imaging.gaf import Renderer
-from dualgaf.imaging.gather import gather_series
-from dualgaf.imaging.windows import Windows
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.inference.new_data import NewWindows, read_array, read_frame, read_tables
 from dualgaf.inference.predictions import Prediction
+from dualgaf.inference.probabilities import window_probabilities
 from dualgaf.inference.unlike import compare
 from dualgaf.models.classifier import DualGAFClassifier
-from dualgaf.models.eval_mode import eval_mode
 
 Array = npt.NDArray[Any]
 
-BATCH_BYTES = 32 << 20
-"""Stored images that are drawn at a time."""
-MOST_AT_A_TIME = 256
 SHORT_S = 0.5
 """What ends sooner shows no progress bar."""
 
@@ -52,8 +43,6 @@ class Predictor:
     def __init__(self, checkpoint: Checkpoint, model: DualGAFClassifier | None = None) -> None:
         self._imaging = checkpoint.needed_imaging
         self._model = model or checkpoint.classifier()
-        state = self._imaging
-        self._renderer = Renderer(state.recipe, state.window_size, state.bounds)
         self._draws_each_batch = checkpoint.draws_each_batch
 
     @property
@@ -145,7 +134,9 @@ class Predictor:
         with tqdm(
             total=total, desc="predicting", unit=" windows", disable=None, delay=SHORT_S
         ) as bar:
-            probabilities = self._probabilities(new.windows, bar.update)
+            probabilities = window_probabilities(
+                self._model, self._imaging, new.windows, self._draws_each_batch, bar.update
+            )
         known = dict(new.known)
         unlike = compare(
             new.windows,
@@ -159,33 +150,6 @@ class Predictor:
         if unlike is not None:
             known |= unlike.told(self.channel_names)
         return Prediction.of_arrays(self.class_names, probabilities, **known)
-
-    def _probabilities(self, windows: Windows, progress: Callable[[int], object]) -> Array:
-        """(N, K) float64."""
-        recipe, state = self._renderer.recipe, self._imaging
-        row_bytes = 8 * recipe.row_bytes(windows.n_channels) // recipe.dtype.itemsize
-        n = max(1, min(MOST_AT_A_TIME, BATCH_BYTES // row_bytes))
-        buffers, parts = ImageBuffers(), []
-        net: nn.Module = self._model.net
-        with eval_mode(net), torch.inference_mode():
-            for first in range(0, len(windows), n):
-                rows = np.arange(first, min(first + n, len(windows)))
-                series = gather_series(windows, rows, state.scaler.mean, state.scaler.std)
-                batch = to_images(self._drawn(windows, rows, torch.from_numpy(series)), buffers)
-                logits = net(batch.gasf, batch.gadf, batch.series)
-                parts.append(torch.softmax(logits.double(), dim=1).numpy())
-                progress(len(rows))
-        return np.concatenate(parts)
-
-    def _drawn(self, windows: Windows, rows: Array, series: torch.Tensor) -> AnyBatch:
-        """Images as the network has learned them: with the digits that were stored."""
-        label = torch.full((len(rows),), -1)
-        if self._draws_each_batch:
-            return PolarBatch(torch.from_numpy(self._renderer.polar(windows, rows)), series, label)
-        recipe = self._renderer.recipe
-        out = np.empty((len(rows), *recipe.row_shape(windows.n_channels)), dtype=recipe.dtype)
-        self._renderer.render(windows, int(rows[0]), int(rows[-1]) + 1, out)
-        return StoredBatch(torch.from_numpy(out), series, label)
 
 
 def load(path: str | PathLike[str], net: nn.Module | None = None) -> Predictor:

@@ -69,6 +69,8 @@ class SeriesSet:
     step_labels: tuple[Array | None, ...] = ()
     """Class of each step of a series, (L_i,) texts and None, where a change of it does not end the
     series: in data that are predicted. () = ``labels`` say all."""
+    plants: tuple[str | None, ...] = ()
+    """Plant that each series is of; None where that is not known; () = of none."""
     facts: TableFacts | None = None
     """What was understood of the files that they came from; of a whole source only."""
 
@@ -78,9 +80,10 @@ class SeriesSet:
             raise SeriesError(
                 f"{self.name} has no series at all; needed: at least one (C, L) array"
             )
-        for field in ("times", "gaps", "step_labels"):
+        steps = ("times", "gaps", "step_labels", "plants")
+        for field in steps:
             object.__setattr__(self, field, getattr(self, field) or (None,) * n_series)
-        for field in ("labels", "groups", "origins", "official", "times", "gaps", "step_labels"):
+        for field in ("labels", "groups", "origins", "official", *steps):
             if len(getattr(self, field)) != n_series:
                 raise SeriesError(
                     f"{field} has {len(getattr(self, field))} entries for {n_series} series; "
@@ -132,6 +135,7 @@ class SeriesSet:
             times=pick(self.times),
             gaps=pick(self.gaps),
             step_labels=pick(self.step_labels),
+            plants=pick(self.plants),
         )
 
     def cut(self, pieces: Sequence[tuple[int, int, int]]) -> Self:
@@ -286,6 +290,7 @@ def join_sets(parts: Sequence[SeriesSet], name: str) -> SeriesSet:
         times=tuple(time for part in parts for time in part.times),
         gaps=tuple(gap for part in parts for gap in part.gaps),
         step_labels=tuple(classes for part in parts for classes in part.step_labels),
+        plants=tuple(plant for part in parts for plant in part.plants),
     )
 
 

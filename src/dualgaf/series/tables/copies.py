@@ -62,6 +62,8 @@ def drop_copies(
 def _content(table: FileRows, channels: Sequence[str]) -> str:
     found = xxhash.xxh3_128(f"{table.rows.height} {table.rows['time'].dtype}".encode())
     found.update(np.ascontiguousarray(table.rows["time"].cast(pl.Float64).to_numpy()).data)
+    if table.rows["plant"].dtype != pl.Null:  # two plants may be alike
+        found.update("\0".join(table.rows["plant"]).encode())
     for name in channels:
         values = table.columns[name].values
         found.update(name.encode() + b"\0")
@@ -152,8 +154,8 @@ def _that_meet(tables: Sequence[FileRows]) -> list[FileRows]:
 
 
 def _row_hashes(table: FileRows, channels: Sequence[str]) -> pl.Series:
-    """(rows,) of time, class and values; by name, so that the order of columns does not matter."""
-    columns = [table.rows["time"].alias("time"), table.rows["label"].alias("label")]
+    """(rows,) of time, plant, class and values; by name: the order of columns does not matter."""
+    columns = list(table.rows.select("time", "plant", "label"))
     for number, name in enumerate(channels):
         values = table.columns[name].values
         if values is not None:

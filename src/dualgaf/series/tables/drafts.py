@@ -1,10 +1,11 @@
 """One file before its times and classes are known: its columns, groups, splits and kept rows."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dualgaf.errors import SourceError, typed_option
+from dualgaf.errors import SourceError, clock_meant, typed_option
 from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.cells import CellRules, Column, label_texts, understood
 from dualgaf.series.tables.classes import classes_of
@@ -83,7 +84,25 @@ def draft_of(
         _official(table, roles.split, file),
         _keep(table, working, source),
         () if working is None else tuple(working.drop_nulls().unique()),
+        _plants(table, roles.plant, file),
     )
+
+
+def no_working_row(root: Path, source: "TableSource", there: list[str]) -> str:
+    """The text for a folder of which no row is kept.
+
+    Args:
+        root: the folder.
+        source: its settings.
+        there: values of the working column.
+    """
+    told = f"no row of {root} has {source.working_column}={source.working_value!r}"
+    typed, clock = "data.working_value=...", clock_meant(source.working_value)
+    if clock in there:
+        told += f", which YAML makes of {clock} without quotes"
+        typed = typed_option("data.working_value", str(clock))
+    listed = ", ".join(there[:8])
+    return f"{told} (there: {listed}); type {typed} or data.working_column=null"
 
 
 def columns_said(drafts: list[FileDraft]) -> list[str]:
@@ -108,6 +127,19 @@ def columns_said(drafts: list[FileDraft]) -> list[str]:
     if empty:
         found.append(f"columns without any value are no channels: {', '.join(empty)}")
     return found
+
+
+def _plants(table: pl.DataFrame, plant: str | None, file: str) -> pl.Series:
+    if plant is None:
+        return pl.Series([None]).new_from_index(0, table.height)
+    texts = label_texts(table[plant])
+    if texts.has_nulls():
+        row = int(texts.is_null().arg_true()[0])
+        raise SourceError(
+            f"{file}, column {plant!r}, data row {row + 1}: the cell is empty, and a row is of one "
+            "plant; write it there, or remove the row"
+        )
+    return texts
 
 
 def _official(table: pl.DataFrame, split: str | None, file: str) -> pl.Series:

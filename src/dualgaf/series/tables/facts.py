@@ -42,7 +42,10 @@ def table_facts(
     """
     tables, roles = read.tables, read.roles
     classes: Counter[str] = Counter()
+    plants: Counter[str] = Counter()
     for table in tables:
+        for plant, n in table.rows["plant"].drop_nulls().value_counts().iter_rows():
+            plants[plant] += n
         for label, n in table.rows["label"].drop_nulls().value_counts().iter_rows():
             classes[label] += n
     units = {
@@ -61,11 +64,14 @@ def table_facts(
         dated=all(table.dated for table in tables),
         label_column=column,
         labels_from=labels_from,
+        plant_column=roles.plant,
+        scale_by=source.scale_by,
         group_columns=roles.groups,
         channels=channels,
         units=units,
         left_out=_left_out(read, channels, source),
         classes=dict(sorted(classes.items())),
+        plants=dict(sorted(plants.items())),
         lost={reason: n for reason, n in lost.items() if n > 0},
         notes=tuple(read.said),
     )

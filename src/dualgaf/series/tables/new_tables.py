@@ -12,7 +12,7 @@ from dualgaf.series.tables.source import TableSource
 NOT_KEPT = frozenset(("root", "pattern", "year", "fault_log", "split", "split_column", "ragged"))
 """Settings of a training that say nothing of other files: which they are, of which year, how they
 are dealt out."""
-FIXED = ("channels", "window_size", "split", "split_column", "ragged")
+FIXED = ("channels", "window_size", "split", "split_column", "ragged", "scale_by")
 """What cannot be chosen any more: the network has learned it, or nothing is split."""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import NoTableError, SourceError
 from dualgaf.series.inspection import Refuse
 from dualgaf.series.tables.agreement import one_reading, say_clock
 from dualgaf.series.tables.cells import CellRules, same_unit
@@ -29,6 +29,7 @@ from dualgaf.series.tables.dialects.faultlog import (
 )
 from dualgaf.series.tables.dialects.hive import with_keys
 from dualgaf.series.tables.dialects.long import FLUX, check_long, kept_beside, widened
+from dualgaf.series.tables.dialects.sheets import SHEETS
 from dualgaf.series.tables.dialects.steps import starts_of
 from dualgaf.series.tables.dialects.units import take_units
 from dualgaf.series.tables.dialects.zones import check_marks, local_and_instant
@@ -76,8 +77,15 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     drafts: list[FileDraft] = []
     clocks: dict[str, Clock] = {}
     headers: dict[str, None] = {}
-    for file, path in paths.items():
-        table, units = _cells(path, file, source, notes)
+    for file, path in list(paths.items()):
+        try:
+            table, units = _cells(path, file, source, notes)
+        except NoTableError:
+            if len(paths) == 1:
+                raise
+            notes.add("a workbook without a table is left out", file)
+            del paths[file]
+            continue
         headers |= dict.fromkeys(table.columns)
         table, found = with_time_column(table, source, file, column)
         column = column or found
@@ -98,7 +106,8 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
     say_clock(column, clocks, source, notes)
-    times, instants, said = _times(clocks, source, log)
+    apart = {draft.file: draft.names for draft in drafts}
+    times, instants, said = _times(clocks, source, log, apart)
     if log is not None:
         _label(drafts, times, log)
     said = notes.lines() + said + settle_classes(drafts, roles.label, source, refuse)
@@ -112,10 +121,17 @@ def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -
     """The tables of a folder by name, without its fault log.
 
     Raises:
-        SourceError: there is none.
+        SourceError: there is none, or a sheet is named and none is a workbook.
     """
     paths = named_files(root, source.pattern, notes)
     log = log_path(root, source)
+    if source.sheet is not None and not any(
+        str(path).lower().endswith(SHEETS) for path in (*paths.values(), log)
+    ):
+        raise SourceError(
+            f"data.sheet={source.sheet}, and no file of {root} is a workbook ({', '.join(SHEETS)});"
+            " type data.sheet=null"
+        )
     if log is None:
         return paths
     left = {file: path for file, path in paths.items() if path.resolve() != log.resolve()}
@@ -162,7 +178,9 @@ def _cells(
     path: Path, file: str, source: "TableSource", notes: Notes
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """The table of one file, a row a time and a column a sensor, and the units it names."""
-    table = read_table(path, file, source.separator, source.header_line, source.encoding, notes)
+    table = read_table(
+        path, file, source.separator, source.header_line, source.encoding, notes, source.sheet
+    )
     check_no_log(table, source, file)
     table, units = take_units(table, file, source.null_values, source.header_line, notes)
     long = source.long
@@ -181,7 +199,10 @@ def _cells(
 
 
 def _times(
-    clocks: dict[str, Clock], source: "TableSource", log: FaultLog | None
+    clocks: dict[str, Clock],
+    source: "TableSource",
+    log: FaultLog | None,
+    apart: dict[str, list[pl.Series]],
 ) -> tuple[dict[str, pl.Series], dict[str, pl.Series], list[str]]:
     """Local times by file, those of the log too, and the instants that tell their order."""
     if log is not None:
@@ -200,6 +221,7 @@ def _times(
         times,
         {file: clock.offset for file, clock in clocks.items()},
         source.time_zone,
+        apart,
     )
     if source.stamps == "end":
         said.append("a time is the end of its interval: rows are moved to its start")
@@ -223,7 +245,7 @@ def _rows(
     roles: ColumnRoles,
     source: "TableSource",
 ) -> FileRows:
-    """One row a data row, with the columns row, time, group, label, split and keep.
+    """One row a data row, with the columns row, time, group, plant, label, split and keep.
 
     Where local times do not tell the order, ``time`` is the instant, and ``local`` stands beside.
     """
@@ -232,14 +254,12 @@ def _rows(
     by_day = source.group_columns is not None and not roles.groups
     if time is not None and time.dtype == pl.Datetime and by_day:
         days = [time.dt.date().cast(pl.String)]
-    # The file is part of the group: run 1 of one file is not run 1 of another.
-    names = [pl.Series([draft.file]).new_from_index(0, draft.height), *draft.groups, *days]
-    group = pl.DataFrame([name.alias(f"{k}") for k, name in enumerate(names)]).select(
-        pl.concat_str(pl.all(), separator="/").alias("group")
-    )["group"]
+    names = [name.alias(f"{k}") for k, name in enumerate([*draft.names, *days])]
+    group = pl.DataFrame(names).select(pl.concat_str(pl.all(), separator="/"))
     columns = {
         "time": row if time is None else time if instant is None else instant,
-        "group": group,
+        "group": group.to_series(),
+        "plant": draft.plant,
         "label": draft.label,
         "split": draft.split,
         "keep": draft.keep,

@@ -27,6 +27,17 @@ class FileDraft:
     keep: pl.Series
     working: tuple[str, ...]
     """Values of the working column."""
+    plant: pl.Series
+    """(rows,) texts; null where plants are not told apart."""
+
+    @property
+    def names(self) -> list[pl.Series]:
+        """What tells groups apart, without the days: the file, the plant, columns of groups.
+
+        The file is part of it: run 1 of one file is not run 1 of another.
+        """
+        plants = [] if self.plant.dtype == pl.Null else [self.plant]
+        return [pl.Series([self.file]).new_from_index(0, self.height), *plants, *self.groups]
 
 
 @dataclass
@@ -35,8 +46,8 @@ class FileRows:
 
     Attributes:
         file: its name in the folder.
-        rows: a row a data row, in the order of the file, with the columns row, time, group, label,
-            split and keep; ``local`` where ``time`` is the instant in UTC.
+        rows: a row a data row, in the order of the file, with the columns row, time, group, plant,
+            label, split and keep; ``local`` where ``time`` is the instant in UTC.
         time_column: where ``time`` comes from; None = it is the number of the row.
         columns: those without a role, by name.
     """
@@ -201,5 +212,6 @@ def cut(
         official=tuple(heads["split"].to_list()),
         times=tuple(None if times is None else times[a:b] for a, b in pieces),
         step_labels=tuple(None if classes is None else classes[a:b] for a, b in pieces),
+        plants=tuple(heads["plant"].to_list()),
         name=table.file,
     )

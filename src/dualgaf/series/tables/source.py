@@ -30,7 +30,7 @@ from dualgaf.series.tables.copies import drop_copies
 from dualgaf.series.tables.dialects.faultlog import log_path
 from dualgaf.series.tables.dialects.steps import resampled, step_width
 from dualgaf.series.tables.doubts import check_sentinels, check_steps, days_said, odd_dates
-from dualgaf.series.tables.drafts import chosen_channels
+from dualgaf.series.tables.drafts import chosen_channels, no_working_row
 from dualgaf.series.tables.facts import DEAD, file_facts, lost_windows, table_facts
 from dualgaf.series.tables.reading import read_rows, shared_channels, table_paths
 from dualgaf.series.tables.rows import FileRows, cut, largest_gap, median_step, sorted_by_time
@@ -108,11 +108,7 @@ class TableSource(TableSettings):
             channels = check_suspects(tables, channels, refuse)
             check_sentinels(tables, channels, self.null_values, refuse)
         if not any(table.rows["keep"].any() for table in tables):
-            raise SourceError(
-                f"no row of {root} has {self.working_column}={self.working_value!r} (there: "
-                f"{', '.join(read.working[:8])}); type data.working_value=... or "
-                "data.working_column=null"
-            )
+            raise SourceError(no_working_row(root, self, read.working))
         said += drop_copies(tables, channels, self.window_size, keep=self.same_time == "keep")
         lost, files, parts, mixed = Counter[str](), [], [], 0
         for table in tables:
