@@ -54,9 +54,10 @@ def rule() -> str:
         f"{OUTSIDE:g} times the most that a training group leaves the range of all others, where "
         "that is more; the median of a window likewise leaves that of medians. A window is flat "
         f"where it moves by less than {FLAT:.0%} of the least movement of a training window. "
-        f"Margins are {', '.join(f'{times}' for times in WIDER)} times as wide: the first with "
-        f"which at most {MOST_FLAGGED:.0%} of the windows of training groups are flagged when each "
-        "group is left out once. A group with a class that no other group has does not count."
+        f"Margins are {', '.join(map(str, WIDER))} times as wide, and flat is as much "
+        f"less: the first with which at most {MOST_FLAGGED:.0%} of the windows of training groups "
+        "are flagged when each group is left out once, else the first with the fewest. A group "
+        "with a class that no other group has does not count."
     )
 
 
@@ -248,7 +249,7 @@ def show(folder: Path, work: Path) -> list[str]:
         first = first or ("the same probabilities" if same and got is not plain else "")
         lines.append(f"| {name} | 0 | {found.height} | {sum(right)} | {unlike.height} | {first} |")
     assert plain is not None
-    told = plain["told"].replace(str(work), "FOLDER").strip()
+    told = plain["told"].replace(str(work / "variant-0" / "out"), "FOLDER").strip()
     return [
         "Trained with few epochs, small images and no second training, so that this page is made "
         "in minutes; [docs/accuracy.md](accuracy.md) has what full trainings reach.",

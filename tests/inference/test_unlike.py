@@ -78,7 +78,8 @@ def test_limits_by_hand():
     limits = Limits.of(WindowStats.of(x), np.arange(4))
     assert limits.values[:, 0].tolist() == [-6.0 * factor(limits), 14 + 6.0 * factor(limits)]
     assert limits.medians[:, 0].tolist() == [5.0, 8.0]
-    assert limits.least_move.tolist() == [2.0]  # a fifth of 10
+    assert limits.moved.tolist() == [10.0]
+    assert limits.least_move.tolist() == [1.0]  # a fifth of 10, half as much with wider margins
 
 
 def factor(limits):
@@ -96,6 +97,8 @@ def test_margins_are_a_quarter_of_the_range_for_equal_days_and_wider_where_days_
     other[5] += 1000
     wide = Limits.of(WindowStats.of(other), np.arange(6))
     assert wide.flagged == pytest.approx(1 / 6)
+    # Wider ones would flag no fewer, so they are not taken: 1000 beyond 0 to 1008, twice.
+    assert wide.values[:, 0].tolist() == [-2000.0, 3008.0]
 
 
 def test_a_group_with_a_class_of_its_own_does_not_count_as_good():

@@ -8,7 +8,8 @@ the medians of windows, which a drop-out does not move. A window is flat where i
 
 How often a good group is flagged follows in the same way: each is left out once, limits come from
 the others, and its windows are counted (`Limits.flagged`). Where that is more than `MOST_FLAGGED`,
-margins are made wider. A group with a class that no other has is not counted: it may be unlike.
+margins are made wider, and what is flat narrower. A group with a class that no other has is not
+counted: it may be unlike.
 """
 
 from collections import Counter
@@ -27,7 +28,7 @@ OUTSIDE = 2.0
 MARGIN = 0.25
 """Of the range of a channel; its least margin."""
 WIDER = (1, 2, 4)
-"""Times the margins, the first that does."""
+"""Times the margins, the first that does; else the first with the fewest flags."""
 MOST_FLAGGED = 0.02
 """Fraction of windows of good groups."""
 FLAT = 0.2
@@ -89,6 +90,8 @@ class Limits:
     """(2, C) least and largest median of a training window."""
     least_move: Array
     """(C,) a window that moves by so much or less is flat; NaN where flat ones were learned."""
+    moved: Array
+    """(C,) least movement of a training window."""
     flagged: float
     """Fraction of the windows of good groups that are unlike those of all other groups; NaN where
     no group has the classes of others."""
@@ -126,7 +129,8 @@ class Limits:
                 values=_with_margin(low[kept], high[kept], wider),
                 middle=_with_margin(m_low[kept], m_high[kept], wider, spread),
                 medians=np.stack([m_low[kept].min(axis=0), m_high[kept].max(axis=0)]),
-                least_move=np.where(flat_usual, np.nan, FLAT * move),
+                least_move=np.where(flat_usual, np.nan, FLAT / wider * move),
+                moved=move,
                 flagged=flagged,
             )
 
@@ -139,11 +143,13 @@ class Limits:
 
         if not good:
             return chosen(every, WIDER[0])
+        rates: dict[int, float] = {}
         for wider in WIDER:
-            rate = flagged(wider)
-            if rate <= MOST_FLAGGED:
+            rates[wider] = flagged(wider)
+            if rates[wider] <= MOST_FLAGGED:
                 break
-        return chosen(every, wider, rate)
+        wider = min(rates, key=lambda times: rates[times])  # the first of equal ones
+        return chosen(every, wider, rates[wider])
 
     def compare(self, stats: WindowStats) -> Array:
         """(N, C) int8: `LIKE`, `VALUE`, `MIDDLE` or `STILL` for each channel of each window."""

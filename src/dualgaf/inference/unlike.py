@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.data.training_facts import TrainingFacts
-from dualgaf.data.training_limits import FLAT, LIKE, MIDDLE, STILL, VALUE, Limits, WindowStats
+from dualgaf.data.training_limits import LIKE, MIDDLE, STILL, VALUE, Limits, WindowStats
 from dualgaf.imaging.windows import Windows
 from dualgaf.inference.units import Reading, likely_reading, plain_unit
 from dualgaf.series.series import clock_text
@@ -185,7 +185,7 @@ class _Words:
         spread = max(high - low, 1e-12 * max(abs(low), abs(high)), 1e-300)
         text = _as_shown(high - low)
         if code == STILL:
-            moved = limits.least_move[channel] / FLAT
+            moved = limits.moved[channel]
             how = f"flat at {text(stats.middle[0, channel])}, training moves by {moved:.3g}"
             return 0.0, f"{self.names[channel]}: {how} or more{self._since(row, channel)}"
         value, far = stats.middle[0, channel], 0.0
