@@ -218,6 +218,14 @@ def test_every_reading_and_its_inverse_are_the_same_number():
     assert likely_reading("furlong", lambda _: None) is None
 
 
+def test_values_of_any_size_have_limits():
+    x = np.random.default_rng(0).uniform(-1, 1, size=(20, 1, 12)) * 1.7e308
+    limits = Limits.of(WindowStats.of(x), np.arange(20))
+    assert (limits.compare(WindowStats.of(x)) == LIKE).all()
+    small = Limits.of(WindowStats.of(x * 1e-300), np.arange(20))
+    assert (small.compare(WindowStats.of(x)) == VALUE).all()
+
+
 def test_nothing_is_compared_without_what_the_training_was():
     windows = Windows.stacked(days(1))
     assert compare(windows, np.arange(8), NAMES, None, source=["a"] * 8) is None

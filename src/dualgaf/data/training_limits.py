@@ -43,6 +43,9 @@ LIKE, VALUE, MIDDLE, STILL = range(4)
 """What a channel of a window is: as in training; a value outside; its median outside; flat."""
 
 
+_ANY_SIZE = np.errstate(over="ignore", invalid="ignore")  # a margin beyond 1.8e308 has no end
+
+
 class WindowStats(NamedTuple):
     """What limits look at, each (N, C) float64."""
 
@@ -54,6 +57,7 @@ class WindowStats(NamedTuple):
     """Median."""
 
     @classmethod
+    @_ANY_SIZE
     def of(cls, block: Array) -> Self:
         """Of windows (N, C, T)."""
         values = block.astype(np.float64)
@@ -97,6 +101,7 @@ class Limits:
     no group has the classes of others."""
 
     @classmethod
+    @_ANY_SIZE
     def of(
         cls,
         stats: WindowStats,
@@ -151,6 +156,7 @@ class Limits:
         wider = min(rates, key=lambda times: rates[times])  # the first of equal ones
         return chosen(every, wider, rates[wider])
 
+    @_ANY_SIZE
     def compare(self, stats: WindowStats) -> Array:
         """(N, C) int8: `LIKE`, `VALUE`, `MIDDLE` or `STILL` for each channel of each window."""
         found = np.full(stats.low.shape, LIKE, dtype=np.int8)
