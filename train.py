@@ -10,12 +10,15 @@ import hydra  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
 
 from dualgaf.training.command import as_command  # noqa: E402
-from dualgaf.training.run import train  # noqa: E402
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float | None:
     """One run; returns the metric that a sweep compares."""
+    from dualgaf.training.run import (
+        train,  # seconds, which --help and a mistyped option do not need
+    )
+
     return train(cfg)
 
 

@@ -1,6 +1,7 @@
 """A classifier for aeon: `DualGAFNetClassifier`."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,15 @@ class DualGAFNetClassifier(NetEstimator, BaseClassifier):  # type: ignore[misc]
         "capability:unequal_length": True,
         "algorithm_type": "deeplearning",
     }
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """As `dualgaf.sklearn.DualGAFNetClassifier.load`."""
+        found = super().load(path)
+        found.n_classes_, found.is_fitted = len(found.classes_), True
+        labels = found.classes_.tolist()
+        found._class_dictionary = {label: index for index, label in enumerate(labels)}
+        return found
 
     def _fit(self, X: Any, y: Any) -> "DualGAFNetClassifier":
         x = self._equal(X, None)

@@ -35,6 +35,41 @@ def test_what_a_worker_needs_loads_no_framework(statement):
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.parametrize("typed", ["--help", "nonsense=1"])
+def test_help_and_a_mistyped_option_wait_for_nothing_that_trains(typed):
+    # Of what takes seconds to import: each alone is more than Hydra and all of ours together.
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "train.py", typed],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (0 if typed == "--help" else 2)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "dualgaf.training.command" in imported
+    heavy = {"torch", "lightning", "torchmetrics", "matplotlib", "scipy", "numba", "polars"}
+    assert not imported & heavy
+
+
+def test_how_threads_wait_is_set_before_torch_reads_it():
+    script = (
+        "import dualgaf.training.command, os, sys\n"
+        "print('torch' in sys.modules, os.environ['OMP_WAIT_POLICY'])"
+    )
+    for given, wanted in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        environment = {key: own for key, own in os.environ.items() if key != "OMP_WAIT_POLICY"}
+        environment |= {} if given is None else {"OMP_WAIT_POLICY": given}
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        assert done.stdout.split() == ["False", wanted]
+
+
 @pytest.mark.parametrize("room", ["imaging", "series", "models"])
 def test_what_the_readme_says_needs_no_linux_imports_nothing_that_does(room):
     imported = set()

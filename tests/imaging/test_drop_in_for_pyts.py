@@ -8,7 +8,6 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -118,8 +117,8 @@ def test_the_one_exception_a_constant_up_to_rounding_and_every_scale(theirs):
 
 @pytest.mark.parametrize(
     "kind",
-    [list, pd.DataFrame, torch.from_numpy, np.asfortranarray, lambda x: x.astype(str),
-     lambda x: x.astype(object), lambda x: x > 0],
+    [list, pd.DataFrame, lambda x: pytest.importorskip("torch").from_numpy(x), np.asfortranarray,
+     lambda x: x.astype(str), lambda x: x.astype(object), lambda x: x > 0],
     ids=["list", "frame", "tensor", "fortran", "text", "object", "bool"],
 )  # fmt: skip
 def test_what_pyts_reads_is_read(theirs, kind):

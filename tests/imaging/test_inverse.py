@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -178,6 +177,7 @@ def test_units_come_back(storage, feature_range):
 
 
 def test_it_takes_tensors_single_images_and_any_leading_shape():
+    torch = pytest.importorskip("torch")
     fields = dual_gaf(noisy((6, 2, 9)))
     want = dual_gaf_inverse(fields[:, 0], fields[:, 1])
     tensors = [torch.from_numpy(fields[:, field].copy()) for field in (0, 1)]

@@ -20,6 +20,8 @@ from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.losses.classification import CrossEntropyLoss, FocalLoss
 from dualgaf.models.net import DualGAFNet
+from dualgaf.models.optimization import make_optimizer
+from dualgaf.models.time_warp import TimeWarp
 from few_kernels import few_kernels
 
 
@@ -293,6 +295,47 @@ def test_mixup_adds_windows_and_losses_by_the_same_share(monkeypatch) -> None:
     entropy = torch.nn.functional.cross_entropy
     want = 0.75 * entropy(logits, label) + 0.25 * entropy(logits, label[order])
     torch.testing.assert_close(model.training_step(batch, 0), want)
+
+
+class OfImages(DualGAFClassifier):
+    """A forward of somebody's own, who may look at any pixel."""
+
+    def forward(
+        self, gasf: torch.Tensor, gadf: torch.Tensor, series: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        assert gasf.shape[-2:] == (9, 9)
+        return super().forward(gasf, gadf, series)
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.4])
+def test_a_step_on_the_pixels_that_are_read_is_that_on_whole_images(
+    monkeypatch: pytest.MonkeyPatch, mixup: float
+) -> None:
+    monkeypatch.setattr(DualGAFClassifier, "log", lambda *args, **kwargs: None)
+    read = []
+    of_pixels = TimeWarp.of_pixels
+    monkeypatch.setattr(
+        TimeWarp, "of_pixels", lambda *given: (read.append(1), of_pixels(*given))[1]
+    )
+    (batch,) = batches(1, n=8)
+    found = []
+    for kind in (DualGAFClassifier, OfImages):
+        torch.manual_seed(0)
+        model = kind(DualGAFNet(2, 3, width=8), mixup=mixup)
+        torch.manual_seed(1)
+        loss = model.training_step(batch, 0)
+        loss.backward()
+        found.append((loss, [p.grad for p in model.net.parameters()], torch.rand(3)))
+    assert read == [1]
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
+
+
+def test_weights_on_the_cpu_are_followed_in_one_pass() -> None:
+    how = classifier().optimization
+    on_cpu = make_optimizer(torch.nn.Linear(2, 2), how)
+    elsewhere = make_optimizer(torch.nn.Linear(2, 2, device="meta"), how)
+    assert [group["fused"] for group in on_cpu.param_groups] == [True, True]
+    assert [group["fused"] for group in elsewhere.param_groups] == [None, None]
 
 
 @pytest.mark.parametrize("loss", [None, FocalLoss(gamma=1.0)])

@@ -399,6 +399,41 @@ def test_a_wrong_image_shape_names_got_and_needed(
         DualGAFNet(3, 4)(torch.zeros(gasf), torch.zeros(gadf), torch.zeros(2, 3, 8))
 
 
+@pytest.mark.parametrize("arrangement", ["stacked", "per_signal"])
+@pytest.mark.parametrize("size", [4, 20, 64])
+def test_the_pixels_that_are_read_give_what_the_images_give(arrangement: str, size: int) -> None:
+    torch.manual_seed(0)
+    net = DualGAFNet(2, 3, width=8, arrangement=arrangement, use_minirocket=False).eval()
+    gasf, gadf, series = windows(3, 2, size)
+    pixels = net.read_pixels(gasf, gadf, series)
+    assert pixels is not None
+    row, column = pixels
+    assert row.shape == column.shape == (6, size)
+    bands = (image[:, :, row, column] for image in (gasf, gadf))
+    wanted = net(gasf, gadf, series)
+    assert torch.equal(net(*bands, series, bands=True), wanted)
+    # No other pixel counts.
+    other = torch.ones(size, size)
+    other[row, column] = 0
+    assert torch.equal(net(gasf + other, gadf - other, series), wanted)
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({}, 65),  # averaged down before it is read
+        ({"extractor": "large_kernel"}, 20),
+        ({"extractor": "large_kernel", "fusion": "early"}, 20),
+        ({"fusion": "adaptive"}, 20),
+        ({"fields": "gasf"}, 20),
+        ({"groups": {"a": {"channels": [0]}}}, 20),
+    ],
+)
+def test_other_networks_may_read_any_pixel(options: dict[str, Any], size: int) -> None:
+    net = DualGAFNet(2, 3, width=8, use_minirocket=False, **options)
+    assert net.read_pixels(*windows(2, 2, size)) is None
+
+
 def test_a_missing_series_says_what_to_do() -> None:
     image = torch.zeros(2, 3, 8, 8)
     with pytest.raises(SeriesError) as error:

@@ -48,6 +48,31 @@ def test_a_warp_of_the_image_is_the_image_of_the_warp(
     torch.testing.assert_close(got[1], wanted[1], atol=1e-5, rtol=0)
 
 
+@given(
+    seed=st.integers(0, 1 << 30),
+    side=st.integers(2, 30),
+    speed=st.floats(0, 2),
+    crop=st.floats(0, 0.9),
+    p=st.sampled_from([0.0, 0.5, 1.0]),
+)
+def test_some_pixels_of_a_warp_are_those_of_the_whole_image(
+    seed: int, side: int, speed: float, crop: float, p: float
+) -> None:
+    torch.manual_seed(seed)
+    gasf, gadf, series = *torch.rand(2, 3, 2, side, side), torch.randn(3, 2, side + 3)
+    row, column = torch.randint(0, side, (2, 4, 5))
+    warp = TimeWarp(speed, crop, p)
+    torch.manual_seed(seed)
+    whole = warp(gasf, gadf, series)
+    state = torch.get_rng_state()
+    torch.manual_seed(seed)
+    got = warp.of_pixels(gasf, gadf, series, row, column)
+    assert torch.equal(torch.get_rng_state(), state)  # the same numbers were drawn
+    assert torch.equal(got[2], whole[2])
+    for pixels, image in zip(got[:2], whole[:2], strict=True):
+        torch.testing.assert_close(pixels, image[:, :, row, column], atol=1e-5, rtol=0)
+
+
 @given(seed=st.integers(0, 1 << 30), speed=st.floats(0, 2), crop=st.floats(0, 0.9))
 def test_a_line_runs_forwards_and_keeps_what_crop_leaves(
     seed: int, speed: float, crop: float

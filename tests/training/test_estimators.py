@@ -6,6 +6,9 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
 
 import lightning as L
 import numpy as np
@@ -16,7 +19,9 @@ from aeon.datasets import load_basic_motions
 from aeon.testing.estimator_checking import check_estimator
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -25,11 +30,19 @@ from sklearn.utils._testing import SkipTest
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import dualgaf.aeon
+import dualgaf.sklearn
 from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet, dual_gaf
 from dualgaf.errors import ConfigError, SeriesError
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.sklearn import DualGAFNetClassifier, DualGAFTransformer
 from dualgaf.training.config import load_config
+from dualgaf.training.parameters import (
+    OF_CLASSIFIER,
+    OF_DATA,
+    OF_NET,
+    PARAMETERS,
+    NetParameters,
+)
 from dualgaf.training.run import train
 
 TINY = {"max_steps": 2, "width": 8, "image_size": 8, "use_minirocket": False}
@@ -148,7 +161,7 @@ def test_clone_pickle_and_checkpoint_give_the_same_probabilities(tmp_path):
     path = model.save(tmp_path / "gaf.ckpt")
     for kind in (DualGAFNetClassifier, dualgaf.aeon.DualGAFNetClassifier):
         loaded = kind.load(path)
-        assert np.array_equal(loaded._probabilities(X), want)
+        assert np.array_equal(loaded.predict_proba(X), want)
         assert loaded.classes_.tolist() == ["fast", "slow"]
     loaded = DualGAFNetClassifier.load(path)
     assert loaded.get_params() == model.get_params()
@@ -179,6 +192,40 @@ def test_it_goes_through_model_selection_of_scikit_learn_in_three_dimensions():
     assert pipeline.fit(X, Y).predict(X).shape == (24,)
     calibrated = CalibratedClassifierCV(tiny(), cv=2).fit(X, Y)
     np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1.0)
+
+
+def test_it_goes_through_votes_and_stacks():
+    vote = VotingClassifier([("a", tiny()), ("b", tiny(head="simple"))], voting="soft").fit(X, Y)
+    mean = (tiny().fit(X, Y).predict_proba(X) + tiny(head="simple").fit(X, Y).predict_proba(X)) / 2
+    np.testing.assert_allclose(vote.predict_proba(X), mean, atol=1e-12)
+    stack = StackingClassifier([("a", tiny())], LogisticRegression(), cv=2).fit(X, Y)
+    assert stack.predict(X).shape == (24,)
+
+
+def test_parameters_have_the_names_and_defaults_of_what_they_are_handed_to():
+    own = signature(NetParameters).parameters
+    for kind, names, left_out in (
+        (DualGAFDataModule, OF_DATA, {"source", "seed"}),
+        (DualGAFNet, OF_NET, {"n_channels", "num_classes", "image_size", "channel_names"}),
+        (DualGAFClassifier, OF_CLASSIFIER, {"net", "class_weights", "class_names"}),
+    ):
+        theirs = signature(kind.__init__).parameters
+        assert {*names} == {*theirs} - left_out - {"self"}, kind
+        assert all(own[name].default == theirs[name].default for name in names), kind
+    assert {*PARAMETERS} == {*own}
+    conf = load_config([])
+    assert {name: own[name].default for name in ("max_epochs", "accelerator", "precision")} == {
+        name: conf.trainer[name] for name in ("max_epochs", "accelerator", "precision")
+    }
+
+
+def test_the_names_of_the_interface_are_there():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "interface.md").read_text()
+    told = {*re.findall(r"`dualgaf\.(\w+)\.(\w+)`", page)}
+    assert {("sklearn", name) for name in dualgaf.sklearn.__all__} <= told
+    assert {("aeon", name) for name in dualgaf.aeon.__all__} <= told
+    for module, name in told:
+        assert hasattr(import_module(f"dualgaf.{module}"), name), (module, name)
 
 
 def test_the_transformer_gives_the_fields_for_other_estimators():

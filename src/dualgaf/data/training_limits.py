@@ -61,7 +61,14 @@ class WindowStats(NamedTuple):
     def of(cls, block: Array) -> Self:
         """Of windows (N, C, T)."""
         values = block.astype(np.float64)
-        return cls(values.min(axis=2), values.max(axis=2), np.median(values, axis=2))
+        low, high = values.min(axis=2), values.max(axis=2)
+        return cls(low, high, np.clip(np.median(values, axis=2), low, high))
+
+    @property
+    @_ANY_SIZE
+    def move(self) -> Array:
+        """From the least to the largest value."""
+        return np.asarray(np.minimum(self.high - self.low, np.finfo(np.float64).max))
 
     @classmethod
     def joined(cls, parts: Sequence["WindowStats"]) -> Self:
@@ -123,7 +130,7 @@ class Limits:
         # No drop-out widens it, as it does not move a median.
         spread = np.quantile(stats.high, 0.95, axis=0) - np.quantile(stats.low, 0.05, axis=0)
         m_low, m_high = _by_fold(stats.middle, stats.middle, fold, n_folds)
-        moves = stats.high - stats.low
+        moves = stats.move
         moved, _ = _by_fold(moves, moves, fold, n_folds)
         flat_usual = (moves == 0).mean(axis=0) > FEW_FLAT
         every, good = np.arange(n_folds), _good(fold, labels)
@@ -161,7 +168,7 @@ class Limits:
         """(N, C) int8: `LIKE`, `VALUE`, `MIDDLE` or `STILL` for each channel of each window."""
         found = np.full(stats.low.shape, LIKE, dtype=np.int8)
         near = ROUNDING * np.maximum(abs(stats.low), abs(stats.high))
-        found[stats.high - stats.low <= self.least_move] = STILL
+        found[stats.move <= self.least_move] = STILL
         for limits, low, high, code in (
             (self.middle, stats.middle, stats.middle, MIDDLE),
             (self.values, stats.low, stats.high, VALUE),

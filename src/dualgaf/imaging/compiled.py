@@ -33,7 +33,7 @@ def kernel() -> ModuleType:
     Raises:
         DependencyError: numba cannot be imported.
     """
-    return _compiled("kernel")
+    return load("dualgaf.imaging.kernel")
 
 
 @cache
@@ -43,7 +43,29 @@ def gather_kernel() -> ModuleType:
     Raises:
         DependencyError: numba cannot be imported.
     """
-    return _compiled("gather_kernel")
+    return load("dualgaf.imaging.gather_kernel")
+
+
+def load(module: str) -> ModuleType:
+    """A module of compiled kernels.
+
+    Args:
+        module: its full name.
+
+    Raises:
+        DependencyError: numba cannot be imported.
+    """
+    try:
+        import_module("numba")
+    except ImportError as error:
+        raise DependencyError(
+            f"numba, which compiles the kernels, cannot be imported: {error}; type {REINSTALL}"
+        ) from error
+    try:
+        return import_module(module)
+    except RuntimeError:  # numba: no locator available
+        _compile_into(tempfile.mkdtemp(prefix=_OWN_FOLDER))
+        return import_module(module)
 
 
 def preload(load: Callable[[], ModuleType]) -> None:
@@ -64,20 +86,6 @@ def kernel_folder() -> Path | None:
     """
     folder = Path(kernel().render.stats.cache_path)
     return None if folder.parent.name.startswith(_OWN_FOLDER) else folder
-
-
-def _compiled(name: str) -> ModuleType:
-    try:
-        import_module("numba")
-    except ImportError as error:
-        raise DependencyError(
-            f"numba, which compiles the kernels, cannot be imported: {error}; type {REINSTALL}"
-        ) from error
-    try:
-        return import_module(f"dualgaf.imaging.{name}")
-    except RuntimeError:  # numba: no locator available
-        _compile_into(tempfile.mkdtemp(prefix=_OWN_FOLDER))
-        return import_module(f"dualgaf.imaging.{name}")
 
 
 def _compile_into(folder: str) -> None:

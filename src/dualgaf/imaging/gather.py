@@ -4,10 +4,7 @@ Reading a pixel and moving it take one pass over the memory: a batch of 64 windo
 and 96 steps is 94 MB of float32, so a second pass over it would cost as much as the first.
 """
 
-from collections.abc import Callable
-from itertools import pairwise
 from math import prod
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -16,6 +13,7 @@ import numpy.typing as npt
 from dualgaf.errors import SeriesError
 from dualgaf.imaging.compiled import gather_kernel, preload
 from dualgaf.imaging.packing import LEVELS
+from dualgaf.imaging.threads import share_out
 from dualgaf.imaging.windows import Windows
 
 Array = npt.NDArray[Any]
@@ -71,7 +69,7 @@ def gather(stored: Array, rows: Array, gasf: Array, gadf: Array, threads: int = 
     def work(part: slice) -> None:
         read(codes, rows[part], n_levels, gasf[part], gadf[part])
 
-    _share_out(work, gasf, threads)
+    share_out(work, len(gasf), _worth(gasf, threads))
 
 
 def draw(angles: Array, gasf: Array, gadf: Array, threads: int = 1) -> None:
@@ -88,7 +86,7 @@ def draw(angles: Array, gasf: Array, gadf: Array, threads: int = 1) -> None:
     def work(part: slice) -> None:
         kernel.draw(angles[part], gasf[part], gadf[part])
 
-    _share_out(work, gasf, threads)
+    share_out(work, len(gasf), _worth(gasf, threads))
 
 
 def gather_series(windows: Windows, rows: Array, mean: Array, std: Array) -> Array:
@@ -120,16 +118,5 @@ def gather_series(windows: Windows, rows: Array, mean: Array, std: Array) -> Arr
     return out
 
 
-def _share_out(work: Callable[[slice], None], images: Array, threads: int) -> None:
-    """Call ``work`` for the windows of ``images`` (B, ...), part by part, a thread each."""
-    threads = 1 if images.size < WORTH_A_THREAD else min(threads, len(images))
-    edges = [len(images) * part // threads for part in range(threads + 1)]
-    first, *others = (slice(start, end) for start, end in pairwise(edges))
-    helpers = [Thread(target=work, args=(part,)) for part in others]
-    for helper in helpers:
-        helper.start()
-    try:
-        work(first)
-    finally:
-        for helper in helpers:
-            helper.join()
+def _worth(images: Array, threads: int) -> int:
+    return 1 if images.size < WORTH_A_THREAD else threads

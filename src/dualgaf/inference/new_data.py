@@ -18,7 +18,7 @@ import polars as pl
 from dualgaf.data.compatibility import SAME_STEP
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.plants import PlantScalers, scaled_by_plant
-from dualgaf.data.windowed import step_times
+from dualgaf.data.windowed import window_ends
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SeriesError, SourceError
 from dualgaf.given import as_numbers
 from dualgaf.imaging.windows import Windows, window_starts
@@ -253,10 +253,9 @@ def _cut(
         )
     kept = series_set.take(long)
     starts, of_series = window_starts(list(kept.lengths), steps, stride)
-    ends = np.cumsum(kept.lengths)
-    offsets = starts - (ends - kept.lengths)[of_series]
-    start = step_times(list(kept.times), of_series, offsets)
-    end = step_times(list(kept.times), of_series, offsets + steps - 1)
+    offsets = starts - (np.cumsum(kept.lengths) - kept.lengths)[of_series]
+    counts = np.bincount(of_series, minlength=len(kept)).tolist()
+    start, end = window_ends(list(kept.times), counts, steps, stride)
     known: dict[str, Any] = {
         "source": tuple(kept.origins[k].source for k in of_series),
         "group": tuple(kept.groups[k] for k in of_series),

@@ -15,6 +15,7 @@ from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.windows import Windows
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.eval_mode import eval_mode
+from dualgaf.models.idle_threads import idle_threads_asleep
 
 Array = npt.NDArray[Any]
 
@@ -53,7 +54,7 @@ def window_probabilities(
     order = np.argsort(window_hashes(windows, np.arange(total)), kind="stable")
     buffers, device = ImageBuffers(), model.device
     found = np.empty((total, len(state.class_names)))
-    with eval_mode(model), torch.inference_mode():
+    with eval_mode(model), torch.inference_mode(), idle_threads_asleep(device):
         for first in range(0, total, AT_A_TIME):
             rows = order[first : first + AT_A_TIME]
             series = torch.from_numpy(state.scaler.transform(windows.take(rows)))

@@ -6,8 +6,9 @@ The loss is one of `dualgaf.models.losses` or your own; optimiser and learning r
 
 import copy
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self, cast
 
 import lightning as L
@@ -18,6 +19,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from dualgaf.errors import ConfigError, check_number, unknown_choice
+from dualgaf.models.idle_threads import release, sleep_when_idle
 from dualgaf.models.losses.classification import CrossEntropyLoss
 from dualgaf.models.losses.epoch_loss import EpochLoss, divisor
 from dualgaf.models.losses.settings import (
@@ -140,7 +142,7 @@ class DualGAFClassifier(L.LightningModule):
         return logits
 
     def setup(self, stage: str) -> None:
-        """Refuse weights that do not go with the images.
+        """Refuse weights that do not go with the images; see `dualgaf.models.idle_threads`.
 
         Raises:
             ConfigError: the precision of the Trainer is not one of `PRECISIONS`.
@@ -149,6 +151,12 @@ class DualGAFClassifier(L.LightningModule):
         if got not in PRECISIONS:
             typed = f'Trainer(precision="{PRECISIONS[0]}")'
             raise ConfigError(unknown_choice("precision", got, PRECISIONS, instead=typed))
+        if self.trainer.strategy.root_device.type == "cpu":
+            sleep_when_idle(self)
+
+    def teardown(self, stage: str) -> None:
+        """Let go of what `setup` has taken."""
+        release(self)
 
     def on_fit_start(self) -> None:
         """Draw the seed of the steps; solve the MiniRocket branch, if there is one."""
@@ -185,23 +193,38 @@ class DualGAFClassifier(L.LightningModule):
             return self._step(batch)
 
     def _step(self, batch: Batch) -> Tensor:
-        *windows, label = batch
-        gasf, gadf, series = self.time_warp(*windows)
+        gasf, gadf, series, label = batch
+        forward: Callable[[Tensor, Tensor, Tensor], Tensor] = self
+        pixels = self._read_pixels(gasf, gadf, series)
+        if pixels is None:
+            gasf, gadf, series = self.time_warp(gasf, gadf, series)
+        else:  # what is not read is not warped or mixed
+            gasf, gadf, series = self.time_warp.of_pixels(gasf, gadf, series, *pixels)
+            forward = partial(self.net, bands=True)
         if self.mixup > 0:
             weight = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
             weight = max(weight, 1.0 - weight)
             other = torch.randperm(len(label), device=label.device)
             gasf, gadf, series = (torch.lerp(x[other], x, weight) for x in (gasf, gadf, series))
-            logits = self(gasf, gadf, series)
+            logits = forward(gasf, gadf, series)
             loss: Tensor = weight * self.loss(logits, label)
             loss = loss + (1.0 - weight) * self.loss(logits, label[other])
         else:
-            logits = self(gasf, gadf, series)
+            logits = forward(gasf, gadf, series)
             loss = self.loss(logits, label)
         self.train_acc(logits, label)
         self._log_loss("train", loss, label)
         self.log("train/acc", self.train_acc, on_step=False, on_epoch=True)
         return loss
+
+    def _read_pixels(
+        self, gasf: Tensor, gadf: Tensor, series: Tensor
+    ) -> tuple[Tensor, Tensor] | None:
+        # A network or a forward of somebody's own is given images.
+        net: Any = getattr(self.net, "_orig_mod", self.net)  # of torch.compile
+        if type(net) is not DualGAFNet or type(self).forward is not DualGAFClassifier.forward:
+            return None
+        return net.read_pixels(gasf, gadf, series)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count a batch of the validation split."""

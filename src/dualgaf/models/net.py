@@ -14,7 +14,7 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from dualgaf.errors import ConfigError, SeriesError, check_number, check_whole, unknown_choice
 from dualgaf.models.attention import ATTENTIONS, build_attention
 from dualgaf.models.backbone import ExtractorFactory, extractor_maker, qualified_name
+from dualgaf.models.extractors.diagonals import SIDE, DiagonalExtractor, lag_pixels
 from dualgaf.models.extractors.largest import Workload, choose_extractor
 from dualgaf.models.fusion import EARLY, FUSIONS, build_fusion
 from dualgaf.models.heads import HEADS, build_head
@@ -168,7 +169,9 @@ class DualGAFNet(nn.Module):
         """
         return dict(self._settings)
 
-    def forward(self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None) -> Tensor:
+    def forward(
+        self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None, *, bands: bool = False
+    ) -> Tensor:
         """Logits of a batch.
 
         Args:
@@ -176,6 +179,7 @@ class DualGAFNet(nn.Module):
             gadf: likewise.
             series: (B, C, T) float32, standardised; needed where ``use_statistics`` or
                 ``use_minirocket`` is true.
+            bands: gasf and gadf are the pixels that `read_pixels` names, (B, C, ...), alone.
 
         Returns:
             (B, K). While the network is in training mode, those of images and statistics alone.
@@ -183,15 +187,36 @@ class DualGAFNet(nn.Module):
         Raises:
             SeriesError: a shape does not fit, or ``series`` is missing.
         """
-        logits = self.by_images(gasf, gadf, series)
+        logits = self.by_images(gasf, gadf, series, bands=bands)
         if self.minirocket is None or series is None or self.training:
             return logits
         return self.minirocket.ensemble(logits, series)
 
-    def by_images(self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None) -> Tensor:
-        """Logits (B, K) without the MiniRocket branch: what follows the gradient in training."""
+    def read_pixels(
+        self, gasf: Tensor, gadf: Tensor, series: Tensor | None
+    ) -> tuple[Tensor, Tensor] | None:
+        """Which pixels of each image of a batch are read; None where it may be any.
+
+        Returns:
+            Row and column of each, (L, S), where both fields go through one `DiagonalExtractor` and
+            images are not made smaller before. A tenth of the pixels is enough then.
+
+        Raises:
+            SeriesError: as `forward`.
+        """
         self._check_shapes(gasf, gadf, series)
-        features = self.attention(self._fields(gasf, gadf))  # (B, V, W)
+        if not isinstance(self.joint_extractor, DiagonalExtractor) or gasf.shape[-1] > SIDE:
+            return None
+        row, column, _ = lag_pixels(int(gasf.shape[-1]), gasf.device)
+        return row, column
+
+    def by_images(
+        self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None, *, bands: bool = False
+    ) -> Tensor:
+        """Logits (B, K) without the MiniRocket branch: what follows the gradient in training."""
+        if not bands:
+            self._check_shapes(gasf, gadf, series)
+        features = self.attention(self._fields(gasf, gadf, bands))  # (B, V, W)
         if self.statistics is None:
             joined = features.flatten(1)  # (B, V W)
         else:
@@ -234,10 +259,14 @@ class DualGAFNet(nn.Module):
                 n_channels, told["num_classes"], told["use_statistics"]
             )
 
-    def _fields(self, gasf: Tensor, gadf: Tensor) -> Tensor:
+    def _fields(self, gasf: Tensor, gadf: Tensor, bands: bool) -> Tensor:
         """(B, C, S, S), (B, C, S, S) -> (B, V, W)."""
         if self.joint_extractor is not None:
-            return self._features(self.joint_extractor, torch.stack((gasf, gadf), dim=2))
+            both = torch.stack((gasf, gadf), dim=2)
+            if not bands:
+                return self._features(self.joint_extractor, both)
+            extractor = cast(DiagonalExtractor, self.joint_extractor)
+            return ARRANGEMENTS[self._settings["arrangement"]](extractor.of_bands, both)
         found = [
             self._features(extractor, images.unsqueeze(2))
             for extractor, images in ((self.gasf_extractor, gasf), (self.gadf_extractor, gadf))

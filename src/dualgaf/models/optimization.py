@@ -156,7 +156,10 @@ def make_optimizer(net: nn.Module, how: Optimization) -> Optimizer:
         {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if how.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=how.learning_rate)
+        # One pass over the weights, not ten. On a GPU Lightning scales gradients of float16, which
+        # does not go with it; torch has its own choice there.
+        fused = all(p.device.type == "cpu" for p in net.parameters()) or None
+        return torch.optim.AdamW(groups, lr=how.learning_rate, fused=fused)
     return torch.optim.RAdam(groups, lr=how.learning_rate, decoupled_weight_decay=True)
 
 

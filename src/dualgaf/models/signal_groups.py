@@ -23,19 +23,19 @@ ExtractorMaker = Callable[[str | None, int], nn.Module]
 """(name of a group's extractor or None, in_channels) -> module."""
 
 
-def per_signal(extractor: nn.Module, images: Tensor) -> Tensor:
+def per_signal(extractor: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """(B, C, F, S, S) -> (B, C, W): every signal's images through the same extractor."""
-    features: Tensor = extractor(images.flatten(0, 1))  # (B C, F, S, S) -> (B C, W)
+    features = extractor(images.flatten(0, 1))  # (B C, F, S, S) -> (B C, W)
     return features.view(*images.shape[:2], -1)
 
 
-def stacked(extractor: nn.Module, images: Tensor) -> Tensor:
+def stacked(extractor: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """(B, C, F, S, S) -> (B, 1, W): all signals at once."""
-    features: Tensor = extractor(images.flatten(1, 2))
+    features = extractor(images.flatten(1, 2))
     return features.unsqueeze(1)
 
 
-ARRANGEMENTS: dict[str, Callable[[nn.Module, Tensor], Tensor]] = {
+ARRANGEMENTS: dict[str, Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]] = {
     "per_signal": per_signal,
     "stacked": stacked,
 }

@@ -72,12 +72,10 @@ class TimeWarp:
         Returns:
             The three, each changed by the same line.
         """
-        if not self.changes:
+        drawn = self._drawn(series)
+        if drawn is None:
             return gasf, gadf, series
-        at = torch.nonzero(torch.rand(len(series), device=series.device) < self.p)[:, 0]
-        if not len(at):
-            return gasf, gadf, series
-        line = self._line(len(at), series.device)
+        at, line = drawn
         # In bfloat16 the series of a training would have three digits, those of a test eight.
         with torch.autocast(series.device.type, enabled=False):
             over_image = interpolation(line, gasf.shape[-1]).unsqueeze(1)  # (b, 1, S, S)
@@ -85,8 +83,53 @@ class TimeWarp:
                 image.index_copy(0, at, over_image @ image[at] @ over_image.mT)
                 for image in (gasf, gadf)
             )
-            warped = series[at] @ interpolation(line, series.shape[-1]).mT
-            return gasf, gadf, series.index_copy(0, at, warped)
+            return gasf, gadf, _warped_series(series, at, line)
+
+    def of_pixels(
+        self, gasf: Tensor, gadf: Tensor, series: Tensor, row: Tensor, column: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Some pixels of what `__call__` gives, by the same random numbers.
+
+        Only these are interpolated, each between four pixels of the old image.
+
+        Args:
+            gasf: (B, C, S, S).
+            gadf: (B, C, S, S).
+            series: (B, C, T).
+            row: of each pixel, any shape (...).
+            column: likewise.
+
+        Returns:
+            The pixels of the two fields, (B, C, ...) each, and the series (B, C, T).
+
+        Example:
+            >>> image, series = torch.rand(2, 3, 24, 24), torch.rand(2, 3, 30)
+            >>> step = torch.arange(24)
+            >>> TimeWarp(0.3).of_pixels(image, image, series, step, step)[0].shape
+            torch.Size([2, 3, 24])
+        """
+        side = int(gasf.shape[-1])
+        pixel = (row * side + column).expand(len(gasf), *row.shape)
+        picked = [_taken(image.flatten(2), pixel) for image in (gasf, gadf)]
+        drawn = self._drawn(series)
+        if drawn is None:
+            return picked[0], picked[1], series
+        at, line = drawn
+        with torch.autocast(series.device.type, enabled=False):
+            places = _sampled(line, side) * (side - 1)  # (b, S)
+            rows, columns = places[:, row], places[:, column]
+            gasf, gadf = (
+                old.index_copy(0, at, _between(image.index_select(0, at), rows, columns))
+                for old, image in zip(picked, (gasf, gadf), strict=True)
+            )
+            return gasf, gadf, _warped_series(series, at, line)
+
+    def _drawn(self, series: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Which windows are changed, (b,), and their lines; None where none is."""
+        if not self.changes:
+            return None
+        at = torch.nonzero(torch.rand(len(series), device=series.device) < self.p)[:, 0]
+        return (at, self._line(len(at), series.device)) if len(at) else None
 
     def of_series(self, series: Tensor) -> Tensor:
         """A changed copy of each window (N, C, T), without images and without matrices."""
@@ -129,6 +172,36 @@ def interpolation(line: Tensor, n: int) -> Tensor:
     places = _sampled(line, n) * (n - 1)
     steps = torch.arange(n, dtype=line.dtype, device=line.device)
     return (1.0 - (places.unsqueeze(-1) - steps).abs()).clamp(min=0.0)
+
+
+def _warped_series(series: Tensor, at: Tensor, line: Tensor) -> Tensor:
+    warped = series[at] @ interpolation(line, series.shape[-1]).mT
+    return series.index_copy(0, at, warped)
+
+
+def _between(images: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Images (b, C, S, S) at places between their pixels, (b, ...) each: (b, C, ...), bilinear."""
+    side = images.shape[-1]
+    (up, down, below), (left, right, beside) = (
+        (first, (first + 1).clamp(max=side - 1), place - first)
+        for place in (row, column)
+        for first in (place.long().clamp(max=side - 1),)
+    )
+    flat = images.flatten(2)
+
+    def at(rows: Tensor, columns: Tensor) -> Tensor:
+        return _taken(flat, rows * side + columns)
+
+    beside, below = beside.unsqueeze(1), below.unsqueeze(1)
+    above = torch.lerp(at(up, left), at(up, right), beside)
+    return torch.lerp(above, torch.lerp(at(down, left), at(down, right), beside), below)
+
+
+def _taken(numbers: Tensor, places: Tensor) -> Tensor:
+    """Numbers (B, C, M) at places (B, ...) of the last axis: (B, C, ...)."""
+    shape = (*numbers.shape[:2], *places.shape[1:])
+    flat = places.flatten(1).unsqueeze(1).expand(-1, numbers.shape[1], -1)
+    return numbers.gather(2, flat).view(shape)  # half the time of an index
 
 
 def _sampled(line: Tensor, n: int) -> Tensor:

@@ -15,7 +15,19 @@
 5. ``chunk_size=auto`` is measured: what a window takes on this machine at this moment.
 """
 
-from dualgaf.plan.decision import BuildPlan, make_plan
-from dualgaf.plan.request import BuildRequest, Images
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dualgaf.plan.decision import BuildPlan, make_plan
+    from dualgaf.plan.request import BuildRequest, Images
 
 __all__ = ["BuildPlan", "BuildRequest", "Images", "make_plan"]
+
+
+def __getattr__(name: str) -> Any:
+    # At first use: who asks where presets lie needs no kernel.
+    if name not in __all__:
+        raise AttributeError(f"module 'dualgaf.plan' has no attribute {name!r}")
+    home = "decision" if name in ("BuildPlan", "make_plan") else "request"
+    return getattr(import_module(f"dualgaf.plan.{home}"), name)

@@ -47,7 +47,8 @@ class SeriesSet:
     """
 
     values: tuple[Array, ...]
-    """One (C, L_i) array a series, C-contiguous, all float64 or all float32."""
+    """One (C, L_i) array a series, all float64 or all float32; the steps of a channel lie side by
+    side, and series may be views of one array."""
     labels: tuple[str | None, ...]
     """Class of each series; None where it has no label (predict)."""
     channel_names: tuple[str, ...]
@@ -329,8 +330,10 @@ def _check_values(values: Sequence[Array], n_channels: int) -> None:
                 f"series {index} has shape {series.shape} and type {series.dtype}; needed: "
                 f"({n_channels}, L) {dtype} as {n_channels} channel names and the first series say"
             )
-        if not series.flags.c_contiguous:
-            raise SeriesError(f"series {index} is not C-contiguous; use np.ascontiguousarray")
+        if series.shape[1] > 1 and series.strides[1] != series.itemsize:
+            raise SeriesError(
+                f"series {index} is not C-contiguous along its steps; use np.ascontiguousarray"
+            )
 
 
 def _shortened(names: Sequence[str]) -> str:

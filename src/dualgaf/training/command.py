@@ -20,11 +20,11 @@ from dualgaf.errors import DualGAFError
 from dualgaf.system.termination import Stopped, is_started_rank
 from dualgaf.training.overrides import check_overrides
 from dualgaf.training.resume import in_full, resume_command
-from dualgaf.training.sweep import end_sweeps
 
 WRONG = 2
 """Exit status of wrong use and of errors."""
 _folders: list[Path] = []
+_when_stopped: list[Callable[[], None]] = []
 
 
 def as_command(main: Callable[[], object]) -> int:
@@ -46,7 +46,8 @@ def as_command(main: Callable[[], object]) -> int:
         print(f"dualgaf: {error}", file=sys.stderr)
         return WRONG
     except Stopped as stopped:
-        end_sweeps()
+        for do in _when_stopped:
+            do()
         line = f"; to go on type {resume_command(_folders[0])}" if _folders else ""
         print(f"dualgaf: {stopped}{line}", file=sys.stderr)
         return int(stopped.code or 0)
@@ -66,6 +67,15 @@ def goes_on_in(folder: Path) -> None:
     """
     if not _folders:
         _folders.append(folder)
+
+
+def when_stopped(do: Callable[[], None]) -> Callable[[], None]:
+    """Have something done, a decorator, where a signal stops a command.
+
+    What does it says so: this module would take seconds to import all that may have to be ended.
+    """
+    _when_stopped.append(do)
+    return do
 
 
 def _status(ended: SystemExit) -> int:

@@ -1,12 +1,5 @@
 """From what was typed to a configuration and a DataModule; errors name what is allowed."""
 
-import os
-
-# Threads of a small network meet thousands of times a second. Where another program wants the same
-# CPUs, waiting in a loop for one that sleeps makes an epoch seven times as long (97 s against 14 s
-# for GunPoint beside one busy process). The setting counts only before torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast

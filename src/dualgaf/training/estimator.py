@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import lightning as L
 import numpy as np
@@ -31,82 +31,26 @@ from dualgaf.models.net import DualGAFNet
 from dualgaf.plain import plain
 from dualgaf.series.labels import is_missing
 from dualgaf.training.epochs import epochs_for
+from dualgaf.training.parameters import (
+    OF_CLASSIFIER,
+    OF_DATA,
+    OF_NET,
+    PARAMETERS,
+    NetParameters,
+)
 from dualgaf.training.quiet import quiet
 
 Array = npt.NDArray[Any]
 
-OF_DATA = ("batch_size", "image_size", "scaling", "feature_range", "storage", "layout", "images",
-           "augmentation", "hardware", "parallel", "cache_dir")  # fmt: skip
-OF_NET = ("extractor", "arrangement", "groups", "fields", "fusion", "attention", "head",
-          "use_statistics", "statistics", "statistics_fusion", "use_minirocket", "width", "dropout",
-          "budget_gflop")  # fmt: skip
-OF_CLASSIFIER = ("learning_rate", "weight_decay", "optimizer", "schedule", "mixup", "time_warp",
-                 "crop", "loss")  # fmt: skip
-OF_TRAINER = ("max_epochs", "max_steps", "accelerator", "precision")
 KEY = "dualgaf_estimator"
 """Key of a checkpoint: parameters and classes of the estimator that wrote it."""
 
 
-class NetEstimator:
-    """Parameters of an estimator, each named as the option of ``train.py`` or of the DataModule."""
+class NetEstimator(NetParameters):
+    """An estimator without a package: its parameters, its training, its checkpoint."""
 
     classes_: Array
     classifier_: DualGAFClassifier
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """A parameter, or what a fit has left."""
-
-    def __init__(
-        self,
-        *,
-        max_epochs: int | str = "auto",
-        max_steps: int = -1,
-        random_state: Any = None,
-        verbose: int = 0,
-        ragged: str = "resample",
-        batch_size: int | str = "auto",
-        image_size: int | str | None = "auto",
-        scaling: str = "auto",
-        feature_range: Any = "auto",
-        storage: str = "uint8",
-        layout: str = "dual",
-        images: str = "precompute",
-        augmentation: Any = None,
-        hardware: Any = "auto",
-        parallel: Any = None,
-        cache_dir: Any = None,
-        extractor: Any = "auto",
-        arrangement: str = "stacked",
-        groups: Any = None,
-        fields: str = "both",
-        fusion: str = "auto",
-        attention: str = "none",
-        head: str = "mlp",
-        use_statistics: bool = True,
-        statistics: str = "basic",
-        statistics_fusion: str = "concat",
-        use_minirocket: bool = True,
-        width: int = 64,
-        dropout: float = 0.2,
-        budget_gflop: float = 1.0,
-        learning_rate: float = 2e-3,
-        weight_decay: float = 1e-2,
-        optimizer: str = "adamw",
-        schedule: str = "cosine",
-        mixup: float = 0.4,
-        time_warp: float = 0.4,
-        crop: float = 0.2,
-        loss: Any = None,
-        class_weights: Any = None,
-        accelerator: str = "auto",
-        precision: str = "32-true",
-    ) -> None:
-        given = dict(locals())
-        for name in PARAMETERS:
-            setattr(self, name, given[name])
-        super().__init__()
 
     def save(self, path: str | Path) -> Path:
         """Write a checkpoint, which `load`, ``train.py ckpt_path=`` and every other door reads.
@@ -255,10 +199,6 @@ class NetEstimator:
 
 
 _KEPT_APART = ("classes_", "classifier_", "n_iter_", "fit_time_millis_", "metadata_")
-PARAMETERS = tuple(
-    name for name in NetEstimator.__init__.__annotations__ if name not in ("return", "self")
-)
-"""Names of all parameters."""
 
 
 def class_texts(classes: Array) -> list[str]:

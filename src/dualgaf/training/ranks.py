@@ -34,11 +34,10 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import ListConfig, read_write
 
 from dualgaf.system.termination import FIRST_RANK, STATUS, signals_held_back
+from dualgaf.training.resume import first_words
 
 VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Set by Lightning where it starts ranks; who finds them takes itself for a rank."""
-first_words: list[str] = []
-"""What the command has before its overrides: ``train`` of ``python -m dualgaf train``."""
 LAST_WORDS_S = 5.0
 """How long a rank may take to say why it failed."""
 PARENT_PAUSE_S = 0.5

@@ -18,8 +18,9 @@ from omegaconf import OmegaConf
 
 from dualgaf.errors import ConfigError, typed_option
 from dualgaf.renamed import current_choice
-from dualgaf.training.ranks import first_words
 
+first_words: list[str] = []
+"""What the command has before its overrides: ``train`` of ``python -m dualgaf train``."""
 SWEEP = "multirun.yaml"
 """What Hydra leaves in the folder of a sweep."""
 _PLACES = ("hydra.run.dir", "hydra.sweep.dir")

@@ -52,7 +52,6 @@ from dualgaf.training.progress import Progress
 from dualgaf.training.quiet import quiet
 from dualgaf.training.ranks import (
     end_with_parent,
-    first_words,
     is_first,
     is_sweep,
     silence_other_ranks,
@@ -63,6 +62,7 @@ from dualgaf.training.report import (
     build_metrics,
     write_outcome,
 )
+from dualgaf.training.resume import first_words
 from dualgaf.training.run_folder import entered, finished
 from dualgaf.training.standing import (
     how_to_resume,

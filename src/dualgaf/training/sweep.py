@@ -31,6 +31,7 @@ from dualgaf.plots.sweep import (
     swept_overrides,
 )
 from dualgaf.system.whole_file import whole_file
+from dualgaf.training.command import when_stopped
 from dualgaf.training.report import STOPPED
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class SweepTable(Callback):
 
 
 @atexit.register
+@when_stopped
 def end_sweeps() -> None:
     """Print the tables of sweeps that have not come to their end."""
     for table, config in [*_under_way]:

@@ -6,7 +6,6 @@ release that mends it is seen.
 
 import polars as pl
 import pytest
-from omegaconf import OmegaConf
 
 from dualgaf.errors import ConfigError, SourceError, SplitError
 from dualgaf.series.splits import SplitSettings, split_series
@@ -14,6 +13,11 @@ from dualgaf.series.tables.source import TableSource
 from table_folders import folder_of, rows_of
 
 MANY = 1500
+
+
+def omegaconf():
+    """What reads YAML; it is not there in `make pythons`."""
+    return pytest.importorskip("omegaconf").OmegaConf
 
 
 def test_a_fraction_far_below_the_first_rows_stays_one(tmp_path):
@@ -112,12 +116,12 @@ def test_files_of_an_unfinished_write_are_left_out_and_said(tmp_path, name, patt
 
 
 def test_yaml_makes_a_number_of_a_time_of_day():
-    found = OmegaConf.create("late: 22:00\nearly: 06:00\nday: 2024-01-02")
+    found = omegaconf().create("late: 22:00\nearly: 06:00\nday: 2024-01-02")
     assert (found.late, found.early, found.day) == (1320, "06:00", "2024-01-02")
 
 
 def of_yaml(text):
-    return OmegaConf.to_container(OmegaConf.create(text))
+    return omegaconf().to_container(omegaconf().create(text))
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,29 @@ KERNELS = (7, 5, 3)
 """Of the convolutions of a block."""
 
 
+def lag_pixels(side: int, device: torch.device | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Which pixels of an image of S x S are read.
+
+    Args:
+        side: S.
+        device: of the results.
+
+    Returns:
+        Row and column of each pixel, (L, S) each, and (L, S) whether there is such a pixel; where
+        not, row and column are those of one at the edge.
+
+    Example:
+        >>> row, column, there = lag_pixels(3)
+        >>> row[1].tolist(), column[1].tolist(), there[1].tolist()
+        ([0, 1, 2], [1, 2, 2], [True, True, False])
+    """
+    lag = torch.tensor(LAGS, device=device)[:, None]
+    row = torch.arange(side, device=device) - lag // 2
+    column = row + lag
+    there = (row >= 0) & (column < side)
+    return row.clamp(min=0), column.clamp(max=side - 1), there
+
+
 def along_diagonals(images: Tensor) -> tuple[Tensor, Tensor]:
     """The pixels of each of `LAGS` in the order of time.
 
@@ -51,12 +74,8 @@ def along_diagonals(images: Tensor) -> tuple[Tensor, Tensor]:
         ([[0, 4, 8], [1, 5, 8], [1, 2, 5]], [[1, 1, 1], [1, 1, 0], [0, 1, 0]])
     """
     side = int(images.shape[-1])  # a trace of TorchScript has tensors here
-    lag = torch.tensor(LAGS, device=images.device)[:, None]
-    row = torch.arange(side, device=images.device) - lag // 2
-    column = row + lag
-    there = (row >= 0) & (column < side)
-    pixel = row.clamp(min=0) * side + column.clamp(max=side - 1)
-    return images.flatten(2)[:, :, pixel], there
+    row, column, there = lag_pixels(side, images.device)
+    return images.flatten(2)[:, :, row * side + column], there
 
 
 class DiagonalExtractor(nn.Module):
@@ -84,7 +103,13 @@ class DiagonalExtractor(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, in_channels, S, S) -> (N, width)."""
-        pixels, there = along_diagonals(shrink(images, SIDE))
+        return self._read(*along_diagonals(shrink(images, SIDE)))
+
+    def of_bands(self, bands: Tensor) -> Tensor:
+        """The same from the pixels at `lag_pixels` alone: (N, in_channels, L, S) -> (N, width)."""
+        return self._read(bands, lag_pixels(bands.shape[-1], bands.device)[2])
+
+    def _read(self, pixels: Tensor, there: Tensor) -> Tensor:
         series = self.normalise(pixels.flatten(1, 2)).view_as(pixels) * there
         maps = self.blocks(series.flatten(1, 2))  # (N, 2 width, S)
         features: Tensor = self.readout(maps.mean(dim=-1))

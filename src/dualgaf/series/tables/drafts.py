@@ -9,6 +9,7 @@ from dualgaf.errors import SourceError, clock_meant, typed_option
 from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.cells import CellRules, Column, label_texts, understood
 from dualgaf.series.tables.classes import classes_of
+from dualgaf.series.tables.coded import Coded
 from dualgaf.series.tables.columns import GROUP_NAMES, ColumnRoles, need_columns, need_learned
 from dualgaf.series.tables.dialects.hive import keys_of
 from dualgaf.series.tables.rows import FileDraft
@@ -58,7 +59,7 @@ def draft_of(
         if source.group_columns is None:  # a day that is no group is no measurement either
             out |= {name for name in table.columns if name.lower() in GROUP_NAMES}
         wanted = [name for name in table.columns if name not in out]
-    working = None if roles.working is None else label_texts(table[roles.working])
+    working = None if roles.working is None else Coded.of(table[roles.working], label_texts)
     columns = {}
     for name in wanted:
         column = understood(table[name], file, rules, units.get(name))
@@ -79,11 +80,11 @@ def draft_of(
         file,
         table.height,
         columns,
-        [label_texts(table[name]).fill_null("?") for name in roles.groups],
+        [Coded.of(table[name], label_texts).filled("?") for name in roles.groups],
         classes_of(table, roles.label, source, file),
         _official(table, roles.split, file),
         _keep(table, working, source),
-        () if working is None else tuple(working.drop_nulls().unique()),
+        () if working is None else working.names,
         _plants(table, roles.plant, file),
     )
 
@@ -129,34 +130,36 @@ def columns_said(drafts: list[FileDraft]) -> list[str]:
     return found
 
 
-def _plants(table: pl.DataFrame, plant: str | None, file: str) -> pl.Series:
+def _plants(table: pl.DataFrame, plant: str | None, file: str) -> Coded:
     if plant is None:
-        return pl.Series([None]).new_from_index(0, table.height)
-    texts = label_texts(table[plant])
-    if texts.has_nulls():
-        row = int(texts.is_null().arg_true()[0])
+        return Coded.constant(None, table.height)
+    found = Coded.of(table[plant], label_texts)
+    if found.codes.has_nulls():
+        row = int(found.codes.is_null().arg_true()[0])
         raise SourceError(
             f"{file}, column {plant!r}, data row {row + 1}: the cell is empty, and a row is of one "
             "plant; write it there, or remove the row"
         )
-    return texts
+    return found
 
 
-def _official(table: pl.DataFrame, split: str | None, file: str) -> pl.Series:
+def _official(table: pl.DataFrame, split: str | None, file: str) -> Coded:
     if split is None:
-        return pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
-    texts = label_texts(table[split])
-    for mark in texts.drop_nulls().unique().to_list():
+        return Coded.constant(None, table.height)
+    marks = Coded.of(table[split], label_texts)
+    for mark in marks.names:
         if mark not in SPLITS:
             raise SourceError(
                 f"{file}, column {split!r}: {mark!r} is no split; allowed: {', '.join(SPLITS)}; "
                 "type data.split_column=null"
             )
-    return texts
+    return marks
 
 
-def _keep(table: pl.DataFrame, working: pl.Series | None, source: "TableSource") -> pl.Series:
+def _keep(table: pl.DataFrame, working: Coded | None, source: "TableSource") -> pl.Series:
     if working is None:
         return pl.Series([True]).new_from_index(0, table.height)
     wanted = label_texts(pl.Series([source.working_value]))[0]
-    return working.to_frame("text").select(pl.col("text").eq(wanted).fill_null(False))["text"]
+    if wanted not in working.names:
+        return pl.Series([False]).new_from_index(0, table.height)
+    return (working.codes == working.names.index(wanted)).fill_null(False)

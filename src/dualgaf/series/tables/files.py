@@ -7,7 +7,7 @@ Messages count lines from 1 with the header, and data rows from 1 without it.
 import csv
 import gzip
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -19,8 +19,9 @@ from dualgaf.series.tables.dialects.long import is_flux, read_flux
 from dualgaf.series.tables.dialects.sheets import SHEETS, read_sheet
 from dualgaf.series.tables.notes import Notes
 
-_TEXTS = (".csv", ".tsv", ".txt")
-ENDINGS = (*_TEXTS, *(f"{ending}.gz" for ending in _TEXTS), ".parquet", *SHEETS)
+TEXTS = (".csv", ".tsv", ".txt")
+"""Endings of files whose rows are lines."""
+ENDINGS = (*TEXTS, *(f"{ending}.gz" for ending in TEXTS), ".parquet", *SHEETS)
 _ALLOWED = ".csv, .tsv, .txt (also with .gz), .parquet and .xlsx"
 _OTHER_SHEETS = (".xls", ".xlsb", ".ods")
 _BROKEN = (
@@ -106,6 +107,7 @@ def read_table(
     encoding: str | None = None,
     notes: Notes | None = None,
     sheet: str | None = None,
+    unread: Callable[[Mapping[str, pl.DataType]], Collection[str]] | None = None,
 ) -> pl.DataFrame:
     """One file as a table; blanks around the names of columns are removed.
 
@@ -118,6 +120,8 @@ def read_table(
         encoding: how the letters of a CSV file are written; None = found out.
         notes: what was found out goes there.
         sheet: of a workbook; None = the one that has a table.
+        unread: called with the types of a Parquet file: columns whose cells are not needed. They
+            come back without any cell.
 
     Returns:
         All cells of a CSV file and of a sheet as texts, null where they are empty; of a Parquet
@@ -131,7 +135,7 @@ def read_table(
     notes = notes or Notes()
     try:
         if path.name.lower().endswith(".parquet"):
-            table = pl.read_parquet(path)
+            table = _read_parquet(path, unread)
             names = table.columns
         elif path.name.lower().endswith(SHEETS):
             names, table = read_sheet(path, file, sheet, header_line, notes)
@@ -161,6 +165,21 @@ def read_table(
         raise SourceError(f"{file} has a header and no data row")
     table.columns = names
     return table
+
+
+def _read_parquet(
+    path: Path, unread: Callable[[Mapping[str, pl.DataType]], Collection[str]] | None
+) -> pl.DataFrame:
+    schema = pl.read_parquet_schema(path)
+    out = set() if unread is None else set(unread(schema))
+    if not out:
+        return pl.read_parquet(path)
+    kept = [name for name in schema if name not in out]
+    if not kept:
+        return pl.read_parquet(path)  # for its number of rows
+    table = pl.read_parquet(path, columns=kept)
+    empty = [pl.lit(None, dtype=pl.Null).alias(name) for name in schema if name in out]
+    return table.with_columns(empty).select(list(schema))
 
 
 def _tables(root: Path, notes: Notes) -> list[Path]:
