@@ -23,6 +23,8 @@ _HOMES = {
     "HybridFocalLoss": "dualgaf.models.losses.classification",
     "ImagingRecipe": "dualgaf.imaging.recipe",
     "PoolSettings": "dualgaf.pool.settings",
+    "Prediction": "dualgaf.inference.predictions",
+    "Predictor": "dualgaf.inference.predict",
     "RunFolderCheck": "dualgaf.training.run_folder",
     "SimulatedSource": "dualgaf.series.simulate",
     "SplitSettings": "dualgaf.series.splits",
@@ -31,6 +33,7 @@ _HOMES = {
     "TimmBackbone": "dualgaf.models.backbone",
     "dual_gaf": "dualgaf.imaging.gaf",
     "dual_gaf_inverse": "dualgaf.imaging.inverse",
+    "load": "dualgaf.inference.predict",
 }
 
 __version__ = "0.1.0"

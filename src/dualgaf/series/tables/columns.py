@@ -170,6 +170,39 @@ def need_columns(
         )
 
 
+def need_learned(header: Sequence[str], names: Sequence[str], file: str) -> None:
+    """Raise unless a file has every channel that a network has learned.
+
+    Args:
+        header: the columns that are there.
+        names: the channels.
+        file: the file's name.
+
+    Raises:
+        SourceError: names those that are missing, and the columns that are there.
+
+    Example:
+        >>> need_learned(["sat", "oat"], ["sat", "mat"], "week.csv")
+        Traceback (most recent call last):
+        ...
+        dualgaf.errors.SourceError: week.csv has no column 'mat', a channel that the network has ...
+    """
+    missing = [name for name in names if name not in header]
+    if not missing:
+        return
+    told = ", ".join(map(repr, missing[:8])) + (", ..." if len(missing) > 8 else "")
+    free = [name for name in header if name not in names]
+    close = {name: found[0] for name in missing if (found := _closest(name, free))}
+    meant = "; ".join(f"if {there!r} is it, call it {name!r}" for name, there in close.items())
+    what = "a channel" if len(missing) == 1 else "channels"
+    raise SourceError(
+        f"{file} has no column {told}, {what} that the network has learned; it has: "
+        f"{', '.join(header[:20])}{', ...' if len(header) > 20 else ''}; "
+        f"{meant + '; ' if meant else ''}for a network without it, train anew with "
+        f"{typed_option('data.exclude', missing)}"
+    )
+
+
 def need_list(header: Sequence[str], names: Sequence[str], option: str, file: str) -> None:
     """Raise SourceError unless all columns of an option that takes so many are there.
 

@@ -5,6 +5,7 @@ that is found out, or left out, is one sentence in the list that comes back.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +52,8 @@ class Read(NamedTuple):
     working: list[str]
     """Values of the working column."""
     roles: ColumnRoles
+    header: tuple[str, ...]
+    """Every column that is in some file."""
     room: Room | None
     """Where the numbers are, if they are in one place."""
 
@@ -90,14 +93,16 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         check_roles(roles, own, source, file, list(paths))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
-        draft = draft_of(table, roles, source, file, rules, units)
+        of_file = replace(roles, label=own.label) if source.is_new else roles
+        draft = draft_of(table, of_file, source, file, rules, units)
         if not drafts and rows_of is not None:
             room = room_for(draft, rows_of)
         if room is not None:
             draft.columns = room.placed(file, draft.columns)
         drafts.append(draft)
     assert roles is not None
-    need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
+    if not source.is_new:
+        need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
     say_clock(column, clocks, source, notes)
@@ -114,7 +119,7 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     for draft in drafts:
         both = times.pop(draft.file, None), instants.pop(draft.file, None)
         tables.append(_rows(draft, *both, roles, classes, plants, source))
-    return Read(tables, said, working, roles, room)
+    return Read(tables, said, working, roles, tuple(headers), room)
 
 
 def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -> dict[str, Path]:

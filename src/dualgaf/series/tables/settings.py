@@ -4,7 +4,7 @@ import codecs
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from dualgaf.errors import ConfigError, check_whole, not_allowed, typed_option, unknown_choice
 from dualgaf.series.labels import is_missing
@@ -42,6 +42,10 @@ class TableSettings:
     Raises:
         ConfigError: a setting has a value that is not allowed.
     """
+
+    is_new: ClassVar[bool] = False
+    """Whether the tables are new ones for a trained network: classes are known where they are, and
+    cut nothing."""
 
     root: str | Path
     """A folder, or one file."""

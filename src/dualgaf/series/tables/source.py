@@ -167,7 +167,9 @@ class TableSource(TableSettings):
         kept = rows.filter(pl.col("keep"))
         if self.step is not None and kept.height:
             fine = table
-            kept, table, n_mixed = resampled(kept, fine, channels, self.step, self.step_rule)
+            kept, table, n_mixed = resampled(
+                kept, fine, channels, self.step, self.step_rule, keep_mixed=self.is_new
+            )
             fine.release(channels)
             width = step_width(table, self.step)
             wide = width * (1 + 1e-9)
@@ -175,8 +177,13 @@ class TableSource(TableSettings):
             rows = kept.with_columns(pl.lit(True).alias("keep"))
             holes = False
         if self.window_size is not None:
-            lost += lost_windows(rows, step, gap, self.window_size, self._stride)
-        return pieces_of(kept, table, gap, holes) if kept.height else None, n_mixed
+            cut_by = rows
+            if self.is_new:
+                cut_by = rows.with_columns(pl.lit(None, dtype=pl.Int32).alias("label"))
+            lost += lost_windows(cut_by, step, gap, self.window_size, self._stride)
+        if not kept.height:
+            return None, n_mixed
+        return pieces_of(kept, table, gap, holes, self.is_new), n_mixed
 
     @property
     def _stride(self) -> int:
