@@ -81,7 +81,8 @@ wheel: package
 # What is below torch, on each of these Pythons that is here, with the newest of what it needs: no
 # aeon, whose bounds hold numpy and numba back.
 BELOW := tests/imaging tests/series tests/plan tests/pool tests/store tests/system
-NEWEST := numpy numba xxhash polars psutil pyyaml tqdm matplotlib pytest pytest-timeout hypothesis pyts
+NEWEST := numpy numba xxhash polars pandas fastexcel xlsxwriter psutil pyyaml tqdm matplotlib \
+  pytest pytest-timeout hypothesis pyts
 PYTHONS ?= python3.11 python3.12 python3.13
 pythons:
 	for python in $(PYTHONS); do \
@@ -96,10 +97,12 @@ minimum: .venv/.dev
 	rm -rf .venv-minimum
 	$(PYTHON) -m venv .venv-minimum
 	$(BIN)/python .ci/lower_bounds.py > .venv-minimum/bounds.txt
-	.venv-minimum/bin/pip install -q "torch==2.13.0" -e . -c .venv-minimum/bounds.txt
-	.venv-minimum/bin/pip install -q pytest pytest-timeout hypothesis pyts -c .venv-minimum/bounds.txt
-	# old packages use what newer ones that they need call deprecated
-	.venv-minimum/bin/python -m pytest -W ignore::DeprecationWarning $(CORE)
+	.venv-minimum/bin/pip install -q "torch==2.13.0" -e ".[excel]" -c .venv-minimum/bounds.txt
+	.venv-minimum/bin/pip install -q pytest pytest-timeout hypothesis pandas xlsxwriter pyts -c .venv-minimum/bounds.txt
+	# old packages use what newer ones that they need call deprecated; Lightning warns of checkpoints
+	# of a newer one
+	.venv-minimum/bin/python -m pytest -W ignore::DeprecationWarning \
+	  -W "ignore:The loaded checkpoint was produced" $(CORE)
 
 soak: .venv/.dev
 	$(BIN)/python benchmarks/soak.py --output benchmarks/results/soak.json

@@ -6,10 +6,13 @@ with what this file makes of them.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks.speed.size import SpeedSize
 from benchmarks.speed.suites import SUITES
+from benchmarks.tables.generator import REPEATS, Folders
 from dualgaf.bench import Result
 from dualgaf.bench.results import Row, cell, machine_lines
 from dualgaf.bench.runner import Reading
@@ -74,6 +77,12 @@ REACH = (
         "training step, precomputed, step / data side",
         20,
     ),
+    ("CSV to series: times the build of 837ca8d", "tables", "csv, series: seconds of 837ca8d", 1),
+    ("CSV to windows: the same", "tables", "csv, windows: seconds of 837ca8d", 1),
+    ("Parquet to series: of bare polars", "tables", "parquet, series: seconds of polars", 0.5),
+    ("Parquet to series: of its memory", "tables", "parquet, series: peak of polars", 0.5),
+    ("Parquet to windows: of bare polars", "tables", "parquet, windows: seconds of polars", 0.5),
+    ("Parquet to windows: of its memory", "tables", "parquet, windows: peak of polars", 0.5),
 )
 SCRIPTS = {
     "setup": "`setup()` where windows and images are in the cache, in a new process.",
@@ -81,7 +90,15 @@ SCRIPTS = {
         "Batches of float32, ready for a step; their share of a training step with large kernels."
     ),
     "crossover": "Precompute or draw per batch: the epoch from which on a build pays for itself.",
+    "tables": (
+        "A folder of 26 tables, written as CSV and as Parquet: this build, that of 837ca8d, and "
+        "polars alone, which reads the same columns and does nothing else. Each side runs in a "
+        "process of its own."
+    ),
 }
+TABLES = {**asdict(Folders()), "repeats": REPEATS}
+PROGRAMS = {"tables": "-m benchmarks.tables"}
+"""Scripts that are packages."""
 
 HEAD = """# Performance
 
@@ -147,7 +164,7 @@ def _in_the_way(results: Mapping[str, Result]) -> str:
 def _section(result: Result) -> str:
     name, size = result.suite, result.size
     about = SCRIPTS.get(name) or str(SUITES[name].__doc__).splitlines()[0]
-    job = f"{SpeedSize(**size)}" if "n_windows" in size else f"Stores of {size['memory']}"
+    job = _job(size)
     lines = [
         f"## {name}",
         "",
@@ -170,16 +187,23 @@ def _section(result: Result) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _job(size: Mapping[str, Any]) -> str:
+    if "files" in size:
+        return f"Medians, repeats={size['repeats']}"
+    return f"{SpeedSize(**size)}" if "n_windows" in size else f"Stores of {size['memory']}"
+
+
 def command(result: Result) -> str:
     """What was typed: the options that differ from the defaults."""
-    defaults = SpeedSize()
+    suite = result.suite
+    defaults = {**asdict(SpeedSize()), **(TABLES if suite == "tables" else {})}
     options = [
         f" --{name.replace('_', '-')} {value}"
         for name, value in result.size.items()
-        if value != getattr(defaults, name)
+        if value != defaults[name]
     ]
-    suite = result.suite
     start = f"benchmarks/{suite}.py" if suite in SCRIPTS else f"-m benchmarks.speed {suite}"
+    start = PROGRAMS.get(suite, start)
     return f"python {start}{''.join(options)}"
 
 

@@ -3,6 +3,7 @@
 import re
 
 from advice import Command
+from workbooks import workbook
 
 
 def plant(
@@ -48,7 +49,61 @@ def table(says, files, wrong="", base="", **more):
     return Command(says, wrong, base, files=files, **more)
 
 
+def book(**sheets):
+    """A workbook whose cells are those of CSV files."""
+    return workbook({n: [line.split(",") for line in t.splitlines()] for n, t in sheets.items()})
+
+
+PLANTS = plant("{time},{temp},{flow},{label},{n}", "time,temp,flow,fault,n").splitlines()
+PLANTS = "\n".join(
+    [
+        "site,time,temp,flow,fault",
+        *(
+            f"{s},{line.rpartition(',')[0]}"
+            for line in PLANTS[1:]
+            for s in ("north", "south", "west")
+        ),
+    ]
+)
+
 DIALECTS = [
+    table(
+        "data.scale_by=plant, and no column says which plant a row is of; type",
+        PLANTS,
+        base=f"data.scale_by=plant data.group_columns=[site] {WITHIN}",
+        given={"NAME": "site"},
+    ),
+    table(
+        "leaves plants out, and {} does not say which plant a series is of; type",
+        PLANTS,
+        base="data.split.method=plant data.group_columns=[site]",
+        given={"NAME": "site"},
+    ),
+    table(
+        "scale it by; type data.scale_by=all, or data.split.method=within for rows of each plant",
+        PLANTS,
+        base="data.scale_by=plant data.plant_column=site data.split.method=plant "
+        "data.window_size=2",
+    ),
+    table(
+        "{} has no sheet {} (data.sheet); it has: {}; type {}",
+        {"a.xlsx": book(north=PLANT)},
+        "data.sheet=south",
+    ),
+    table(
+        "{} has more than one sheet with a table: {}; type {}",
+        {"a.xlsx": book(**{"north": PLANT, "2024": LATER})},
+    ),
+    table(
+        "data.sheet={}, and no file of {} is a workbook ({}); type data.sheet=null",
+        PLANT,
+        "data.sheet=north",
+    ),
+    table(
+        "has {} rows; data.header_line={} is beyond its end; type data.header_line=1",
+        {"a.xlsx": book(north=PLANT)},
+        "data.header_line=999",
+    ),
     table(
         "choose files of one kind with data.pattern=..., or type data.time_format={}",
         {

@@ -30,6 +30,7 @@ _HOMES = {
     "TableSource": "dualgaf.series.tables.source",
     "TimmBackbone": "dualgaf.models.backbone",
     "dual_gaf": "dualgaf.imaging.gaf",
+    "dual_gaf_inverse": "dualgaf.imaging.inverse",
 }
 
 __version__ = "0.1.0"

@@ -24,6 +24,10 @@ class ConfigError(DualGAFError, ValueError):
     """A setting has a value that is not allowed."""
 
 
+class SettingTypeError(DualGAFError, TypeError):
+    """A setting, or an array, is of a type that is not allowed."""
+
+
 class OtherDataError(ConfigError):
     """Data are not those that a network was trained with."""
 
@@ -34,6 +38,10 @@ class SeriesError(DualGAFError, ValueError):
 
 class SourceError(DualGAFError, ValueError):
     """A source has a folder, file, column or cell that is missing or cannot be read."""
+
+
+class NoTableError(SourceError):
+    """A workbook has no sheet with a table; beside other files it is left out."""
 
 
 class SplitError(DualGAFError, ValueError):
@@ -169,6 +177,18 @@ def check_whole(option: str, value: object, least: int, typed: int) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         allowed = f"whole numbers from {least} on"
         raise ConfigError(not_allowed(option, value, allowed, f"{option}={typed}"))
+
+
+def clock_meant(value: object) -> str | None:
+    """The time of day that YAML makes a whole number of where it has no quotes, or None.
+
+    Example:
+        >>> clock_meant(1320), clock_meant(7), clock_meant("22:00")
+        ('22:00', None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 60 <= value < 25 * 60:
+        return None
+    return f"{value // 60}:{value % 60:02d}"
 
 
 def typed_option(option: str, value: str | Sequence[str]) -> str:

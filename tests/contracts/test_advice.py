@@ -350,7 +350,7 @@ COMMANDS = [
     ),
     table("does not fit, {}; type data.max_gap={}", PLANT, "data.max_gap=3"),
     table(
-        "(there: {}); type data.working_value=...",
+        "(there: {}); type {} or data.working_column=null",
         PLANT,
         "data.working_column=flow data.working_value=77",
     ),
@@ -578,6 +578,9 @@ ELSEWHERE = {
     ),
     "needs a training whose loss is not logged; tests/models/test_optimization.py": (
         "which this epoch has not logged; type classifier.schedule=cosine",
+    ),
+    "needs an environment without fastexcel; tests/series/tables/test_sheets.py": (
+        "is a workbook, which fastexcel reads, and that is not installed; type pip install",
     ),
     "is for the user to look up; tests/series/tables/test_dialect_times.py": (
         "and {} never has that; type the zone of the plant",

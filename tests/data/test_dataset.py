@@ -17,6 +17,7 @@ from dualgaf.errors import HandleError, StoreFullError
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.store import backing, segments
+from semaphores import needs_semaphores
 
 IMAGES = pytest.mark.parametrize("images", ["precompute", "on_device"])
 
@@ -185,7 +186,7 @@ def test_shipped_bytes_are_those_of_a_batch(images, layout):
 
 
 @IMAGES
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=needs_semaphores)])
 def test_a_loader_of_ones_own_needs_no_collate_function(images, workers):
     dataset = set_up(images).dataset("train")
     generator = torch.Generator().manual_seed(0)

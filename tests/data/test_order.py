@@ -22,6 +22,7 @@ from dualgaf.data.order import (
     order_for,
 )
 from dualgaf.errors import FallbackWarning
+from semaphores import needs_semaphores
 
 WINDOWS = st.integers(1, 200)
 RANKS = st.integers(1, 9)
@@ -112,6 +113,7 @@ def test_seeds_do_not_share_their_orders():
     assert len(orders) == 25
 
 
+@needs_semaphores
 @pytest.mark.parametrize("workers", [1, 2])
 def test_loader_workers_change_no_order(workers):
     alone = data()
@@ -131,7 +133,7 @@ def test_outside_of_a_trainer_a_new_loader_goes_on_with_the_epochs():
     assert passes(dm, loader, 2) == wanted[1:]
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=needs_semaphores)])
 def test_under_a_trainer_the_epoch_alone_counts(workers, tmp_path):
     whole, _ = fit(tmp_path)
     assert len({tuple(order) for order in whole.values()}) == 4
@@ -161,6 +163,7 @@ def changed(workers, count=2, **settings):
     return found
 
 
+@needs_semaphores
 def test_changes_of_windows_follow_from_seed_epoch_and_window():
     one = changed(0)
     for other in (changed(2), changed(0)):

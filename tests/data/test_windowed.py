@@ -71,6 +71,7 @@ def test_a_split_without_a_window_is_named():
 
 
 def test_a_sweep_over_seeds_finds_the_same_images():
+    pytest.importorskip("aeon")
     modules = [
         DualGAFDataModule(ArchiveSource("BasicMotions"), seed=s, image_size=8, scaling="window")
         for s in (0, 1)
@@ -123,6 +124,8 @@ def test_plant_days_are_cut_by_gap_and_never_shared(shared_data):
 )
 def test_every_archive_set_becomes_batches_that_pyts_draws(folder, name, shared_data):
     from oracles import gaf_by_pyts
+
+    pytest.importorskip("aeon")
 
     source = ArchiveSource(name, root=shared_data / folder)
     as_pyts = {"scaling": "window", "feature_range": (-1.0, 1.0)}

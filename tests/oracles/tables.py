@@ -5,6 +5,7 @@ ISO times and a column ``fault``.
 """
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,8 +30,12 @@ class Written:
     """Columns of times."""
     time: str = FORMAT
     """Format of times, of two columns with a blank between; or ``unix`` or ``excel``."""
+    year: int | None = None
+    """Of dates that are written without one."""
     thousands: str = ""
     decimal: str = "."
+    missing: tuple[str, ...] = ()
+    """Cells that have no value."""
     unit: str = ""
     """What stands behind each number."""
     long: tuple[str, str] | None = None
@@ -49,6 +54,7 @@ def windows(
     stride: int,
     written: Mapping[str, Written] | None = None,
     log: str | None = None,
+    rest: str | None = None,
 ) -> list[tuple[str, str, str, str, list]]:
     """(file, class, first time, last time, (C, T) values) of every window, sorted.
 
@@ -57,7 +63,8 @@ def windows(
         steps: T.
         stride: between two windows.
         written: by file; None = all are plain.
-        log: a file of faults; a row outside of them has no class, and no window has such a row.
+        log: a file of faults.
+        rest: class of rows without one; None = no window has such a row.
     """
     found = []
     names = written or {path.name: PLAIN for path in folder.glob("*.csv")}
@@ -67,6 +74,7 @@ def windows(
             rows = [(time, name.split("/")[0].split("=")[1], values) for time, _, values in rows]
         if log is not None:
             rows = [(time, _logged(folder / log, time), values) for time, _, values in rows]
+        rows = [(time, label or rest, values) for time, label, values in rows]
         by_day: dict[str, list] = {}
         for row in rows:
             by_day.setdefault(str(row[0].date()), []).append(row)
@@ -80,6 +88,11 @@ def windows(
                     if own[0][1] is not None:
                         found.append((name, own[0][1], str(own[0][0]), str(own[-1][0]), values))
     return sorted(found)
+
+
+def n_rows(folder: Path, written: Mapping[str, Written]) -> int:
+    """Rows of all files."""
+    return sum(len(_rows(folder / name, how)) for name, how in written.items())
 
 
 def _rows(path: Path, how: Written) -> list[Row]:
@@ -96,8 +109,8 @@ def _rows(path: Path, how: Written) -> list[Row]:
     sensors = sorted(k for k, name in enumerate(header) if k not in apart and name)
     return [
         (
-            _time(" ".join(line[k] for k in clock), how.time),
-            None if fault is None else line[fault],
+            _time(" ".join(line[k] for k in clock), how),
+            (line[fault] or None) if fault is not None else None,
             [_number(line[k], how) for k in sensors],
         )
         for line in lines
@@ -112,7 +125,7 @@ def _turned(
     tag, value = (header.index(name) for name in how.long)
     found: dict[datetime, tuple[str | None, dict[str, float]]] = {}
     for line in lines:
-        time = _time(" ".join(line[k] for k in clock), how.time)
+        time = _time(" ".join(line[k] for k in clock), how)
         own = found.setdefault(time, (None if fault is None else line[fault], {}))
         own[1][line[tag]] = _number(line[value], how)
     return [
@@ -121,7 +134,10 @@ def _turned(
     ]
 
 
-def _time(text: str, how: str) -> datetime:
+def _time(text: str, written: Written) -> datetime:
+    how = written.time
+    if written.year is not None:
+        text, how = f"{written.year} {text}", f"%Y {how}"
     if how.startswith("unix"):
         return datetime(1970, 1, 1) + timedelta(seconds=int(text) / int(how[4:]))
     if how == "excel":
@@ -133,6 +149,8 @@ def _time(text: str, how: str) -> datetime:
 
 
 def _number(text: str, how: Written) -> float:
+    if text in how.missing:
+        return math.nan
     text = text.removesuffix(how.unit)
     return float(text.replace(how.thousands or "_", "").replace(how.decimal, "."))
 

@@ -112,7 +112,7 @@ def test_missing_values_follow_the_policy(tmp_path):
 
 def test_a_case_without_a_class_is_one_to_predict(tmp_path):
     _toy(tmp_path, ["1,2:a", "2,3:b"], ["3,4:?"])
-    with pytest.warns(SeriesWarning, match=r"Toy_TEST.ts: 1 of 1 labels are missing .* is 'NaN'"):
+    with pytest.warns(SeriesWarning, match=r"Toy_TEST.ts: 1 of 1 labels are missing .* is '\?'"):
         assert ArchiveSource("Toy", root=tmp_path).load().labels == ("a", "b", None)
 
 

@@ -39,8 +39,8 @@ def _rows(split):
     [
         (
             {"method": "random"},
-            "data.split.method='random' is not known; allowed: official, group, time, within, "
-            "stratified; type data.split.method=",
+            "data.split.method='random' is not known; allowed: official, group, plant, time, "
+            "within, stratified; type data.split.method=",
         ),
         (
             {"val_fraction": 1.0},

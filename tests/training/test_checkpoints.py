@@ -9,6 +9,7 @@ import torch
 from dualgaf.training.config import load_config, make_data
 from dualgaf.training.run import train
 from preloaded import run
+from semaphores import needs_semaphores
 
 SMALL = (
     *("data=simulated", "data.n_windows=60", "data.window_size=24", "datamodule.image_size=16"),
@@ -61,6 +62,7 @@ def test_what_is_tested_is_best_whatever_the_callback_calls_it(option, tmp_path)
     assert best["epoch"] == 0
 
 
+@needs_semaphores
 def test_spawned_ranks_train_and_count_as_others_do(tmp_path):
     spawned = ("trainer=ddp_sim", "trainer.strategy=ddp_spawn", "refit=true")
     no_limit = ("trainer.max_epochs=-1", "callbacks.early_stopping.patience=1")

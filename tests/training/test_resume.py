@@ -15,6 +15,7 @@ from dualgaf.training.config import load_config, make_data
 from dualgaf.training.fit import trainer_options
 from dualgaf.training.report import EpochCurves
 from few_kernels import few_kernels
+from semaphores import needs_semaphores
 
 SMALL = (
     *("data=simulated", "data.n_windows=40", "data.window_size=12", "datamodule.image_size=8"),
@@ -26,6 +27,7 @@ SMALL = (
     ),
     "trainer.enable_progress_bar=false",
 )
+
 KINDS = {
     "default": (),
     "workers": ("datamodule.num_workers=2",),
@@ -120,7 +122,10 @@ def uninterrupted(tmp_path_factory):
     return of
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[needs_semaphores] * ("workers" in kind)) for kind in KINDS],
+)
 def test_resumed_equals_uninterrupted(kind, uninterrupted, tmp_path):
     folder, whole = uninterrupted(kind)
     # Another state of the process: nothing may come from its generators.
@@ -129,6 +134,7 @@ def test_resumed_equals_uninterrupted(kind, uninterrupted, tmp_path):
     assert [epoch["epoch"] for epoch in resumed.curves] == [1, 2, 3, 4]
 
 
+@needs_semaphores
 @pytest.mark.parametrize(
     ("kind", "same"), [("workers", "default"), ("changed by workers", "changed")]
 )

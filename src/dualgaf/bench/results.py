@@ -17,7 +17,7 @@ from dualgaf.system.machine import Machine, format_bytes
 
 Row = Mapping[str, Any]
 
-PACKAGES = ("dualgaf", "numpy", "numba", "torch", "pyts")
+PACKAGES = ("dualgaf", "numpy", "numba", "polars", "torch", "pyts")
 
 
 def machine() -> dict[str, Any]:

@@ -51,6 +51,10 @@ def check_windows(trained: ImagingState, data: Drawn) -> None:
     ):
         if wanted != got:
             raise OtherDataError(other(f"{option} {wanted}", got, "data.*", f"give {typed}"))
+    scaled = [None if plants is None else "plant" for plants in (trained.plants, own.plants)]
+    if scaled[0] != scaled[1]:
+        wanted, got = (f"scale_by={by or 'all'}" for by in scaled)
+        raise OtherDataError(other(wanted, got, "data.*", "give a source with that scale_by"))
     if trained.facts is None:
         return
     step, clock = sampling_step(own)

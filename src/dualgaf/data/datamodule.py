@@ -206,6 +206,15 @@ class DualGAFDataModule(CheckpointedDataModule):
         return self._build.source
 
     @property
+    def show_progress(self) -> bool:
+        """Whether a build that takes its time has a progress bar on a terminal."""
+        return self._build.show_progress
+
+    @show_progress.setter
+    def show_progress(self, shown: bool) -> None:
+        self._build.show_progress = shown
+
+    @property
     def windows(self) -> WindowedSplits:
         """The windows, read at first use; no image is built for it."""
         return self._build.windows

@@ -77,6 +77,8 @@ class ImageBuild:
         self.source = source
         self.seed = seed
         self.settings = settings
+        self.show_progress = True
+        """Whether a build that takes its time has a progress bar on a terminal."""
         self.reports: list[BuildReport] = []
         self.datasets: dict[str, DualGAFDataset] = {}
         self._windowed: WindowedSplits | None = None
@@ -137,6 +139,7 @@ class ImageBuild:
             digest=self.windows.digest,
             dtype=self.windows.windows.flat.dtype.name,
             facts=self._facts,
+            plants=self.windows.plants,
         )
 
     def dataset(self, split: str) -> DualGAFDataset:
@@ -258,7 +261,8 @@ class ImageBuild:
         if (why := explain_miss(key, plan.cache_dir)) is not None:
             rank_zero_info(why)
         total = len(windows)
-        with tqdm(total=total, desc="imaging", unit=" windows", disable=None, delay=SHORT_S) as bar:
+        off = None if self.show_progress else True
+        with tqdm(total=total, desc="imaging", unit=" windows", disable=off, delay=SHORT_S) as bar:
             store, report = build_store(
                 windows,
                 plan,

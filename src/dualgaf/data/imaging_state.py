@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from dualgaf import __version__
+from dualgaf.data.plants import PlantScalers
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.training_facts import TrainingFacts
 from dualgaf.imaging.recipe import ImagingRecipe
@@ -47,6 +48,9 @@ class ImagingState:
     """`WindowedSplits.digest` of what was learned, and of what it was validated by."""
     dtype: str = "float64"
     """Type of the values that it was trained on: what counts as constant depends on it."""
+    plants: PlantScalers | None = None
+    """What each plant was scaled by before all of this (``data.scale_by=plant``); None = nothing
+    was."""
     facts: TrainingFacts | None = None
     """What the network has seen; None in a checkpoint of an earlier version."""
 
@@ -64,6 +68,12 @@ class ImagingState:
             "class_names": list(self.class_names),
             "digest": self.digest,
             "dtype": self.dtype,
+            "plants": None
+            if self.plants is None
+            else {
+                name: {"mean": torch.tensor(own.mean), "std": torch.tensor(own.std)}
+                for name, own in self.plants.items()
+            },
             "facts": None if self.facts is None else self.facts.to_plain(),
         }
 
@@ -71,7 +81,7 @@ class ImagingState:
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """The inverse of `to_plain`."""
         plain = current_imaging(plain)
-        bounds, facts = plain["bounds"], plain.get("facts")
+        bounds, facts, plants = plain["bounds"], plain.get("facts"), plain.get("plants")
         return cls(
             recipe=ImagingRecipe.from_json(plain["recipe"]),
             window_size=int(plain["window_size"]),
@@ -81,5 +91,11 @@ class ImagingState:
             class_names=tuple(plain["class_names"]),
             digest=str(plain.get("digest", "")),
             dtype=str(plain.get("dtype", "float64")),
+            plants=None
+            if plants is None
+            else {
+                name: SeriesScaler(own["mean"].numpy(), own["std"].numpy())
+                for name, own in plants.items()
+            },
             facts=None if facts is None else TrainingFacts.from_plain(facts),
         )

@@ -44,10 +44,11 @@ class Inspection:
         """The same keys whatever was found; null, or empty, where something is not known."""
         found: dict[str, Any] = dict.fromkeys(
             ("files", "rows", "time_column", "step_seconds", "start", "end", "label_column",
-             "window_size", "windows")
+             "plant_column", "scale_by", "window_size", "windows")
         )  # fmt: skip
         found |= {"channels": [], "group_columns": [], "file_list": []}
-        for key in ("units", "left_out", "classes", "windows_by_split", "windows_by_class", "lost"):
+        for key in ("units", "left_out", "classes", "plants", "windows_by_split",
+                    "windows_by_class", "lost"):  # fmt: skip
             found[key] = {}
         if self.series is not None:
             found["rows"] = sum(self.series.lengths)
@@ -178,6 +179,7 @@ def _facts_lines(facts: TableFacts) -> list[str]:
         f"channels {len(facts.channels)}: {channels}",
         *(f"left out {name}: {why}" for name, why in facts.left_out.items()),
         f"classes  {_classes(facts)}",
+        *_plants(facts),
     ]
     return [line if len(line) < 200 else f"{line[:190]} ..." for line in lines]
 
@@ -194,6 +196,14 @@ def _times(facts: TableFacts) -> str:
 def _classes(facts: TableFacts) -> str:
     rows = ", ".join(f"{name} {n} rows" for name, n in facts.classes.items())
     return f"{len(facts.classes)} ({facts.labels_from}): {rows or 'none'}"
+
+
+def _plants(facts: TableFacts) -> list[str]:
+    if facts.plant_column is None:
+        return []
+    rows = ", ".join(f"{name} {n} rows" for name, n in facts.plants.items())
+    scaled = "; each is scaled by its own training rows" if facts.scale_by == "plant" else ""
+    return [f"plants   {len(facts.plants)} (column {facts.plant_column!r}): {rows}{scaled}"]
 
 
 def _windows_lines(windows: WindowedSplits) -> list[str]:

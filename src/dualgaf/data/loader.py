@@ -119,8 +119,8 @@ def loader_workers(asked: int, batch_bytes: int) -> tuple[int, int | None]:
         made in this process. One `FallbackWarning` where it is less than asked.
 
     Example:
-        >>> loader_workers(0, 1 << 40), loader_workers(1, 1)
-        ((0, None), (1, 2))
+        >>> loader_workers(0, 1 << 40)
+        (0, None)
     """
     if asked == 0:
         return 0, None

@@ -81,11 +81,13 @@ class TrainingFacts:
         seen = windows.take(spaced).astype(np.float64)
         step, clock = sampling_step(windowed)
         read = None if windowed.facts is None else windowed.facts.units
+        units = units_of(windowed.channel_names, source, read)
         return cls(
             low=low.min(axis=0),
             high=high.max(axis=0),
             quantiles=np.quantile(seen, QUANTILES, axis=(0, 2)),
-            units=units_of(windowed.channel_names, source, read),
+            # Scaled by plant, a value is a number of deviations.
+            units=units if windowed.plants is None else (None,) * len(units),
             step=step,
             clock=clock,
             # Where a series is a window, there is no other stride.

@@ -8,12 +8,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dualgaf.data.plants import PlantScalers, plant_scalers, scaled_by_plant
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.window_digest import (
     digest_of,
@@ -69,6 +71,8 @@ class WindowedSplits:
     """Where they are kept in the cache, if they are."""
     facts: TableFacts | None = None
     """What was understood of the files that they come from."""
+    plants: PlantScalers | None = None
+    """What ``windows`` are scaled by, a plant each; None = by nothing, as they were read."""
 
     @cached_property
     def digest(self) -> str:
@@ -161,6 +165,10 @@ def cut_windows(
     """
     door = door_of(source)
     steps, stride, facts = source.window_size, source.stride, series_set.facts
+    plants = None
+    if getattr(source, "scale_by", "all") == "plant":
+        plants = plant_scalers(splits["train"])
+        splits = {name: scaled_by_plant(part, plants, name) for name, part in splits.items()}
     times = {(name, k): time for name, part in splits.items() for k, time in enumerate(part.times)}
     stretched = None
     if steps is None:
@@ -179,27 +187,34 @@ def cut_windows(
     parts = [(splits[name], k) for *_, name, k in series]
     lengths = [part.values[k].shape[1] for part, k in parts]
     starts, of_series = window_starts(lengths, steps, stride or steps)
-    split_of_window = np.array([name for *_, name, _ in series])[of_series]
-    indices = {name: _indices(name, split_of_window, part, door) for name, part in splits.items()}
+    order = list(splits)
+    of_split = np.array([order.index(name) for *_, name, _ in series], dtype=np.int8)[of_series]
+    indices = {
+        name: _indices(name, np.flatnonzero(of_split == number), splits[name], door)
+        for number, name in enumerate(order)
+    }
     names = splits["train"].class_names
     index = {name: number for number, name in enumerate(names)}
-    offsets = starts - np.concatenate([[0], np.cumsum(lengths)])[of_series]
-    known = [times[name, k] for *_, name, k in series]
+    clocks = [times[name, k] for *_, name, k in series]
+    counts = np.bincount(of_series, minlength=len(series)).tolist()
+    # A series that was stretched to the window ends where it ended.
+    ends = _ends(clocks, counts, stretched or steps, stride or steps)
+    groups = [part.groups[k] for part, k in parts]
     codes = [-1 if (label := part.labels[k]) is None else index[label] for part, k in parts]
     labels = np.array(codes, dtype=np.int64)[of_series]
     _check_classes(names, labels[indices["train"]], splits["train"], steps, door)
     return WindowedSplits(
-        windows=Windows(np.concatenate([p.values[k] for p, k in parts], axis=1), starts, steps),
+        windows=Windows(_end_to_end([part.values[k] for part, k in parts]), starts, steps),
         indices={name: rows for name, rows in indices.items() if len(rows)},
         labels=labels,
         class_names=names,
         channel_names=splits["train"].channel_names,
-        groups=tuple(parts[k][0].groups[parts[k][1]] for k in of_series),
+        groups=tuple(chain.from_iterable(map(repeat, groups, counts))),
         scaler=SeriesScaler.fit(splits["train"].values),
-        start_times=_times(known, of_series, offsets),
-        # A series that was stretched to the window ends where it ended.
-        end_times=_times(known, of_series, offsets + (stretched or steps) - 1),
+        start_times=ends[0],
+        end_times=ends[1],
         facts=facts,
+        plants=plants,
     )
 
 
@@ -298,7 +313,7 @@ def _check_classes(
     names: tuple[str, ...], labels: Array, train: SeriesSet, steps: int, door: str
 ) -> None:
     """Raise where a class has no training window, though it has training series."""
-    without = sorted(set(range(len(names))) - set(labels.tolist()))
+    without = sorted(set(range(len(names))) - set(np.unique(labels).tolist()))
     if without:
         name = names[without[0]]
         own = [n for n, label in zip(train.lengths, train.labels, strict=True) if label == name]
@@ -308,20 +323,55 @@ def _check_classes(
         )
 
 
-def _times(series: list[Array | None], of_series: Array, step: Array) -> Array | None:
-    """Time of a step of each window; None where a series has none, or they are of two kinds."""
-    known = [time for time in series if time is not None]
-    if len(known) < len(series) or len({time.dtype for time in known}) != 1:
-        return None
-    lengths = np.array([len(time) for time in known])
-    first = np.cumsum(lengths) - lengths
-    # What was padded ends with its last row.
-    rows = first[of_series] + np.minimum(step, lengths[of_series] - 1)
-    return np.asarray(np.concatenate(known)[rows])
+def _end_to_end(series: list[Array]) -> Array:
+    """(C, L) all series: the memory that they are views of, if they lie in it so; else a copy."""
+    base, first = series[0].base, series[0]
+    steps = sum(own.shape[1] for own in series)
+    if isinstance(base, np.ndarray) and base.flags.c_contiguous and base.dtype == first.dtype:
+        at, places = first.ctypes.data, first.shape[0] * steps
+        skipped = (at - base.ctypes.data) // first.itemsize
+        for own in series:
+            if own.base is not base or own.ctypes.data != at:
+                break
+            if own.strides != (steps * own.itemsize, own.itemsize):
+                break
+            at += own.shape[1] * own.itemsize
+        else:
+            whole = base.reshape(-1)[skipped : skipped + places]
+            return whole.reshape(first.shape[0], steps)
+    return np.concatenate(series, axis=1)
 
 
-def _indices(name: str, split_of_window: Array, part: SeriesSet, door: str) -> Array:
-    rows = np.flatnonzero(split_of_window == name)
+def _ends(
+    clocks: list[Array | None], counts: list[int], steps: int, stride: int
+) -> tuple[Array | None, Array | None]:
+    """Time of the first and of the last step of each window; None where not all are known.
+
+    Args:
+        clocks: times of each series.
+        counts: windows of each series.
+        steps: between the first and the last row of a window, both counted.
+        stride: steps between two windows.
+    """
+    known = [time for time in clocks if time is not None]
+    if len(known) < len(clocks) or len({time.dtype for time in known}) != 1:
+        return None, None
+
+    def times(time: Array, n: int, first: int) -> Any:
+        last = first + stride * (n - 1)
+        if last < len(time):
+            return time[first : last + 1 : stride]
+        # What was padded ends with its last row.
+        return time[np.minimum(first + stride * np.arange(n), len(time) - 1)]
+
+    own = [(time, n) for time, n in zip(known, counts, strict=True) if n]
+    start, end = (
+        np.concatenate([times(time, n, first) for time, n in own]) for first in (0, steps - 1)
+    )
+    return start, end
+
+
+def _indices(name: str, rows: Array, part: SeriesSet, door: str) -> Array:
     if not len(rows) and name != "predict":
         raise SplitError(_no_window(name, part.lengths, door))
     return rows

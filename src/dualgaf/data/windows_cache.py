@@ -170,6 +170,11 @@ def _save(path: Path, windowed: WindowedSplits) -> None:
         "mean": windowed.scaler.mean,
         "std": windowed.scaler.std,
         **{f"rows/{name}": rows for name, rows in windowed.indices.items()},
+        **{
+            f"plants/{number}/{what}": getattr(scaler, what)
+            for number, scaler in enumerate((windowed.plants or {}).values())
+            for what in ("mean", "std")
+        },
     }
     clock = None if windowed.start_times is None else windowed.start_times.dtype.str
     if windowed.start_times is not None and windowed.end_times is not None:
@@ -182,6 +187,7 @@ def _save(path: Path, windowed: WindowedSplits) -> None:
         "channel_names": windowed.channel_names,
         "groups": windowed.groups,
         "clock": clock,
+        "plants": None if windowed.plants is None else list(windowed.plants),
         "facts": None if windowed.facts is None else windowed.facts.as_json(),
         "arrays": kinds_of(arrays),
     }
@@ -224,4 +230,10 @@ def _load(path: Path) -> WindowedSplits:
         **{name: arrays[name].view(head["clock"]) for name in _TIMES if head["clock"]},
         file=path,
         facts=None if head["facts"] is None else TableFacts.from_json(head["facts"]),
+        plants=None
+        if head["plants"] is None
+        else {
+            name: SeriesScaler(arrays[f"plants/{k}/mean"], arrays[f"plants/{k}/std"])
+            for k, name in enumerate(head["plants"])
+        },
     )

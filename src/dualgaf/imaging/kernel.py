@@ -160,11 +160,20 @@ def _angles(
     ``how`` is (5,) float64: fitted (0 or 1), scaled (0 or 1), r0, r1, and the `rounding` of values,
     as a fraction of the largest; ``bounds`` (2,) low and high.
     """
-    size = cosine.shape[0]
-    means = np.empty(size, np.float64)
+    means = np.empty(cosine.shape[0], np.float64)
     largest = _means(series, edges, means)
     if largest < 0.0:
         return NOT_FINITE
+    status: int = _angles_of(means, largest, bounds, how, cosine, sine)
+    return status
+
+
+@njit(nogil=True, cache=True)
+def _angles_of(
+    means: Array, largest: float, bounds: Array, how: Array, cosine: Array, sine: Array
+) -> int:
+    """`_angles` of (S,) means, which are changed; ``largest`` is that of what they are means of."""
+    size = means.shape[0]
     low, high = _extremes(means)
     if high - low <= largest * how[4]:
         low += (high - low) / 2
@@ -288,3 +297,42 @@ def render(
             else:
                 render_dual(cosine, sine, n_levels, out[n, 0, c], out[n, 1, c])
     return -1, -1, OK
+
+
+@njit(nogil=True, cache=True)
+def render_one(
+    series: Array, begins: Array, ends: Array, how: Array, is_difference: bool, out: Array
+) -> tuple[int, int]:
+    """One field of (N, T) series into ``out`` (N, S, S), as pyts has it: segments may overlap.
+
+    Segment k is ``begins[k] .. ends[k] - 1``. A sum that overflows is no finite number here.
+
+    Returns:
+        (-1, OK), or the first bad series and its status.
+    """
+    size = out.shape[2]
+    means = np.empty(size, np.float64)
+    cosine = np.empty(size, np.float32)
+    sine = np.empty(size, np.float32)
+    none = np.zeros(2)
+    for n in range(out.shape[0]):
+        for k in range(size):
+            total = 0.0
+            for t in range(begins[k], ends[k]):
+                total += np.float64(series[n, t])
+            means[k] = total / (ends[k] - begins[k])
+            if not abs(means[k]) <= _LARGEST:
+                return n, NOT_FINITE
+        status = _angles_of(means, _largest(series[n]), none, how, cosine, sine)
+        if status != OK:
+            return n, status
+        for i in range(size):
+            x, s = cosine[i], sine[i]
+            row = out[n, i]
+            if is_difference:
+                for j in range(size):
+                    row[j] = s * cosine[j] - x * sine[j]
+            else:
+                for j in range(size):
+                    row[j] = x * cosine[j] - s * sine[j]
+    return -1, OK

@@ -92,18 +92,18 @@ def window_starts(lengths: Sequence[int], window_size: int, stride: int) -> tupl
         )
     if stride < 1:
         raise SeriesError(not_allowed("stride", stride, "1 and more", "stride=1"))
-    starts: list[Array] = []
-    series: list[Array] = []
-    offset = 0
-    for index, length in enumerate(lengths):
-        own = np.arange(0, length - window_size + 1, stride, dtype=np.int64)
-        starts.append(own + offset)
-        series.append(np.full(len(own), index, dtype=np.int64))
-        offset += length
-    if not starts or not sum(map(len, starts)):
+    steps = np.array(lengths, dtype=np.int64)
+    counts = np.maximum((steps - window_size) // stride + 1, 0)
+    if not counts.sum():
         longest = max(lengths, default=0)
         raise SeriesError(
             f"window_size={window_size} is longer than every segment (the longest of "
             f"{len(lengths)} has {longest} steps); type window_size={max(2, longest)} or less"
         )
-    return np.concatenate(starts), np.concatenate(series)
+    series = np.repeat(np.arange(len(steps)), counts)
+    # Where windows would begin if the first series began so far ahead.
+    ahead = np.cumsum(steps) - steps - stride * (np.cumsum(counts) - counts)
+    starts = np.arange(counts.sum(), dtype=np.int64)
+    starts *= stride
+    starts += np.repeat(ahead, counts)
+    return starts, series

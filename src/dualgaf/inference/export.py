@@ -108,10 +108,17 @@ def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
 
 def about(state: ImagingState) -> dict[str, Any]:
     """What a program of this imaging takes and gives, in plain values."""
-    inside = ("bounds", "mean", "std", "digest", "dtype", "facts")
+    inside = ("bounds", "mean", "std", "digest", "dtype", "facts", "plants")
     kept = {key: value for key, value in state.to_plain().items() if key not in inside}
+    raw = "raw windows"
+    if state.plants is not None:
+        raw += ", of each value (value - mean) / std of its channel and its plant, see plants"
+        kept["plants"] = {
+            name: {"mean": own.mean.tolist(), "std": own.std.tolist()}
+            for name, own in state.plants.items()
+        }
     return {
         **kept,
-        "takes": f"(B, {len(state.channel_names)}, {state.window_size}) float64, raw windows",
+        "takes": f"(B, {len(state.channel_names)}, {state.window_size}) float64, {raw}",
         "gives": f"(B, {len(state.class_names)}) float32, probabilities",
     }

@@ -19,6 +19,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from dualgaf.errors import ConfigError, check_number, unknown_choice
+from dualgaf.models.idle_threads import release, sleep_when_idle
 from dualgaf.models.losses.classification import CrossEntropyLoss
 from dualgaf.models.losses.epoch_loss import EpochLoss, divisor
 from dualgaf.models.losses.settings import (
@@ -141,7 +142,7 @@ class DualGAFClassifier(L.LightningModule):
         return logits
 
     def setup(self, stage: str) -> None:
-        """Refuse weights that do not go with the images.
+        """Refuse weights that do not go with the images; see `dualgaf.models.idle_threads`.
 
         Raises:
             ConfigError: the precision of the Trainer is not one of `PRECISIONS`.
@@ -150,6 +151,12 @@ class DualGAFClassifier(L.LightningModule):
         if got not in PRECISIONS:
             typed = f'Trainer(precision="{PRECISIONS[0]}")'
             raise ConfigError(unknown_choice("precision", got, PRECISIONS, instead=typed))
+        if self.trainer.strategy.root_device.type == "cpu":
+            sleep_when_idle(self)
+
+    def teardown(self, stage: str) -> None:
+        """Let go of what `setup` has taken."""
+        release(self)
 
     def on_fit_start(self) -> None:
         """Draw the seed of the steps; solve the MiniRocket branch, if there is one."""

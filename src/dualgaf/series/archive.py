@@ -1,4 +1,4 @@
-"""Sets of the UCR and UEA archive by name, with their official split, read by aeon.
+"""Sets of the UCR and UEA archive by name, with their official split.
 
 Where a set is looked for:
 
@@ -31,6 +31,7 @@ from dualgaf.series.missing import check_nan_policy, repair_nan
 from dualgaf.series.series import SeriesSet, join_sets
 from dualgaf.series.source import check_window
 from dualgaf.series.splits import SplitSettings
+from dualgaf.series.tsfile import read_ts
 
 _ENDINGS = (".ts", ".tsv", ".txt")
 _MARKS = {"TRAIN": "train", "TEST": "test"}
@@ -170,7 +171,10 @@ class ArchiveSource:
         except (OSError, ValueError, BadZipFile) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise SourceError(self._not_found(f"aeon's download failed ({reason})")) from error
-        return x, y
+        # aeon gives classes in small letters; the file that it keeps has them as they are.
+        kept = Path(_aeon().__file__).parent / "local_data" / self.name
+        file = kept / f"{self.name}_{half.upper()}.ts"
+        return _read(file) if file.is_file() else (x, y)
 
     def _not_found(self, reason: str) -> str:
         bundled = sorted(_names([f for f in _bundled_folder().iterdir() if f.is_dir()]))
@@ -226,13 +230,15 @@ def _names(folders: Iterable[Path]) -> set[str]:
 
 
 def _read(path: Path) -> tuple[Any, Any]:
-    readers = {".ts": _read_ts, ".tsv": _read_tsv, ".txt": _read_txt}
+    readers = {".ts": read_ts, ".tsv": _read_tsv, ".txt": _read_txt}
     try:
-        x, y, is_classes = readers[path.suffix](path)
+        x, y = readers[path.suffix](path)
+    except SourceError:
+        raise
     except (OSError, ValueError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{path.name} cannot be read: {reason}") from error
-    if not is_classes:
+    if y is None:
         raise SourceError(
             f"{path.name} is a regression problem (its header has no classLabel true); needed: a "
             "classification problem; type data.name=BasicMotions"
@@ -240,21 +246,16 @@ def _read(path: Path) -> tuple[Any, Any]:
     return x, y
 
 
-def _read_ts(path: Path) -> tuple[Any, Any, bool]:
-    x, y, meta = _aeon().load_from_ts_file(str(path), return_meta_data=True)
-    return x, y, bool(meta["classlabel"])
-
-
-def _read_tsv(path: Path) -> tuple[Any, Any, bool]:
+def _read_tsv(path: Path) -> tuple[Any, Any]:
     x, y = _aeon().load_from_tsv_file(str(path))
-    return _without_padding(np.asarray(x, dtype=np.float64)), y, True
+    return _without_padding(np.asarray(x, dtype=np.float64)), y
 
 
-def _read_txt(path: Path) -> tuple[Any, Any, bool]:
+def _read_txt(path: Path) -> tuple[Any, Any]:
     with path.open(encoding="utf-8") as lines:
         delimiter = "," if "," in lines.readline() else None
     rows = np.loadtxt(path, delimiter=delimiter, ndmin=2)
-    return _without_padding(rows[:, None, 1:]), rows[:, 0], True
+    return _without_padding(rows[:, None, 1:]), rows[:, 0]
 
 
 def _without_padding(x: Array) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from dualgaf.errors import ConfigError, SplitError, not_allowed
+from dualgaf.errors import ConfigError, SplitError, clock_meant, not_allowed, typed_option
 from dualgaf.series.series import SeriesSet
 
 
@@ -58,13 +58,18 @@ def series_of_groups(
     for name in names:
         if not any(name in meant[series_set.groups[index]] for index in indices):
             known = list(dict.fromkeys(series_set.groups[index] for index in indices))
-            parts = list(dict.fromkeys(group.rpartition("/")[2] for group in known))
+            plants = {series_set.plants[index] for index in indices} - {None}
+            parts = sorted(map(str, plants))
+            parts += list(dict.fromkeys(group.rpartition("/")[2] for group in known))
             close = get_close_matches(name, parts, n=len(parts), cutoff=0.3)
             listed = [*close, *(part for part in parts if part not in close)]
             shown = ", ".join(listed[:8]) + (", ..." if len(listed) > 8 else "")
+            clock = clock_meant(int(name)) if name.isdecimal() else None
+            meant_clock = f", which YAML makes of {clock} without quotes" if clock in parts else ""
+            likely = str(clock) if meant_clock else listed[0]
             raise SplitError(
-                f"no group is called {name!r} (data.split.test_groups); there are: {shown}; "
-                f"type data.split.test_groups=[{listed[0]}]"
+                f"no group is called {name!r} (data.split.test_groups){meant_clock}; there are: "
+                f"{shown}; type {typed_option('data.split.test_groups', [likely])}"
             )
     wanted = set(names)
     return [index for index in indices if wanted & meant[series_set.groups[index]]]

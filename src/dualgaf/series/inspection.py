@@ -65,6 +65,10 @@ class TableFacts:
     """None = the class is from elsewhere, see ``labels_from``."""
     labels_from: str
     """Words for where classes are from: a column, names of files, a fault log."""
+    plant_column: str | None
+    """None = plants are not told apart."""
+    scale_by: str
+    """``plant``: channels are standardised for each plant by itself; else ``all``."""
     group_columns: tuple[str, ...]
     """What tells groups apart within a file; () = the calendar day, where times are dates."""
     channels: tuple[str, ...]
@@ -75,6 +79,8 @@ class TableFacts:
     """Columns that are no channels, and why."""
     classes: Mapping[str, int] = field(default_factory=dict)
     """Rows of each class."""
+    plants: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each plant."""
     lost: Mapping[str, int] = field(default_factory=dict)
     """Windows that there would be if no row were missing, by what they are lost to."""
     notes: tuple[str, ...] = ()

@@ -47,7 +47,8 @@ class SeriesSet:
     """
 
     values: tuple[Array, ...]
-    """One (C, L_i) array a series, C-contiguous, all float64 or all float32."""
+    """One (C, L_i) array a series, all float64 or all float32; the steps of a channel lie side by
+    side, and series may be views of one array."""
     labels: tuple[str | None, ...]
     """Class of each series; None where it has no label (predict)."""
     channel_names: tuple[str, ...]
@@ -66,6 +67,8 @@ class SeriesSet:
     gaps: tuple[Array | None, ...] = ()
     """Where values of a series were missing and are filled, (C, L_i) bool; None where none were;
     () = nowhere."""
+    plants: tuple[str | None, ...] = ()
+    """Plant that each series is of; None where that is not known; () = of none."""
     facts: TableFacts | None = None
     """What was understood of the files that they came from; of a whole source only."""
 
@@ -75,9 +78,9 @@ class SeriesSet:
             raise SeriesError(
                 f"{self.name} has no series at all; needed: at least one (C, L) array"
             )
-        for field in ("times", "gaps"):
+        for field in ("times", "gaps", "plants"):
             object.__setattr__(self, field, getattr(self, field) or (None,) * n_series)
-        for field in ("labels", "groups", "origins", "official", "times", "gaps"):
+        for field in ("labels", "groups", "origins", "official", "times", "gaps", "plants"):
             if len(getattr(self, field)) != n_series:
                 raise SeriesError(
                     f"{field} has {len(getattr(self, field))} entries for {n_series} series; "
@@ -128,6 +131,7 @@ class SeriesSet:
             name=self.name,
             times=pick(self.times),
             gaps=pick(self.gaps),
+            plants=pick(self.plants),
         )
 
     def cut(self, pieces: Sequence[tuple[int, int, int]]) -> Self:
@@ -279,6 +283,7 @@ def join_sets(parts: Sequence[SeriesSet], name: str) -> SeriesSet:
         name=name,
         times=tuple(time for part in parts for time in part.times),
         gaps=tuple(gap for part in parts for gap in part.gaps),
+        plants=tuple(plant for part in parts for plant in part.plants),
     )
 
 
@@ -317,8 +322,10 @@ def _check_values(values: Sequence[Array], n_channels: int) -> None:
                 f"series {index} has shape {series.shape} and type {series.dtype}; needed: "
                 f"({n_channels}, L) {dtype} as {n_channels} channel names and the first series say"
             )
-        if not series.flags.c_contiguous:
-            raise SeriesError(f"series {index} is not C-contiguous; use np.ascontiguousarray")
+        if series.shape[1] > 1 and series.strides[1] != series.itemsize:
+            raise SeriesError(
+                f"series {index} is not C-contiguous along its steps; use np.ascontiguousarray"
+            )
 
 
 def _shortened(names: Sequence[str]) -> str:

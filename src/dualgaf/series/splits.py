@@ -2,9 +2,9 @@
 
 1. Series that are marked predict, or have no label, go to predict.
 2. Those of the groups that `test_groups` names are the test split, if it names any.
-3. The others are dealt out by one of five methods: as the source prescribes (`official`), by whole
-   groups (`group`), by whole groups in order of time (`time`), along the time axis of each class of
-   a group (`within`), or by label (`stratified`).
+3. The others are dealt out by one of six methods: as the source prescribes (`official`), by whole
+   groups (`group`), by whole plants (`plant`), by whole groups in order of time (`time`), along the
+   time axis of each class of a group (`within`), or by label (`stratified`).
 4. The result is checked: no row is in two splits, no group is in two splits where the method
    promises that, train knows every class.
 
@@ -27,7 +27,9 @@ from dualgaf.series.holdout import group_names, series_of_groups
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.time_splits import later_groups, later_parts
 
-SplitMethod = Literal["official", "group", "time", "within", "stratified"]
+SplitMethod = Literal["official", "group", "plant", "time", "within", "stratified"]
+Unit = Literal["series", "group", "plant"]
+"""What is dealt out whole."""
 Parts = dict[str, list[int]]
 
 log = logging.getLogger(__name__)
@@ -49,9 +51,10 @@ class SplitSettings:
     """
 
     method: SplitMethod = "official"
-    """``official``: as the source prescribes; ``group``: whole days, runs or subjects; ``time``:
-    the same, the past is train, later ones are val, the last are test; ``within``: the first part
-    of each class of a group is train, then val, then test; ``stratified``: by label."""
+    """``official``: as the source prescribes; ``group``: whole days, runs or subjects; ``plant``:
+    whole plants, so that val and test are of plants that are not learned; ``time``: as ``group``,
+    the past is train, later ones are val, the last are test; ``within``: the first part of each
+    class of a group is train, then val, then test; ``stratified``: by label."""
     val_fraction: float = 0.2
     """Fraction of the series (of the official training series with ``official``); 0 = no val."""
     test_fraction: float = 0.2
@@ -77,7 +80,7 @@ class SplitSettings:
         if self.test_groups and self.method == "official":
             raise ConfigError(
                 "data.split.test_groups does not go with data.split.method=official, where the "
-                "source says what is test; allowed: group, time, stratified; type "
+                "source says what is test; allowed: group, plant, time, stratified; type "
                 "data.split.method=group"
             )
         if not self.test_groups and self.val_fraction + self.test_fraction >= 1:
@@ -153,7 +156,7 @@ def split_series(series_set: SeriesSet, settings: SplitSettings, seed: int) -> d
     check_labels(splits)
     if predict:
         splits["predict"] = series_set.take(predict)
-    check_disjoint(splits, whole_groups=settings.method in ("official", "group", "time"))
+    check_disjoint(splits, whole_groups=settings.method in ("official", "group", "plant", "time"))
     return splits
 
 
@@ -182,8 +185,9 @@ def _assign(
     elif settings.method == "time":
         parts = later_groups(series_set, labelled, fractions)
     else:
-        own = settings.method == "stratified"
-        parts = _by_group(series_set, labelled, fractions, rng, own)
+        units: dict[str, Unit] = {"stratified": "series", "plant": "plant"}
+        unit = units.get(settings.method, "group")
+        parts = _by_group(series_set, labelled, fractions, rng, unit)
     ordered = ((name, parts.get(name, [])) for name in ("train", "val", "test"))
     return {name: series_set.take(sorted(chosen)) for name, chosen in ordered if chosen}
 
@@ -214,7 +218,7 @@ def _official(
         )
     if parts["val"] or not settings.val_fraction:
         return parts
-    groups = _members(series_set, parts["train"], own=False).values()
+    groups = _members(series_set, parts["train"], "group").values()
     if max(Counter(_majority(series_set, group) for group in groups).values()) == 1:
         log.warning(  # the archive has such sets
             "%s has one training series for each class, or one group of them, so none is held out: "
@@ -223,7 +227,7 @@ def _official(
         )
         return parts
     fractions = _fractions(val=settings.val_fraction)
-    return parts | _by_group(series_set, parts["train"], fractions, rng, own=False)
+    return parts | _by_group(series_set, parts["train"], fractions, rng, "group")
 
 
 def _by_group(
@@ -231,11 +235,11 @@ def _by_group(
     chosen: list[int],
     fractions: Mapping[str, float],
     rng: np.random.Generator,
-    own: bool,
+    unit: Unit,
 ) -> Parts:
-    """Series of ``chosen`` by split; ``own``: each series is its own group."""
-    members = _members(series_set, chosen, own)
-    _check_enough(series_set, members, fractions, own)
+    """Series of ``chosen`` by split, those of a unit together."""
+    members = _members(series_set, chosen, unit)
+    _check_enough(series_set, members, fractions, unit)
     classes = {series_set.labels[index] for index in chosen}
     for _ in range(_DRAWS):
         parts = _deal_groups(series_set, list(members.values()), fractions, rng)
@@ -246,18 +250,26 @@ def _by_group(
         counts = Counter(_majority(series_set, group) for group in members.values())
         typed = " ".join(f"data.split.{name}_fraction=0" for name in empty)
         raise SplitError(
-            f"no {_unit(own)} is left for {' and '.join(empty)}: {_counted(counts, own)}, and "
+            f"no {unit} is left for {' and '.join(empty)}: {_counted(counts, unit)}, and "
             f"train needs one of each class; type {typed}, "
             "data.split.method=within, or add data"
         )
     return parts
 
 
-def _members(series_set: SeriesSet, chosen: Sequence[int], own: bool) -> dict[str, list[int]]:
-    """Series of each group; ``own``: each series is its own."""
+def _members(series_set: SeriesSet, chosen: Sequence[int], unit: Unit) -> dict[str, list[int]]:
+    """Series of each unit."""
     members: dict[str, list[int]] = defaultdict(list)
     for index in chosen:
-        members[str(index) if own else series_set.groups[index]].append(index)
+        plant = series_set.plants[index]
+        if unit == "plant" and plant is None:
+            raise SplitError(
+                f"data.split.method=plant leaves plants out, and {series_set.name} does not say "
+                "which plant a series is of; type data.plant_column=NAME, or "
+                "data.split.method=group"
+            )
+        names = {"series": f"{index}", "group": series_set.groups[index], "plant": f"{plant}"}
+        members[names[unit]].append(index)
     return members
 
 
@@ -312,25 +324,22 @@ def _majority(series_set: SeriesSet, group: Sequence[int]) -> str:
 
 
 def _check_enough(
-    series_set: SeriesSet, members: Mapping[str, Any], fractions: Mapping[str, float], own: bool
+    series_set: SeriesSet, members: Mapping[str, Any], fractions: Mapping[str, float], unit: Unit
 ) -> None:
     if len(members) >= len(fractions):
         return
-    names = "" if own else f" ({', '.join(list(members)[:5])})"
+    names = "" if unit == "series" else f" ({', '.join(list(members)[:5])})"
     # Train needs one of each class, and the other split one more.
     classes = {_majority(series_set, group) for group in members.values()}
-    fewer = ", or data.split.val_fraction=0 or data.split.test_fraction=0"
+    ways = " or data.split.method=group" if unit == "plant" else ""
+    if len(members) > len(classes):
+        ways += ", or data.split.val_fraction=0 or data.split.test_fraction=0"
     raise SplitError(
-        f"{series_set.name} has {len(members)} {_unit(own)}(s){names} for {len(fractions)} splits "
-        f"({', '.join(fractions)}); type data.split.method=within"
-        f"{fewer if len(members) > len(classes) else ''}, or add data"
+        f"{series_set.name} has {len(members)} {unit}(s){names} for {len(fractions)} splits "
+        f"({', '.join(fractions)}); type data.split.method=within{ways}, or add data"
     )
 
 
-def _unit(own: bool) -> str:
-    return "series" if own else "group"
-
-
-def _counted(counts: Counter[str], own: bool) -> str:
+def _counted(counts: Counter[str], unit: Unit) -> str:
     shown = [f"class {label!r} has {n}" for label, n in sorted(counts.items())[:6]]
-    return f"{', '.join(shown)}{', ...' if len(counts) > 6 else ''} {_unit(own)}(s)"
+    return f"{', '.join(shown)}{', ...' if len(counts) > 6 else ''} {unit}(s)"

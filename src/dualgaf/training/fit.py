@@ -40,6 +40,7 @@ from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.training import Epoch
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.classifier import make_classifier
+from dualgaf.training.epochs import epochs_for
 from dualgaf.training.progress import (
     BEST,
     FIRST,
@@ -57,13 +58,8 @@ from dualgaf.training.trainer import check_trainer, in_one_line, is_off, make_tr
 
 log = logging.getLogger(__name__)
 
-STEPS = 1500
-"""Steps of the optimiser that ``trainer.max_epochs=auto`` aims at. In cross-validation on training
-splits 1000 were enough for most sets, and NATOPS was better with 2000."""
 MONITORED = ("val/loss", "val/acc", "val/f1_macro")
 """What a validation logs."""
-EPOCHS = (20, 150)
-"""The fewest and the most epochs that it takes."""
 
 
 @dataclass(frozen=True)
@@ -234,17 +230,6 @@ def _callbacks(cfg: DictConfig) -> list[L.Callback]:
     own = {str(key): value for key, value in told.items() if not str(key).startswith("_")}
     own["filename"] = name if "{" in name else f"{name}-{{epoch}}"
     return [*instantiate(best_alone.callbacks).values(), KeptEpochs(**own)]
-
-
-def epochs_for(n_windows: int, a_step: int) -> int:
-    """Epochs that take about `STEPS` steps of so many windows in one rank, within `EPOCHS`.
-
-    Example:
-        >>> [epochs_for(n, 16) for n in (100, 180, 600, 20_000)]
-        [150, 125, 39, 20]
-    """
-    fewest, most = EPOCHS
-    return min(most, max(fewest, round(STEPS / -(-n_windows // a_step))))
 
 
 def single_device(cfg: DictConfig) -> dict[str, Any]:

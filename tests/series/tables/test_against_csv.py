@@ -5,6 +5,7 @@ import random
 from datetime import datetime, timedelta
 
 import numpy as np
+import polars as pl
 import pytest
 
 from dualgaf.data.windowed import read_windows
@@ -15,6 +16,7 @@ from oracles import tables
 
 FOLDERS = 60
 DIALECTS = 120
+PARQUET = 30
 
 
 def _files(rng, labels="abc"):
@@ -60,7 +62,7 @@ def _ours(source):
     order = np.argsort(found.channel_names)
     return sorted(
         (
-            found.groups[k].rsplit("/", 1)[0],
+            found.groups[k].rsplit("/", 1)[0].replace(".parquet", ".csv"),
             found.class_names[found.labels[k]],
             clock_text(found.start_times[k]).replace("T", " "),
             clock_text(found.end_times[k]).replace("T", " "),
@@ -79,6 +81,29 @@ def test_windows_are_those_of_an_independent_reader(tmp_path, seed):
     assert len(ours) > 0
     assert ours == expected
     np.testing.assert_array_equal([window[4] for window in ours], [w[4] for w in expected])
+
+
+@pytest.mark.parametrize("seed", range(PARQUET))
+def test_windows_of_parquet_are_those_of_an_independent_reader(tmp_path, seed):
+    steps, stride = _write(tmp_path, seed)
+    expected = tables.windows(tmp_path, steps, stride)
+    _some_as_parquet(tmp_path, seed)
+    split = SplitSettings("stratified", val_fraction=0, test_fraction=0)
+    ours = _ours(TableSource(tmp_path, window_size=steps, stride=stride, split=split))
+    assert len(ours) > 0
+    assert ours == expected
+
+
+def _some_as_parquet(folder, seed):
+    """Most files as Parquet; rows of some in small groups, times in other units."""
+    rng = random.Random(seed)
+    for path in sorted(folder.glob("*.csv")):
+        if rng.random() < 0.8:
+            frame = pl.read_csv(path, try_parse_dates=True).drop_nulls()  # blank lines
+            unit = rng.choice(["ms", "us", "ns"])
+            frame = frame.with_columns(pl.col("datetime").cast(pl.Datetime(unit)))
+            frame.write_parquet(path.with_suffix(".parquet"), row_group_size=rng.choice([20, None]))
+            path.unlink()
 
 
 # Clocks that may stand in one folder: the columns, and the formats of files

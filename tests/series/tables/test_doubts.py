@@ -17,7 +17,7 @@ def table(values, step_s=60, start="2024-03-01T00:00", name="sat", faults="ab"):
     lines = [f"datetime,{name},fault"]
     for row, value in enumerate(values):
         fault = faults[row * len(faults) // len(values)]
-        lines.append(f"{first + row * step_s},{value},{fault}")
+        lines.append(f"{first + np.timedelta64(row * step_s, 's')},{value},{fault}")
     return "\n".join(lines) + "\n"
 
 

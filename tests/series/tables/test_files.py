@@ -35,8 +35,8 @@ def test_an_empty_folder(tmp_path):
     with pytest.raises(SourceError) as caught:
         list_files(tmp_path, None)
     assert str(caught.value) == (
-        f"folder {tmp_path} is empty; needed: .csv, .tsv, .txt (also with .gz) and .parquet files "
-        "in it"
+        f"folder {tmp_path} is empty; needed: .csv, .tsv, .txt (also with .gz), .parquet and .xlsx "
+        "files in it"
     )
 
 
@@ -49,19 +49,19 @@ def test_no_file_that_fits_lists_what_is_there(tmp_path, pattern, wanted):
         list_files(tmp_path, pattern)
     assert str(caught.value) == (
         f"folder {tmp_path} has no {wanted}; it has: plant.hdf; allowed: .csv, .tsv, .txt (also "
-        'with .gz) and .parquet; type data.pattern="*.csv" or data.root=FOLDER'
+        'with .gz), .parquet and .xlsx; type data.pattern="*.csv" or data.root=FOLDER'
     )
 
 
 @pytest.mark.parametrize("pattern", ["*", None])
 def test_an_unknown_kind_of_file(tmp_path, pattern):
-    path = tmp_path / "plant.xlsx"
+    path = tmp_path / "plant.xls"
     path.touch()
     with pytest.raises(SourceError) as caught:
         list_files(tmp_path if pattern else path, pattern)
     assert str(caught.value) == (
-        "plant.xlsx is of an unknown kind; allowed: .csv, .tsv, .txt (also with .gz) and .parquet; "
-        'type data.pattern="*.csv"; sheets of a spreadsheet are not read: save each as CSV'
+        "plant.xls is of an unknown kind; allowed: .csv, .tsv, .txt (also with .gz), .parquet and "
+        '.xlsx; type data.pattern="*.csv"; save a spreadsheet as .xlsx or as CSV'
     )
 
 

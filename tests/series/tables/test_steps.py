@@ -42,6 +42,14 @@ def test_a_step_of_two_classes_is_left_out_and_counted(tmp_path, caplog):
     assert "1 steps of 15min in which the class changes are left out" in caplog.text
 
 
+def test_steps_that_all_have_two_classes_leave_nothing_and_say_what_to_type(tmp_path):
+    rows = [f"2024-01-12 12:{5 * k:02d},{k % 5},{'ab'[k % 2]}" for k in range(12)]
+    root = folder_of(tmp_path, a__csv=rows_of(*rows))
+    with pytest.raises(SourceError, match=r"class changes in every step.*type data\.step=null"):
+        TableSource(root, step="15min", window_size=2).load()
+    assert len(TableSource(root, step=None, window_size=2).load()) == 12
+
+
 def test_files_of_two_steps_become_one(tmp_path):
     fine = rows_of(*hour_of(*range(12)))
     coarse = rows_of("2024-02-12 12:00,1,a", "2024-02-12 12:15,2,a", "2024-02-12 12:30,3,a")

@@ -9,6 +9,7 @@ the user is asked.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -43,16 +44,25 @@ class CellRules:
     decimal: str = "auto"
     """``point``, ``comma``; ``auto``: a point, and a comma where nothing else fits."""
 
-    @property
+    @cached_property
     def null_numbers(self) -> tuple[float, ...]:
         """Those of ``null_values`` that are numbers: ``-999`` means ``-999.0``, too."""
+        return tuple(number for number in self._numbers if np.isfinite(number))
+
+    @cached_property
+    def has_infinite_null(self) -> bool:
+        """Whether one of ``null_values`` is infinite."""
+        return any(np.isinf(self._numbers))
+
+    @cached_property
+    def _numbers(self) -> list[float]:
         found = []
         for text in self.null_values:
             try:
                 found.append(float(text))
             except ValueError:
                 continue
-        return tuple(number for number in found if np.isfinite(number))
+        return found
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,10 @@ def understood(column: pl.Series, file: str, rules: CellRules, unit: str | None 
         return Column(name, "numbers", _array(minutes, rules), "min", found=_AS_MINUTES)
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return Column(name, "text", example=f"{column.dtype}")
-    texts = present(column.cast(pl.String), rules.null_values)
+    column = column.cast(pl.String)
+    if (plain := _plain_numbers(column, rules)) is not None:
+        return Column(name, "numbers", _array(plain, rules), unit)
+    texts = present(column, rules.null_values)
     if texts.null_count() == len(texts):
         return Column(name, "empty")
     if rules.decimal != "comma":
@@ -109,6 +122,16 @@ def understood(column: pl.Series, file: str, rules: CellRules, unit: str | None 
         if parsed.null_count() == texts.null_count():
             return Column(name, "numbers", _array(parsed, rules), unit)
     return _by_notation(texts, column, file, rules, unit)
+
+
+def _plain_numbers(texts: pl.Series, rules: CellRules) -> pl.Series | None:
+    """The numbers of a column that is nothing else; None where it takes a closer look."""
+    if rules.decimal == "comma" or rules.has_infinite_null or not len(texts):
+        return None
+    parsed = texts.cast(pl.Float64, strict=False)
+    if parsed.null_count() > texts.null_count() or not parsed.is_not_nan().any():
+        return None
+    return parsed
 
 
 def present(texts: pl.Series, null_values: Sequence[str]) -> pl.Series:
@@ -165,8 +188,11 @@ def _one_text(text: str) -> str | None:
 
 
 def _array(column: pl.Series, rules: CellRules) -> Array:
-    wide = pl.Float32 if column.dtype == pl.Float32 else pl.Float64
-    values = column.cast(wide).fill_null(float("nan")).to_numpy()
+    if column.dtype not in (pl.Float32, pl.Float64):
+        column = column.cast(pl.Float64)
+    if column.has_nulls():
+        column = column.fill_null(float("nan"))
+    values = column.to_numpy()
     for number in rules.null_numbers:
         values = np.where(values == number, np.float32("nan"), values).astype(values.dtype)
     return values

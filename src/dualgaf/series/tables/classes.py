@@ -10,6 +10,7 @@ import polars as pl
 from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.inspection import Refuse
 from dualgaf.series.tables.cells import label_texts
+from dualgaf.series.tables.coded import Coded
 from dualgaf.series.tables.files import stem
 from dualgaf.series.tables.rows import FileDraft
 
@@ -23,10 +24,8 @@ _LIKELY = re.compile("fault|state|status|class|label|condition|mode|type|error|a
 Unlabelled = Literal["predict", "drop", "class"] | None
 
 
-def classes_of(
-    table: pl.DataFrame, column: str | None, source: "TableSource", file: str
-) -> pl.Series:
-    """The class of each row, null where it has none.
+def classes_of(table: pl.DataFrame, column: str | None, source: "TableSource", file: str) -> Coded:
+    """The class of each row, where it has one.
 
     Args:
         table: the cells of a file.
@@ -35,13 +34,13 @@ def classes_of(
         file: the file's name in the folder.
     """
     if source.label not in BY_FILE and column is not None:
-        return label_texts(table[column], source.null_values)
+        return Coded.of(table[column], lambda cells: label_texts(cells, source.null_values))
     path = Path(file)
     text = {
         "path": file.removesuffix(path.name) + stem(file),
         "folder": path.parent.name or stem(file),
     }.get(source.label, stem(file))
-    return pl.Series([text]).new_from_index(0, table.height)
+    return Coded.constant(text, table.height)
 
 
 def settle_classes(
@@ -65,7 +64,7 @@ def settle_classes(
     if log is None and (column is None or source.label in BY_FILE):
         _check_stems(drafts, source, refuse)
         return _by_name_said(drafts) if source.label == "auto" else []
-    missing = {d.file: int((d.label.is_null() & d.keep).sum()) for d in drafts}
+    missing = {d.file: int((d.label.codes.is_null() & d.keep).sum()) for d in drafts}
     n = sum(missing.values())
     if not n:
         return []
@@ -85,9 +84,9 @@ def settle_classes(
         return []
     for draft in drafts:
         if source.unlabelled == "class":
-            draft.label = draft.label.fill_null(source.unlabelled_class)
+            draft.label = draft.label.filled(source.unlabelled_class)
         elif source.unlabelled == "drop":
-            draft.keep = draft.keep & draft.label.is_not_null()
+            draft.keep = draft.keep & draft.label.codes.is_not_null()
     means = {
         "class": f"are of class {source.unlabelled_class!r}",
         "drop": "are left out",
@@ -100,8 +99,7 @@ def _by_name_said(drafts: list[FileDraft]) -> list[str]:
     """That no column has the classes, what they are, and which column would do."""
     rows: Counter[str] = Counter()
     for draft in drafts:
-        for name, n in draft.label.value_counts().iter_rows():
-            rows[name] += n
+        rows.update(draft.label.counts())
     shown = ", ".join(f"{name} ({n} rows)" for name, n in list(rows.items())[:8])
     told = f"no column of classes is known, so the name of the file is the class: {shown}"
     texts = dict.fromkeys(

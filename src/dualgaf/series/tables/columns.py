@@ -11,7 +11,13 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from os.path import commonprefix  # of names, not of paths
 
-from dualgaf.errors import ConfigError, SourceError, not_allowed, typed_option
+from dualgaf.errors import (
+    ConfigError,
+    SourceError,
+    clock_meant,
+    not_allowed,
+    typed_option,
+)
 from dualgaf.plain import plain
 
 TIME_NAMES = ("datetime", "time", "timestamp", "date", "step")
@@ -20,6 +26,8 @@ GROUP_NAMES = ("day", "group", "run", "series_id")
 
 # Options that take a list of names.
 _LISTS = ("data.channels", "data.exclude", "data.group_columns")
+
+_QUOTED = "texts; YAML makes such a number of a time of day that has no quotes"
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|sec|min|m|h|d)")
 _SECONDS = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -39,11 +47,13 @@ class ColumnRoles:
     """Column with train, val, test or predict."""
     working: str | None
     """Column that says which rows are kept."""
+    plant: str | None = None
+    """Column that says which plant a row is of."""
 
     @property
     def names(self) -> frozenset[str]:
         """Names of all columns that have a role."""
-        found = (self.time, self.label, *self.groups, self.split, self.working)
+        found = (self.time, self.label, *self.groups, self.split, self.working, self.plant)
         return frozenset(name for name in found if name is not None)
 
 
@@ -69,6 +79,10 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
         value = [str(v) if isinstance(v, numbers) and not isinstance(v, bool) else v for v in value]
     texts = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     if not texts or (channels and not value):
+        items = value if isinstance(value, list | tuple) else ()
+        clocks = [clock_meant(item) or item for item in items]
+        if clocks != list(items) and all(isinstance(item, str) for item in clocks):
+            raise ConfigError(not_allowed(option, value, _QUOTED, typed_option(option, clocks)))
         raise ConfigError(
             not_allowed(
                 f"{option}",
@@ -86,6 +100,8 @@ def check_name(option: str, value: object) -> None:
     Example:
         >>> check_name("data.label_column", None)
     """
+    if (clock := clock_meant(value)) is not None:
+        raise ConfigError(not_allowed(option, value, _QUOTED, typed_option(option, clock)))
     if not isinstance(value, str | None):
         raise ConfigError(not_allowed(f"{option}", value, "a text, or null", f"{option}=NAME"))
 

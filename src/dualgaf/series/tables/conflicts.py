@@ -63,11 +63,13 @@ def _differing(one: FileRows, other: FileRows, channels: Sequence[str]) -> pl.Da
     frames = []
     for table in (one, other):
         rows = table.rows.filter(pl.col("keep"))
-        if rows["time"].is_duplicated().any():
+        if rows.select("time", "plant").is_duplicated().any():
             return pl.DataFrame()
         shown = pl.col("local" if "local" in rows.columns else "time").alias("shown")
-        frames.append(rows.select("time", "label", "row", shown))
-    both = frames[0].join(frames[1], on=["time", "label"], nulls_equal=True, maintain_order="left")
+        frames.append(rows.select("time", "plant", "label", "row", shown))
+    both = frames[0].join(
+        frames[1], on=["time", "plant", "label"], nulls_equal=True, maintain_order="left"
+    )
     if not both.height:
         return both
     a, b = (

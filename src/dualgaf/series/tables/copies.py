@@ -11,6 +11,7 @@ Copied rows are read once. A whole file that is there under two classes is an er
 exports that have other values at the same times (`conflicts.py`).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -43,9 +44,11 @@ def drop_copies(
     """
     said = []
     first: dict[str, FileRows] = {}
+    alike_at_ends = Counter(map(_span, tables))
     for table in tables:
-        key = _content(table, channels)
-        twin = first.setdefault(key, table)
+        if alike_at_ends[_span(table)] == 1:
+            continue
+        twin = first.setdefault(_content(table, channels), table)
         if twin is not table and _varies(table, channels):
             said.append(_same_file(twin, table))
     dated = [table for table in tables if table.dated and table.rows["keep"].any()]
@@ -59,9 +62,17 @@ def drop_copies(
     return said
 
 
+def _span(table: FileRows) -> tuple[int, float, float]:
+    """Rows, first and last time: most files are told apart by these."""
+    ends = table.rows["time"][[0, -1]].cast(pl.Float64)
+    return table.rows.height, ends[0], ends[1]
+
+
 def _content(table: FileRows, channels: Sequence[str]) -> str:
     found = xxhash.xxh3_128(f"{table.rows.height} {table.rows['time'].dtype}".encode())
     found.update(np.ascontiguousarray(table.rows["time"].cast(pl.Float64).to_numpy()).data)
+    if table.plants:  # two of them may be alike
+        found.update(table.rows["plant"].to_numpy().tobytes())
     for name in channels:
         values = table.columns[name].values
         found.update(name.encode() + b"\0")
@@ -99,7 +110,9 @@ def _same_runs(twin: FileRows, table: FileRows) -> bool:
 
 
 def _classes(table: FileRows) -> str:
-    return ", ".join(repr(label) for label in table.rows["label"].unique().sort().to_list()[:3])
+    codes = table.rows["label"].unique()
+    known = sorted(table.classes[code] for code in codes.drop_nulls())
+    return ", ".join(map(repr, [*[None] * codes.null_count(), *known][:3]))
 
 
 def _overlaps(
@@ -152,8 +165,8 @@ def _that_meet(tables: Sequence[FileRows]) -> list[FileRows]:
 
 
 def _row_hashes(table: FileRows, channels: Sequence[str]) -> pl.Series:
-    """(rows,) of time, class and values; by name, so that the order of columns does not matter."""
-    columns = [table.rows["time"].alias("time"), table.rows["label"].alias("label")]
+    """(rows,) of time, plant, class and values; by name: the order of columns does not matter."""
+    columns = list(table.rows.select("time", "plant", "label"))
     for number, name in enumerate(channels):
         values = table.columns[name].values
         if values is not None:

@@ -11,7 +11,7 @@ from dualgaf.series.inspection import FileFacts, Refuse, duration_text
 from dualgaf.series.series import clock_text
 from dualgaf.series.tables.clocks import clock_array
 from dualgaf.series.tables.dialects.steps import day_step
-from dualgaf.series.tables.rows import FileRows
+from dualgaf.series.tables.rows import FileRows, time_numbers
 
 SENTINELS = (999.0, 9999.0, 99999.0, 999999.0, 999.9, 9999.9, 32767.0, 32768.0, 65535.0)
 """Numbers, of either sign, that loggers write where they have no value."""
@@ -84,10 +84,13 @@ def odd_dates(table: FileRows, rows: pl.DataFrame) -> list[str]:
     """
     if not table.dated or rows.height < 2:
         return []
-    times = rows["time"].sort()
-    step = times.diff().cast(pl.Float64)
-    at = step.arg_max()
-    if at is None or float(step[at] or 0) <= _LONG_US:
+    times = rows["time"]
+    steps = np.diff(time_numbers(rows))
+    if (steps < 0).any():  # a group that begins before another
+        times = times.sort()
+        steps = np.diff(times.to_physical().to_numpy())
+    at = int(steps.argmax()) + 1
+    if steps[at - 1] <= _LONG_US:
         return []
     before, after = map(clock_text, clock_array(times[at - 1 : at + 1]))
     return [f"{table.file}: times jump from {before} to {after}; is the clock right?"]
@@ -97,7 +100,7 @@ def days_said(tables: Sequence[FileRows], grouped: bool) -> list[str]:
     """A sentence where series are cut at midnight."""
     if grouped or not all(table.dated for table in tables):
         return []
-    days = sum(table.rows["group"].n_unique() for table in tables)
+    days = sum(len(table.groups) for table in tables)
     if days <= len(tables):
         return []
     return [
@@ -106,11 +109,17 @@ def days_said(tables: Sequence[FileRows], grouped: bool) -> list[str]:
     ]
 
 
+def _ends(values: Array) -> tuple[float, ...]:
+    """The lowest and the highest value that is there."""
+    low, high = values.min(), values.max()
+    if not np.isnan(low):
+        return low, high
+    return () if np.isnan(values).all() else (np.nanmin(values), np.nanmax(values))
+
+
 def _sentinels(values: Sequence[Array]) -> list[float]:
     """Which of `SENTINELS` these values hold, as their lowest or highest, far from the rest."""
-    ends = [
-        end for own in values if not np.isnan(own).all() for end in (np.nanmin(own), np.nanmax(own))
-    ]
+    ends = [end for own in values for end in _ends(own)]
     found = []
     for value in {min(ends, default=0.0), max(ends, default=0.0)}:
         if not any(np.isclose(abs(value), known, rtol=1e-6) for known in SENTINELS):

@@ -1,13 +1,15 @@
 """One file before its times and classes are known: its columns, groups, splits and kept rows."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dualgaf.errors import SourceError, typed_option
+from dualgaf.errors import SourceError, clock_meant, typed_option
 from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.cells import CellRules, Column, label_texts, understood
 from dualgaf.series.tables.classes import classes_of
+from dualgaf.series.tables.coded import Coded
 from dualgaf.series.tables.columns import GROUP_NAMES, ColumnRoles, need_columns
 from dualgaf.series.tables.dialects.hive import keys_of
 from dualgaf.series.tables.rows import FileDraft
@@ -55,7 +57,7 @@ def draft_of(
         if source.group_columns is None:  # a day that is no group is no measurement either
             out |= {name for name in table.columns if name.lower() in GROUP_NAMES}
         wanted = [name for name in table.columns if name not in out]
-    working = None if roles.working is None else label_texts(table[roles.working])
+    working = None if roles.working is None else Coded.of(table[roles.working], label_texts)
     columns = {}
     for name in wanted:
         column = understood(table[name], file, rules, units.get(name))
@@ -71,12 +73,30 @@ def draft_of(
         file,
         table.height,
         columns,
-        [label_texts(table[name]).fill_null("?") for name in roles.groups],
+        [Coded.of(table[name], label_texts).filled("?") for name in roles.groups],
         classes_of(table, roles.label, source, file),
         _official(table, roles.split, file),
         _keep(table, working, source),
-        () if working is None else tuple(working.drop_nulls().unique()),
+        () if working is None else working.names,
+        _plants(table, roles.plant, file),
     )
+
+
+def no_working_row(root: Path, source: "TableSource", there: list[str]) -> str:
+    """The text for a folder of which no row is kept.
+
+    Args:
+        root: the folder.
+        source: its settings.
+        there: values of the working column.
+    """
+    told = f"no row of {root} has {source.working_column}={source.working_value!r}"
+    typed, clock = "data.working_value=...", clock_meant(source.working_value)
+    if clock in there:
+        told += f", which YAML makes of {clock} without quotes"
+        typed = typed_option("data.working_value", str(clock))
+    listed = ", ".join(there[:8])
+    return f"{told} (there: {listed}); type {typed} or data.working_column=null"
 
 
 def columns_said(drafts: list[FileDraft]) -> list[str]:
@@ -103,21 +123,36 @@ def columns_said(drafts: list[FileDraft]) -> list[str]:
     return found
 
 
-def _official(table: pl.DataFrame, split: str | None, file: str) -> pl.Series:
+def _plants(table: pl.DataFrame, plant: str | None, file: str) -> Coded:
+    if plant is None:
+        return Coded.constant(None, table.height)
+    found = Coded.of(table[plant], label_texts)
+    if found.codes.has_nulls():
+        row = int(found.codes.is_null().arg_true()[0])
+        raise SourceError(
+            f"{file}, column {plant!r}, data row {row + 1}: the cell is empty, and a row is of one "
+            "plant; write it there, or remove the row"
+        )
+    return found
+
+
+def _official(table: pl.DataFrame, split: str | None, file: str) -> Coded:
     if split is None:
-        return pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
-    texts = label_texts(table[split])
-    for mark in texts.drop_nulls().unique().to_list():
+        return Coded.constant(None, table.height)
+    marks = Coded.of(table[split], label_texts)
+    for mark in marks.names:
         if mark not in SPLITS:
             raise SourceError(
                 f"{file}, column {split!r}: {mark!r} is no split; allowed: {', '.join(SPLITS)}; "
                 "type data.split_column=null"
             )
-    return texts
+    return marks
 
 
-def _keep(table: pl.DataFrame, working: pl.Series | None, source: "TableSource") -> pl.Series:
+def _keep(table: pl.DataFrame, working: Coded | None, source: "TableSource") -> pl.Series:
     if working is None:
         return pl.Series([True]).new_from_index(0, table.height)
     wanted = label_texts(pl.Series([source.working_value]))[0]
-    return working.to_frame("text").select(pl.col("text").eq(wanted).fill_null(False))["text"]
+    if wanted not in working.names:
+        return pl.Series([False]).new_from_index(0, table.height)
+    return (working.codes == working.names.index(wanted)).fill_null(False)

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
+from dualgaf.series.arrays import Array
 from dualgaf.series.inspection import FileFacts, TableFacts
 from dualgaf.series.series import clock_text
 from dualgaf.series.tables.clocks import clock_array
+from dualgaf.series.tables.coded import run_starts
 from dualgaf.series.tables.columns import ColumnRoles
 from dualgaf.series.tables.reading import Read
-from dualgaf.series.tables.rows import FileRows
+from dualgaf.series.tables.rows import FileRows, time_numbers
 
 if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
@@ -43,9 +46,12 @@ def table_facts(
     """
     tables, roles = read.tables, read.roles
     classes: Counter[str] = Counter()
+    plants: Counter[str] = Counter()
     for table in tables:
-        for label, n in table.rows["label"].drop_nulls().value_counts().iter_rows():
-            classes[label] += n
+        for code, n in table.rows["plant"].drop_nulls().value_counts().iter_rows():
+            plants[table.plants[code]] += n
+        for code, n in table.rows["label"].drop_nulls().value_counts().iter_rows():
+            classes[table.classes[code]] += n
     units = {
         channel: unit
         for channel in channels
@@ -62,11 +68,14 @@ def table_facts(
         dated=all(table.dated for table in tables),
         label_column=column,
         labels_from=labels_from,
+        plant_column=roles.plant,
+        scale_by=source.scale_by,
         group_columns=roles.groups,
         channels=channels,
         units=units,
         left_out=_left_out(tables, channels, roles, source),
         classes=dict(sorted(classes.items())),
+        plants=dict(sorted(plants.items())),
         lost={reason: n for reason, n in lost.items() if n > 0},
         notes=tuple(read.said),
     )
@@ -85,34 +94,28 @@ def lost_windows(
         stride: steps between two windows.
     """
     steps, stride = min(steps, _MOST), min(stride, _MOST)
-    time = pl.col("time").cast(pl.Float64)
-    new_group = pl.col("group").ne_missing(pl.col("group").shift(1)).fill_null(True)
-    jump = (time.diff() > gap).fill_null(False) if gap is not None else pl.lit(False)
-    kept = pl.col("keep")
-    hole = kept.ne_missing(kept.shift(1)).fill_null(False)
-    label = pl.col("label")
-    changes = label.ne_missing(label.shift(1)) | pl.col("split").ne_missing(
-        pl.col("split").shift(1)
-    )
-    runs = rows.select(
-        "group", "keep",
-        time.alias("time"),
-        (new_group | jump).cum_sum().alias("run"),
-        (new_group | jump | hole).cum_sum().alias("kept_run"),
-        (new_group | jump | hole | changes.fill_null(False)).cum_sum().alias("piece"),
-    )  # fmt: skip
+    time, kept = time_numbers(rows), rows["keep"].to_numpy()
+    groups = run_starts(rows["group"])
+    jumps = np.flatnonzero(np.diff(time) > gap) + 1 if gap is not None else groups
+    holes = run_starts(rows["keep"])
+    changes = [run_starts(rows[name]) for name in ("label", "split")]
 
-    def windows(lengths: pl.Series) -> int:
-        return int(((lengths.cast(pl.Int64) - steps) // stride + 1).clip(0).sum())
+    def lengths(*starts: Array) -> tuple[Array, Array]:
+        first = np.unique(np.concatenate(starts))
+        return first, np.diff(np.append(first, len(kept)))
 
-    span = runs.group_by("group").agg(pl.len().alias("rows"), (pl.max("time") - pl.min("time")))
-    whole = span["rows"] if step is None else ((span["time"] / step).round() + 1).cast(pl.Int64)
-    only = runs.filter("keep")
-    counts = [
-        windows(whole),
-        *(windows(part.group_by(key).len()["len"]) for part, key in (
-            (runs, "run"), (only, "kept_run"), (only, "piece"))),
-    ]  # fmt: skip
+    def windows(rows_of_each: Array) -> int:
+        return int(((rows_of_each - steps) // stride + 1).clip(0).sum())
+
+    whole = lengths(groups)[1]
+    if step is not None:
+        spans = np.maximum.reduceat(time, groups) - np.minimum.reduceat(time, groups)
+        whole = (np.round(spans / step) + 1).astype(np.int64)
+    _, runs = lengths(groups, jumps)
+    counts = [windows(whole), windows(runs)]
+    for cuts in ([holes], [holes, *changes]):
+        first, own = lengths(groups, jumps, *cuts)
+        counts.append(windows(own[kept[first]]))
     found = Counter(
         {name: before - after for name, before, after in zip(
             (MISSING, LEFT_OUT, CHANGES), counts, counts[1:], strict=False)}

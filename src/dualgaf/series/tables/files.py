@@ -7,7 +7,7 @@ Messages count lines from 1 with the header, and data rows from 1 without it.
 import csv
 import gzip
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -16,12 +16,14 @@ from dualgaf.errors import SourceError
 from dualgaf.series.tables.dialects.encodings import as_utf8
 from dualgaf.series.tables.dialects.layout import check_rows, lay_out
 from dualgaf.series.tables.dialects.long import is_flux, read_flux
+from dualgaf.series.tables.dialects.sheets import SHEETS, read_sheet
 from dualgaf.series.tables.notes import Notes
 
-_TEXTS = (".csv", ".tsv", ".txt")
-ENDINGS = (*_TEXTS, *(f"{ending}.gz" for ending in _TEXTS), ".parquet")
-_ALLOWED = ".csv, .tsv, .txt (also with .gz) and .parquet"
-_SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+TEXTS = (".csv", ".tsv", ".txt")
+"""Endings of files whose rows are lines."""
+ENDINGS = (*TEXTS, *(f"{ending}.gz" for ending in TEXTS), ".parquet", *SHEETS)
+_ALLOWED = ".csv, .tsv, .txt (also with .gz), .parquet and .xlsx"
+_OTHER_SHEETS = (".xls", ".xlsb", ".ods")
 _BROKEN = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
@@ -35,8 +37,9 @@ _BROKEN = (
 def list_files(root: Path, pattern: str | None, notes: Notes | None = None) -> list[Path]:
     """The files of a folder that are read, sorted by name; a file stands for itself.
 
-    Names that begin with ``.`` or ``_`` are those of unfinished writes and of systems: they are
-    left out. Texts that end with .txt are read where there is no other table.
+    Names that begin with ``.`` or ``_`` are those of unfinished writes and of systems, and ``~$``
+    is a workbook that is open: they are left out. Texts that end with .txt are read where there is
+    no other table.
 
     Args:
         root: folder or file.
@@ -103,6 +106,8 @@ def read_table(
     header_line: int | None = None,
     encoding: str | None = None,
     notes: Notes | None = None,
+    sheet: str | None = None,
+    unread: Callable[[Mapping[str, pl.DataType]], Collection[str]] | None = None,
 ) -> pl.DataFrame:
     """One file as a table; blanks around the names of columns are removed.
 
@@ -110,23 +115,30 @@ def read_table(
         path: where it is.
         file: what messages call it.
         separator: a name of `SEPARATORS`; None = the one that the header is written with.
-        header_line: the line of a CSV file that has the names, from 1; those above are left out;
-            None = found out.
+        header_line: the line of a CSV file, or the row of a sheet, that has the names, from 1;
+            those above are left out; None = found out.
         encoding: how the letters of a CSV file are written; None = found out.
         notes: what was found out goes there.
+        sheet: of a workbook; None = the one that has a table.
+        unread: called with the types of a Parquet file: columns whose cells are not needed. They
+            come back without any cell.
 
     Returns:
-        All cells of a CSV file as texts, null where they are empty; of a Parquet file by its types.
+        All cells of a CSV file and of a sheet as texts, null where they are empty; of a Parquet
+        file by its types.
 
     Raises:
+        NoTableError: no sheet of a workbook has a table.
         SourceError: the file is empty or broken, two columns have one name, or a row has another
             number of cells than the header.
     """
     notes = notes or Notes()
     try:
         if path.name.lower().endswith(".parquet"):
-            table = pl.read_parquet(path)
+            table = _read_parquet(path, unread)
             names = table.columns
+        elif path.name.lower().endswith(SHEETS):
+            names, table = read_sheet(path, file, sheet, header_line, notes)
         else:
             raw = path.read_bytes()
             if path.name.lower().endswith(".gz"):
@@ -155,6 +167,21 @@ def read_table(
     return table
 
 
+def _read_parquet(
+    path: Path, unread: Callable[[Mapping[str, pl.DataType]], Collection[str]] | None
+) -> pl.DataFrame:
+    schema = pl.read_parquet_schema(path)
+    out = set() if unread is None else set(unread(schema))
+    if not out:
+        return pl.read_parquet(path)
+    kept = [name for name in schema if name not in out]
+    if not kept:
+        return pl.read_parquet(path)  # for its number of rows
+    table = pl.read_parquet(path, columns=kept)
+    empty = [pl.lit(None, dtype=pl.Null).alias(name) for name in schema if name in out]
+    return table.with_columns(empty).select(list(schema))
+
+
 def _tables(root: Path, notes: Notes) -> list[Path]:
     """Every table of a folder, and of its folders that are called ``key=value``."""
     found = [path for path in root.iterdir() if path.is_file()]
@@ -176,6 +203,9 @@ def _seen(root: Path, paths: Iterable[Path], pattern: str, notes: Notes) -> list
     found = []
     for path in sorted(paths):
         parts = path.relative_to(root).parts
+        if parts[-1].startswith("~$"):
+            notes.add("a workbook is open elsewhere, and its mark is left out", parts[-1])
+            continue
         hidden = next((part for part in parts if part.startswith((".", "_"))), None)
         if hidden is None or any(part.startswith((".", "_")) for part in pattern.split("/")):
             found.append(path)
@@ -185,8 +215,8 @@ def _seen(root: Path, paths: Iterable[Path], pattern: str, notes: Notes) -> list
 
 
 def _as_sheet(*names: str) -> str:
-    if any(name.lower().endswith(_SHEETS) for name in names):
-        return "; sheets of a spreadsheet are not read: save each as CSV"
+    if any(name.lower().endswith(_OTHER_SHEETS) for name in names):
+        return "; save a spreadsheet as .xlsx or as CSV"
     return ""
 
 

@@ -23,6 +23,20 @@ class Notes:
         if file is not None and file not in files:
             files.append(file)
 
+    def extend(self, other: "Notes") -> None:
+        """Say what another list says.
+
+        Example:
+            >>> one, other = Notes(), Notes()
+            >>> other.add("cells are separated by tabs", "b.csv")
+            >>> one.extend(other)
+            >>> one.lines()
+            ['cells are separated by tabs: b.csv']
+        """
+        for what, files in other._files.items():
+            own = self._files.setdefault(what, [])
+            own += [file for file in files if file not in own]
+
     def lines(self) -> list[str]:
         """One sentence a thing; after three files the others are counted."""
         return [f"{what}{_listed(files)}" for what, files in self._files.items()]

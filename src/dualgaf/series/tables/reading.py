@@ -8,35 +8,35 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.inspection import Refuse
+from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.agreement import one_reading, say_clock
+from dualgaf.series.tables.ahead import each_table
 from dualgaf.series.tables.cells import CellRules, same_unit
 from dualgaf.series.tables.classes import settle_classes
 from dualgaf.series.tables.clocks import Clock, read_clock
-from dualgaf.series.tables.columns import ColumnRoles, need_columns, need_list, same_channels
+from dualgaf.series.tables.coded import Coded, joined_texts
+from dualgaf.series.tables.columns import ColumnRoles, need_columns, same_channels
 from dualgaf.series.tables.dialects.faultlog import (
     FaultLog,
-    check_no_log,
     checked,
     classes_at,
     log_path,
     read_log,
 )
-from dualgaf.series.tables.dialects.hive import with_keys
-from dualgaf.series.tables.dialects.long import FLUX, check_long, kept_beside, widened
+from dualgaf.series.tables.dialects.sheets import SHEETS
 from dualgaf.series.tables.dialects.steps import starts_of
-from dualgaf.series.tables.dialects.units import take_units
 from dualgaf.series.tables.dialects.zones import check_marks, local_and_instant
 from dualgaf.series.tables.drafts import columns_said, draft_of
-from dualgaf.series.tables.files import named_files, read_table
+from dualgaf.series.tables.files import named_files
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.roles import check_roles, find_roles, need_roles
+from dualgaf.series.tables.room import Room, room_for, rows_of_files
 from dualgaf.series.tables.rows import FileDraft, FileRows
-from dualgaf.series.tables.timecolumn import TimeColumn, joined, with_time_column
+from dualgaf.series.tables.timecolumn import TimeColumn, with_time_column
 
 if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
@@ -51,6 +51,8 @@ class Read(NamedTuple):
     working: list[str]
     """Values of the working column."""
     roles: ColumnRoles
+    room: Room | None
+    """Where the numbers are, if they are in one place."""
 
 
 def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
@@ -73,8 +75,9 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     drafts: list[FileDraft] = []
     clocks: dict[str, Clock] = {}
     headers: dict[str, None] = {}
-    for file, path in paths.items():
-        table, units = _cells(path, file, source, notes)
+    rows_of = rows_of_files(paths) if source.step is None else None
+    room: Room | None = None
+    for file, table, units in each_table(paths, source, notes):
         headers |= dict.fromkeys(table.columns)
         table, found = with_time_column(table, source, file, column)
         column = column or found
@@ -87,30 +90,48 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         check_roles(roles, own, source, file, list(paths))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
-        drafts.append(draft_of(table, roles, source, file, rules, units))
+        draft = draft_of(table, roles, source, file, rules, units)
+        if not drafts and rows_of is not None:
+            room = room_for(draft, rows_of)
+        if room is not None:
+            draft.columns = room.placed(file, draft.columns)
+        drafts.append(draft)
     assert roles is not None
     need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
     say_clock(column, clocks, source, notes)
-    times, instants, said = _times(clocks, source, log)
+    apart = {draft.file: [part.codes for part in draft.apart] for draft in drafts}
+    times, instants, said = _times(clocks, source, log, apart)
     if log is not None:
         _label(drafts, times, log)
     said = notes.lines() + said + settle_classes(drafts, roles.label, source, refuse)
     said += columns_said(drafts)
-    tables = [_rows(d, times.get(d.file), instants.get(d.file), roles, source) for d in drafts]
+    classes = tuple(dict.fromkeys(name for draft in drafts for name in draft.label.names))
+    plants = tuple(dict.fromkeys(name for draft in drafts for name in draft.plant.names))
     working = sorted({value for draft in drafts for value in draft.working})
-    return Read(tables, said, working, roles)
+    tables = []
+    for draft in drafts:
+        both = times.pop(draft.file, None), instants.pop(draft.file, None)
+        tables.append(_rows(draft, *both, roles, classes, plants, source))
+    return Read(tables, said, working, roles, room)
 
 
 def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -> dict[str, Path]:
     """The tables of a folder by name, without its fault log.
 
     Raises:
-        SourceError: there is none.
+        SourceError: there is none, or a sheet is named and none is a workbook.
     """
     paths = named_files(root, source.pattern, notes)
     log = log_path(root, source)
+    if source.sheet is not None and not any(
+        str(path).lower().endswith(SHEETS) for path in (*paths.values(), log)
+    ):
+        raise SourceError(
+            f"data.sheet={source.sheet}, and no file of {root} is a workbook ({', '.join(SHEETS)});"
+            " type data.sheet=null"
+        )
     if log is None:
         return paths
     left = {file: path for file, path in paths.items() if path.resolve() != log.resolve()}
@@ -153,30 +174,11 @@ def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) 
     return names
 
 
-def _cells(
-    path: Path, file: str, source: "TableSource", notes: Notes
-) -> tuple[pl.DataFrame, dict[str, str]]:
-    """The table of one file, a row a time and a column a sensor, and the units it names."""
-    table = read_table(path, file, source.separator, source.header_line, source.encoding, notes)
-    check_no_log(table, source, file)
-    table, units = take_units(table, file, source.null_values, source.header_line, notes)
-    long = source.long
-    if long is None and set(FLUX) <= set(table.columns):
-        long = FLUX
-    if long is None:
-        check_long(table, source, file)
-    else:
-        if len(long) == 4:
-            need_list(table.columns, long, "data.long", file)
-            table, column = joined(table, long[0], long[1])
-            long = (f"{column.name}", *long[2:])
-        table = widened(table, long, kept_beside(table.columns, source), file, notes)
-        units = {}
-    return with_keys(table, file), units
-
-
 def _times(
-    clocks: dict[str, Clock], source: "TableSource", log: FaultLog | None
+    clocks: dict[str, Clock],
+    source: "TableSource",
+    log: FaultLog | None,
+    apart: dict[str, list[pl.Series]],
 ) -> tuple[dict[str, pl.Series], dict[str, pl.Series], list[str]]:
     """Local times by file, those of the log too, and the instants that tell their order."""
     if log is not None:
@@ -195,6 +197,7 @@ def _times(
         times,
         {file: clock.offset for file, clock in clocks.items()},
         source.time_zone,
+        apart,
     )
     if source.stamps == "end":
         said.append("a time is the end of its interval: rows are moved to its start")
@@ -208,7 +211,7 @@ def _label(drafts: list[FileDraft], times: dict[str, pl.Series], log: FaultLog) 
     """Classes of all rows from the fault log."""
     intervals = checked(log, times[f"{log.file}, start"], times[f"{log.file}, end"])
     for draft in drafts:
-        draft.label = classes_at(times[draft.file], intervals)
+        draft.label = Coded.of(classes_at(times[draft.file], intervals))
 
 
 def _rows(
@@ -216,30 +219,32 @@ def _rows(
     time: pl.Series | None,
     instant: pl.Series | None,
     roles: ColumnRoles,
+    classes: tuple[str, ...],
+    plants: tuple[str, ...],
     source: "TableSource",
 ) -> FileRows:
-    """One row a data row, with the columns row, time, group, label, split and keep.
+    """One row a data row, with the columns row, time, group, plant, label, split and keep.
 
     Where local times do not tell the order, ``time`` is the instant, and ``local`` stands beside.
     """
-    row = pl.Series("row", np.arange(draft.height), dtype=pl.Int64)
+    row = pl.int_range(draft.height, dtype=pl.Int64, eager=True)
     days = []
     by_day = source.group_columns is not None and not roles.groups
     if time is not None and time.dtype == pl.Datetime and by_day:
-        days = [time.dt.date().cast(pl.String)]
+        days = [time.dt.date()]
     # The file is part of the group: run 1 of one file is not run 1 of another.
-    names = [pl.Series([draft.file]).new_from_index(0, draft.height), *draft.groups, *days]
-    group = pl.DataFrame([name.alias(f"{k}") for k, name in enumerate(names)]).select(
-        pl.concat_str(pl.all(), separator="/").alias("group")
-    )["group"]
+    group = joined_texts(draft.file, [*draft.apart, *days], draft.height)
     columns = {
+        "row": row,
         "time": row if time is None else time if instant is None else instant,
-        "group": group,
-        "label": draft.label,
-        "split": draft.split,
+        "group": group.codes,
+        "plant": draft.plant.named(plants),
+        "label": draft.label.named(classes),
+        "split": draft.split.named(SPLITS),
         "keep": draft.keep,
     }
     if time is not None and instant is not None:
         columns["local"] = time
-    rows = pl.DataFrame([row, *(column.alias(name) for name, column in columns.items())])
-    return FileRows(draft.file, rows, None if time is None else roles.time, draft.columns)
+    rows = pl.DataFrame([column.alias(name) for name, column in columns.items()])
+    time_column = None if time is None else roles.time
+    return FileRows(draft.file, rows, time_column, draft.columns, group.names, classes, plants)

@@ -48,7 +48,8 @@ def find_roles(
     by_name = (find_column(header, [name]) for name in GROUP_NAMES)
     groups = source.group_columns or tuple(name for name in by_name if name is not None)
     groups = () if source.group_columns is None else groups
-    return ColumnRoles(time, label, groups, source.split_column, source.working_column)
+    plant, split, working = source.plant_column, source.split_column, source.working_column
+    return ColumnRoles(time, label, groups, split, working, plant)
 
 
 def need_roles(
@@ -78,6 +79,7 @@ def need_roles(
         ("group_columns", roles.groups),
         ("split_column", [roles.split]),
         ("working_column", [roles.working]),
+        ("plant_column", [roles.plant]),
     ):
         given = [name for name in names if name is not None]
         need_columns(header, given, f"data.{option}", file, known, files)

@@ -1,16 +1,16 @@
 """The rows of one file: their times, groups, labels and splits, and its columns of numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
-from dualgaf.series.series import Origin, SeriesSet
 from dualgaf.series.tables.cells import Column
 from dualgaf.series.tables.clocks import clock_array
+from dualgaf.series.tables.coded import Coded, run_starts
 from dualgaf.series.tables.columns import parse_gap
 
 
@@ -21,12 +21,19 @@ class FileDraft:
     file: str
     height: int
     columns: dict[str, Column]
-    groups: list[pl.Series]
-    label: pl.Series
-    split: pl.Series
+    groups: list[Coded]
+    label: Coded
+    split: Coded
     keep: pl.Series
     working: tuple[str, ...]
     """Values of the working column."""
+    plant: Coded
+    """Of none where plants are not told apart."""
+
+    @property
+    def apart(self) -> list[Coded]:
+        """What tells groups of the file apart, without the days: the plant, columns of groups."""
+        return [*([self.plant] if self.plant.names else []), *self.groups]
 
 
 @dataclass
@@ -35,26 +42,42 @@ class FileRows:
 
     Attributes:
         file: its name in the folder.
-        rows: a row a data row, in the order of the file, with the columns row, time, group, label,
-            split and keep; ``local`` where ``time`` is the instant in UTC.
+        rows: a row a data row, in the order of the file, with the columns row, time, group, plant,
+            label, split and keep; ``local`` where ``time`` is the instant in UTC. Group, plant,
+            label and split are indices into ``groups``, ``plants``, ``classes`` and `SPLITS`.
         time_column: where ``time`` comes from; None = it is the number of the row.
         columns: those without a role, by name.
+        groups: of this file; each has a row.
+        classes: of all files.
+        plants: of all files.
     """
 
     file: str
     rows: pl.DataFrame
     time_column: str | None
     columns: dict[str, Column]
+    groups: tuple[str, ...]
+    classes: tuple[str, ...]
+    plants: tuple[str, ...]
 
     @property
     def dated(self) -> bool:
         """Whether times are dates."""
         return self.rows["time"].dtype == pl.Datetime
 
+    def is_single(self, channels: Sequence[str]) -> bool:
+        """Whether all values of these channels are float32."""
+        values = [self.columns[name].values for name in channels]
+        return all(column is None or column.dtype == np.float32 for column in values)
+
+    def release(self, channels: Sequence[str]) -> None:
+        """Forget the values of these channels."""
+        self.columns |= {name: replace(self.columns[name], values=None) for name in channels}
+
     def matrix(self, channels: Sequence[str]) -> Array:
         """(rows, C); NaN in a channel that has no value in this file."""
         values = [self.columns[name].values for name in channels]
-        single = all(column is None or column.dtype == np.float32 for column in values)
+        single = self.is_single(channels)
         found = np.full(
             (self.rows.height, len(values)), np.nan, dtype=np.float32 if single else np.float64
         )
@@ -75,32 +98,47 @@ def sorted_by_time(table: FileRows, channels: Sequence[str] = ()) -> pl.DataFram
         SourceError: a time comes twice in a group.
     """
     rows, file = table.rows, table.file
-    same = pl.col("group") == pl.col("group").shift(1)
-    together = rows.select((~same).fill_null(True).sum() == pl.col("group").n_unique()).item()
-    rising = rows.select((~same | (pl.col("time").diff().cast(pl.Float64) > 0)).all()).item()
-    if not (together and rising):
+    first = run_starts(rows["group"])
+    step = np.diff(time_numbers(rows))
+    step[first[1:] - 1] = 1  # from one group to the next
+    if len(first) > len(table.groups) or not (step > 0).all():
         rows = rows.with_columns(pl.col("row").min().over("group").alias("first"))
         rows = rows.sort("first", "time", maintain_order=True).drop("first")
+        same = pl.col("group") == pl.col("group").shift(1)
         double = rows.filter(same & (pl.col("time") == pl.col("time").shift(1)))
         if double.height:
             shown = double["local" if "local" in rows.columns else "time"]
-            time = str(clock_array(shown)[0])
+            time, group = str(clock_array(shown)[0]), table.groups[double["group"][0]]
             raise SourceError(
                 f"{file}: time {time.removesuffix('.000000')} comes twice in group "
-                f"{double['group'][0]!r} (again in data row {double['row'][0] + 1}); a group needs "
-                f"one row a time; {_apart(table)}, or type data.time_column=null for "
-                "rows that are in order"
+                f"{group!r} (again in data row {double['row'][0] + 1}); a group needs one row a "
+                f"time; {_apart(table)}, or type data.time_column=null for rows that are in order"
                 f"{_other_ways(table, channels, shown)}"
             )
-    return rows.with_row_index("position").cast({"position": pl.Int64})
+    return rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"))
+
+
+def time_numbers(rows: pl.DataFrame) -> Array:
+    """(rows,) times as int64 or float64; dates in microseconds."""
+    time = rows["time"].to_physical()
+    return time.cast(pl.Float64 if time.dtype.is_float() else pl.Int64).to_numpy()
 
 
 def median_step(rows: pl.DataFrame) -> float | None:
     """Median step of time within groups, in microseconds for dates; None where there is none."""
-    step = pl.col("time").diff().over("group").cast(pl.Float64).alias("step")
-    steps = rows.select(step)["step"]
-    median = steps.filter(steps > 0).median()
-    return float(median) if isinstance(median, float) else None
+    first = run_starts(rows["group"])
+    if len(first) > rows["group"].gather(first).n_unique():
+        rows = rows.sort("group", maintain_order=True)
+        first = run_starts(rows["group"])
+    steps = np.diff(time_numbers(rows))
+    within = np.ones(len(steps), dtype=bool)
+    within[first[1:] - 1] = False
+    steps = steps[within & (steps > 0)]
+    if not len(steps):
+        return None
+    if 2 * np.count_nonzero(steps == steps[0]) > len(steps):
+        return float(steps[0])  # what most are is the median
+    return float(np.median(steps))
 
 
 def _other_ways(table: FileRows, channels: Sequence[str], time: pl.Series) -> str:
@@ -156,42 +194,3 @@ def largest_gap(table: FileRows, step: float | None, max_gap: str | int | float)
             f"type data.max_gap={typed}"
         )
     return size * 1e6 if table.dated else size
-
-
-def cut(
-    rows: pl.DataFrame, table: FileRows, channels: tuple[str, ...], gap: float | None, holes: bool
-) -> SeriesSet:
-    """The series of one file.
-
-    Args:
-        rows: those that are kept, sorted.
-        table: the file.
-        channels: names.
-        gap: see `largest_gap`.
-        holes: whether a row that was left out ends a series.
-    """
-    ends = pl.lit(False)
-    for name in ("group", "label", "split"):
-        ends = ends | pl.col(name).ne_missing(pl.col(name).shift(1))
-    if gap is not None:
-        ends = ends | (pl.col("time").diff().cast(pl.Float64) > gap)
-    if holes:
-        ends = ends | (pl.col("position").diff() != 1)
-    starts = rows.select(ends.fill_null(False).alias("cut"))["cut"].to_numpy().copy()
-    starts[0] = True
-    first = np.flatnonzero(starts)
-    pieces = list(zip(first, np.append(first[1:], rows.height), strict=True))
-    heads = rows[first]
-    steps = table.matrix(channels)[rows["row"].to_numpy()]
-    shown = rows["local" if "local" in rows.columns else "time"]
-    times = None if table.time_column is None else clock_array(shown)
-    return SeriesSet(
-        values=tuple(np.ascontiguousarray(steps[a:b].T) for a, b in pieces),
-        labels=tuple(heads["label"].to_list()),
-        channel_names=channels,
-        groups=tuple(heads["group"].to_list()),
-        origins=tuple(Origin(table.file, position) for position in heads["position"].to_list()),
-        official=tuple(heads["split"].to_list()),
-        times=tuple(None if times is None else times[a:b] for a, b in pieces),
-        name=table.file,
-    )

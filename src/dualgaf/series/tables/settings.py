@@ -21,6 +21,7 @@ from dualgaf.series.tables.dialects.zones import check_zone
 StepRule = Literal["mean", "last", "max"]
 Stamps = Literal["start", "end"]
 SameTime = Literal["error", "keep"]
+ScaleBy = Literal["all", "plant"]
 _NAMES = (
     "pattern",
     "time_format",
@@ -28,6 +29,8 @@ _NAMES = (
     "label_column",
     "split_column",
     "working_column",
+    "plant_column",
+    "sheet",
 )
 
 
@@ -85,6 +88,11 @@ class TableSettings:
     group_columns: tuple[str, ...] | None = ()
     """Columns that tell groups apart, within a file; () = those of day, group, run, series_id that
     are there, else the calendar day, else the file; None = the file, whatever is there."""
+    plant_column: str | None = None
+    """Column, or key of a folder, that says which plant a row is of: no group has two plants."""
+    scale_by: ScaleBy = "all"
+    """``all``: channels are standardised by the training rows of all plants; ``plant``: those of
+    each plant by its own training rows first, see `dualgaf.data.plants`."""
     split_column: str | None = None
     """Column with train, val, test or predict, for ``data.split.method=official``."""
     working_column: str | None = None
@@ -109,8 +117,10 @@ class TableSettings:
     decimal: Decimal = "auto"
     """``point``, ``comma``; ``auto``: a point, and a comma where nothing else fits."""
     header_line: int | None = None
-    """The line of a CSV file that has the names of the columns; None = the first that has as many
-    cells as those below it."""
+    """The line of a CSV file, or the row of a sheet, that has the names of the columns; None = the
+    first that has as many cells as those below it."""
+    sheet: str | None = None
+    """The sheet of each workbook; None = the one that has a table."""
     long: tuple[str, ...] | None = None
     """Columns with time (or date and time of day), name and value, where a row is one value of one
     sensor."""
@@ -144,11 +154,14 @@ class TableSettings:
             ("step_rule", get_args(StepRule)),
             ("stamps", get_args(Stamps)),
             ("same_time", get_args(SameTime)),
+            ("scale_by", get_args(ScaleBy)),
         ):
             if getattr(self, option) not in allowed:
                 raise ConfigError(
                     unknown_choice(f"data.{option}", getattr(self, option), filter(None, allowed))
                 )
+        if isinstance(self.sheet, int) and not isinstance(self.sheet, bool):
+            object.__setattr__(self, "sheet", str(self.sheet))  # 2024 is a name
         for option in _NAMES:
             check_name(f"data.{option}", getattr(self, option))
         if not isinstance(self.working_value, int | float | str):
@@ -159,6 +172,11 @@ class TableSettings:
                     "a number, a text, true, false",
                     "data.working_value=1",
                 )
+            )
+        if self.scale_by == "plant" and self.plant_column is None:
+            raise ConfigError(
+                "data.scale_by=plant, and no column says which plant a row is of; type "
+                "data.plant_column=NAME, or data.scale_by=all"
             )
         self._check_numbers()
         self._check_clock()

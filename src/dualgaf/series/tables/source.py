@@ -6,10 +6,11 @@
    (`suspects.py`), no row twice (`copies.py`).
 3. For each file (`rows.py`): where a group's rows are not together or not in order of time, sort by
    group, then time; a time that comes twice in a group is an error. Keep the rows whose working
-   column has the working value. Cut between two rows where the group, the label or the prescribed
-   split changes, where time jumps by more than ``max_gap``, and, unless ``max_gap`` was given,
-   where a row was left out.
-4. Each piece is one series, also one that is shorter than a window.
+   column has the working value. Cut (`pieces.py`) between two rows where the group, the label or
+   the prescribed split changes, where time jumps by more than ``max_gap``, and, unless ``max_gap``
+   was given, where a row was left out.
+4. Each piece is one series, also one that is shorter than a window. Those that are not lie end to
+   end in one array, which `room.py` has ready before the files are read.
 
 polars reads, parses, sorts and compares; there is no loop over rows. What is left out is logged.
 """
@@ -24,16 +25,17 @@ from dualgaf.errors import SourceError
 from dualgaf.series.contents import Contents
 from dualgaf.series.inspection import Refuse, refuse_at_once, tell_notes
 from dualgaf.series.missing import cut_at_holes, repair_nan
-from dualgaf.series.series import SeriesSet, join_sets
+from dualgaf.series.series import SeriesSet
 from dualgaf.series.tables.classes import BY_FILE
 from dualgaf.series.tables.copies import drop_copies
 from dualgaf.series.tables.dialects.faultlog import log_path
 from dualgaf.series.tables.dialects.steps import resampled, step_width
 from dualgaf.series.tables.doubts import check_sentinels, check_steps, days_said, odd_dates
-from dualgaf.series.tables.drafts import chosen_channels
+from dualgaf.series.tables.drafts import chosen_channels, no_working_row
 from dualgaf.series.tables.facts import DEAD, file_facts, lost_windows, table_facts
+from dualgaf.series.tables.pieces import Pieces, pieces_of, series_of
 from dualgaf.series.tables.reading import read_rows, shared_channels, table_paths
-from dualgaf.series.tables.rows import FileRows, cut, largest_gap, median_step, sorted_by_time
+from dualgaf.series.tables.rows import FileRows, largest_gap, median_step, sorted_by_time
 from dualgaf.series.tables.settings import TableSettings
 from dualgaf.series.tables.suspects import check_suspects
 
@@ -108,19 +110,16 @@ class TableSource(TableSettings):
             channels = check_suspects(tables, channels, refuse)
             check_sentinels(tables, channels, self.null_values, refuse)
         if not any(table.rows["keep"].any() for table in tables):
-            raise SourceError(
-                f"no row of {root} has {self.working_column}={self.working_value!r} (there: "
-                f"{', '.join(read.working[:8])}); type data.working_value=... or "
-                "data.working_column=null"
-            )
+            raise SourceError(no_working_row(root, self, read.working))
         said += drop_copies(tables, channels, self.window_size, keep=self.same_time == "keep")
-        lost, files, parts, mixed = Counter[str](), [], [], 0
+        lost, files, mixed = Counter[str](), [], 0
+        parts: list[Pieces] = []
         for table in tables:
             rows = sorted_by_time(table, channels)
             step = None if table.time_column is None else median_step(rows)
             files.append(file_facts(table, step))
             said += odd_dates(table, rows)
-            part, n_mixed = self._series(table, rows, channels, step, lost)
+            part, n_mixed = self._pieces(table, rows, channels, step, lost)
             mixed += n_mixed
             parts += [] if part is None else [part]
         said += days_said(tables, bool(read.roles.groups))
@@ -128,7 +127,13 @@ class TableSource(TableSettings):
             check_steps(files, all(table.dated for table in tables), refuse)
         if mixed:
             said.append(f"{mixed} steps of {self.step} in which the class changes are left out")
-        whole = join_sets(parts, root.name)
+        if not parts:
+            raise SourceError(
+                f"no row of {root} is left: the class changes in every step of data.step="
+                f"{self.step}; type data.step=null, or a finer step"
+            )
+        whole = series_of(parts, channels, self.window_size or 0, root.name, read.room)
+        del parts
         before = self._n_windows(whole)
         if self.fill_limit is not None:
             whole, n_rows = cut_at_holes(whole, self.fill_limit)
@@ -144,19 +149,21 @@ class TableSource(TableSettings):
         """Whether no column of classes is looked for."""
         return self.label in BY_FILE
 
-    def _series(
+    def _pieces(
         self,
         table: FileRows,
         rows: pl.DataFrame,
         channels: tuple[str, ...],
         step: float | None,
         lost: Counter[str],
-    ) -> tuple[SeriesSet | None, int]:
+    ) -> tuple[Pieces | None, int]:
         """The series of one file, None where no row is left; and the steps of two classes."""
         gap, holes, n_mixed = largest_gap(table, step, self.max_gap), self.max_gap == "auto", 0
         kept = rows.filter(pl.col("keep"))
         if self.step is not None and kept.height:
-            kept, table, n_mixed = resampled(kept, table, channels, self.step, self.step_rule)
+            fine = table
+            kept, table, n_mixed = resampled(kept, fine, channels, self.step, self.step_rule)
+            fine.release(channels)
             width = step_width(table, self.step)
             wide = width * (1 + 1e-9)
             gap, step = wide if holes or gap is None else max(gap, wide), width
@@ -164,7 +171,7 @@ class TableSource(TableSettings):
             holes = False
         if self.window_size is not None:
             lost += lost_windows(rows, step, gap, self.window_size, self._stride)
-        return cut(kept, table, channels, gap, holes) if kept.height else None, n_mixed
+        return pieces_of(kept, table, gap, holes) if kept.height else None, n_mixed
 
     @property
     def _stride(self) -> int:

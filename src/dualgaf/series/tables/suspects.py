@@ -78,7 +78,8 @@ def _tells_the_class(tables: Sequence[FileRows], name: str) -> str | None:
             )
             if not (found["low"] == found["high"]).all():
                 return None
-        for label, low, _, n in found.iter_rows():
+        for code, low, _, n in found.iter_rows():
+            label = table.classes[code]
             if by_class.setdefault(label, low) != low:
                 return None
             rows[label] = rows.get(label, 0) + n
@@ -86,8 +87,8 @@ def _tells_the_class(tables: Sequence[FileRows], name: str) -> str | None:
     if len(by_class) < 2 or len(distinct) < len(by_class) or min(rows.values()) < LEAST_EACH:
         return None
     whole = all(float(value).is_integer() for value in distinct)
-    groups = {group for table in tables for group in table.rows["group"].unique()}
-    if not whole and len(groups) < 3 and name.lower() not in LABEL_NAMES:
+    n_groups = sum(len(table.groups) for table in tables)
+    if not whole and n_groups < 3 and name.lower() not in LABEL_NAMES:
         return None
     shown = ", ".join(f"{value:g} for {label!r}" for label, value in sorted(by_class.items())[:4])
     return f"tells the class: it is {shown} in every row"

@@ -63,6 +63,7 @@ def with_time_column(
         return table, first
     chosen = {*(source.channels or ()), *source.exclude, *(source.group_columns or ())}
     chosen |= {source.label_column or "", source.split_column or "", source.working_column or ""}
+    chosen |= {source.plant_column or ""}
     free = [name for name in table.columns if name not in chosen or name == ""]
     named = [name for name in free if name.lower() in TIME_NAMES]
     daytimes = [name for name in free if _is_daytime(table[name])]

@@ -47,6 +47,9 @@ def number_readings(column: pl.Series, texts: pl.Series) -> dict[str, pl.Series]
         >>> [*number_readings(pl.Series([2024010100]), pl.Series(["2024010100"]))]
         ['%Y%m%d%H', 'unix_s']
     """
+    at = texts.is_not_null().arg_max()
+    if at is None or texts.slice(at, 1).cast(pl.Float64, strict=False).has_nulls():
+        return None  # most columns are ruled out by a cell
     parsed = column if column.dtype != pl.String else column.cast(pl.Float64, strict=False)
     known = parsed.drop_nulls()
     if parsed.null_count() > texts.null_count() or not len(known):

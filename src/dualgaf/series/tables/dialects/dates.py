@@ -8,6 +8,7 @@ are taken off, ``24:00`` is 0:00 of the day after, a date without a time is its 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 
@@ -56,6 +57,8 @@ _SPLIT = re.compile(rf"(|.*?[^ T:])([ T:]?)({_TIME})|(.+)")
 _DAY_END = r"([ T])24:00(:00(?:\.0*)?)?$"
 _WEEKDAY = r"(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? "
 _PLAIN_NUMBER = re.compile(r"[+-]?\d*[.,]?\d*([eE][+-]?\d+)?")
+_FRACTION = "%S%.f"
+_YEAR_1000 = datetime(1000, 1, 1)
 _FALL = -300 * 86_400_000_000
 
 
@@ -158,11 +161,18 @@ def by_format(texts: pl.Series, form: str) -> pl.Series:
     """Times in microseconds; null where a text does not fit."""
     if form.endswith("%H"):  # polars wants minutes, too
         texts, form = texts + "00", form + "%M"
-    time = texts.str.to_datetime(form, strict=False, time_unit="us")
+    time: pl.Series | None = None
+    if _FRACTION in form:  # few have one, and to look for it takes six times as long
+        time = texts.str.to_datetime(form.replace(_FRACTION, "%S"), strict=False, time_unit="us")
+    if time is None or time.null_count() > texts.null_count():
+        time = texts.str.to_datetime(form, strict=False, time_unit="us")
+    first = time.min()
+    if "%Y" not in form or first is None or first >= _YEAR_1000:  # type: ignore[operator]
+        return time
     # "%Y" takes the 07 of 8/28/07 for the year 7
     real = pl.col("time").dt.year() >= 1000
     frame = time.alias("time").to_frame()
-    return frame.select(pl.when(real).then(pl.col("time")))["time"] if "%Y" in form else time
+    return frame.select(pl.when(real).then(pl.col("time")))["time"]
 
 
 def _tidied(texts: pl.Series, year: int | None) -> Written:

@@ -90,7 +90,7 @@ def read_log(path: Path, source: TableSettings, notes: Notes) -> FaultLog:
         SourceError: a column is missing, or a cell is no time.
     """
     file = path.name
-    table = read_table(path, file, source.separator, None, source.encoding, notes)
+    table = _table_of(path, file, source, notes)
     found = {}
     for what, names in (("start", _STARTS), ("end", _ENDS), ("class", _CLASSES)):
         name = find_column(table.columns, names)
@@ -113,6 +113,17 @@ def read_log(path: Path, source: TableSettings, notes: Notes) -> FaultLog:
         days = [True] * len(ends)
     classes = label_texts(found["class"], source.null_values)
     return FaultLog(file, clocks[0], clocks[1], classes, pl.Series(days))
+
+
+def _table_of(path: Path, file: str, source: TableSettings, notes: Notes) -> pl.DataFrame:
+    """The cells; ``data.sheet`` is of the tables first, and of the log where that has several."""
+    how = (source.separator, None, source.encoding, notes)
+    try:
+        return read_table(path, file, *how)
+    except SourceError:
+        if source.sheet is None:
+            raise
+        return read_table(path, file, *how, source.sheet)
 
 
 def checked(log: FaultLog, start: pl.Series, end: pl.Series) -> pl.DataFrame:

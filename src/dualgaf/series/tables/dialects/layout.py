@@ -169,7 +169,7 @@ def _cut(top: list[str], mark: str, fixed: bool) -> _Table | None:
     if width < 2 or (width == 2 and blank_ends) or (fixed and first):
         return None
     while first + 1 < len(rows) and rows[first][0].startswith("#") and not fixed:
-        if _is_data(rows[first + 1]):
+        if is_data(rows[first + 1]):
             break
         first += 1
     if first and not _is_header(rows[first], rows[first + 1 :]):
@@ -177,7 +177,7 @@ def _cut(top: list[str], mark: str, fixed: bool) -> _Table | None:
     return _Table(mark, starts[first], width, blank_ends)
 
 
-def _is_data(row: list[str]) -> bool:
+def is_data(row: list[str]) -> bool:
     """Whether a cell is a number, one with a unit, or a time."""
     return any(_DATUM.fullmatch(cell) for cell in row)
 
@@ -185,12 +185,12 @@ def _is_data(row: list[str]) -> bool:
 def _is_header(names: list[str], below: list[list[str]]) -> bool:
     """Whether lines above may be left out: names above rows that have numbers."""
     named = all(names[1:-1]) and any(names)  # an index and a blank at the end have no name
-    return named and not _is_data(names) and any(map(_is_data, below))
+    return named and not is_data(names) and any(map(is_data, below))
 
 
 def _is_comment_header(top: list[str], mark: str) -> bool:
     rows = list(csv.reader(top[:2], delimiter=mark))
-    return len(rows) == 2 and len(rows[0]) == len(rows[1]) > 1 and _is_data(rows[1])
+    return len(rows) == 2 and len(rows[0]) == len(rows[1]) > 1 and is_data(rows[1])
 
 
 def _check_header(names: list[str], top: list[str], mark: str, file: str, line: int) -> None:

@@ -91,9 +91,9 @@ def read_flux(raw: bytes, file: str, notes: Notes) -> pl.DataFrame:
 
 
 def kept_beside(header: Collection[str], source: "TableSettings") -> set[str]:
-    """Columns of a long table that stay beside its times: classes, groups, marks of rows."""
+    """Columns of a long table that stay beside its times: classes, groups, plants, marks."""
     common = {*LABEL_NAMES, *GROUP_NAMES}
-    asked = {source.label_column, source.split_column, source.working_column}
+    asked = {source.label_column, source.split_column, source.working_column, source.plant_column}
     return {
         name
         for name in header

@@ -82,7 +82,7 @@ def resampled(
     }
     found = frame.group_by("group", "bin", "ahead", maintain_order=True).agg(
         of_rule[rule],
-        pl.col("label", "split", "position").first(),
+        pl.col("plant", "label", "split", "position").first(),
         mixed=(pl.col("label").n_unique() > 1) | (pl.col("split").n_unique() > 1),
     )
     pure = found.filter(~pl.col("mixed"))
@@ -91,7 +91,7 @@ def resampled(
     columns = [time, pl.int_range(pure.height, eager=True).alias("row")]
     if at == "local":
         columns.append(start.cast(rows["local"].dtype).alias("local"))
-    kept = pure.select("group", "label", "split", "position").with_columns(columns)
+    kept = pure.select("group", "plant", "label", "split", "position").with_columns(columns)
     arrays = {
         name: replace(table.columns[name], values=pure[n].fill_null(np.nan).to_numpy())
         for n, name in zip(names, channels, strict=True)

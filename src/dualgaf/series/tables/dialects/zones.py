@@ -5,7 +5,7 @@ instant in UTC, which tells order and gaps, so that the autumn hour that comes t
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -101,7 +101,10 @@ def check_marks(marks: Collection[str], file: str, zone: str | None, time: pl.Se
 
 
 def local_and_instant(
-    times: Mapping[str, pl.Series], offsets: Mapping[str, pl.Series | None], zone: str | None
+    times: Mapping[str, pl.Series],
+    offsets: Mapping[str, pl.Series | None],
+    zone: str | None,
+    apart: Mapping[str, Sequence[pl.Series]],
 ) -> tuple[dict[str, pl.Series], dict[str, pl.Series], list[str]]:
     """Local times of each file, and the instants that tell their order.
 
@@ -109,6 +112,7 @@ def local_and_instant(
         times: as they are written, by file; at least one.
         offsets: seconds ahead of UTC by file; None where nothing says.
         zone: ``data.time_zone``.
+        apart: by file, what tells plants and runs apart: each has its own autumn hour.
 
     Returns:
         Local times; instants in UTC of the files whose local times do not tell the order; and
@@ -129,7 +133,7 @@ def local_and_instant(
             )
         offset = offsets[file]
         if offset is None:
-            local[file], instant[file] = time, _instants(time, file, zone)
+            local[file], instant[file] = time, _instants(time, file, zone, apart.get(file, ()))
         else:
             instant[file] = _less(time, offset)
             local[file] = (
@@ -176,7 +180,7 @@ def _less(time: pl.Series, offset: pl.Series) -> pl.Series:
     return (time.cast(pl.Int64) - offset * 1_000_000).cast(pl.Datetime("us"))
 
 
-def _instants(time: pl.Series, file: str, zone: str) -> pl.Series:
+def _instants(time: pl.Series, file: str, zone: str, apart: Sequence[pl.Series]) -> pl.Series:
     """UTC of local times without an offset; the autumn hour by the order of rows."""
     early, late = (
         time.dt.replace_time_zone(zone, ambiguous=way, non_existent="null")
@@ -193,8 +197,9 @@ def _instants(time: pl.Series, file: str, zone: str) -> pl.Series:
     twice = early != late
     if not twice.any():
         return early
-    seen = time.to_frame("time").select(
-        pl.int_range(pl.len()).over("time"), n=pl.len().over("time")
+    names = {f"{k}": name for k, name in enumerate([time, *apart])}
+    seen = pl.DataFrame(names).select(
+        pl.int_range(pl.len()).over(list(names)), n=pl.len().over(list(names))
     )
     if (seen["n"].filter(twice) != 2).any():
         row = int((twice & (seen["n"] != 2)).arg_true()[0])

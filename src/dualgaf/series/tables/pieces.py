@@ -1,0 +1,196 @@
+"""The series of all files: where each begins and ends, and its values.
+
+Series that give windows lie end to end in one array, in the order of the source, so that windows
+need no copy of them. Each file's values are forgotten as soon as they are there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dualgaf.series.arrays import Array
+from dualgaf.series.series import SPLITS, Origin, SeriesSet
+from dualgaf.series.tables.clocks import clock_array
+from dualgaf.series.tables.coded import run_starts
+from dualgaf.series.tables.room import Room
+from dualgaf.series.tables.rows import FileRows, time_numbers
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The rows of one file that are kept, and where they are cut."""
+
+    table: FileRows
+    rows: pl.DataFrame
+    """Sorted; at least one."""
+    ends: Array
+    """(pieces + 1,) the first row of each piece, and one beyond the last."""
+
+    @property
+    def lengths(self) -> Array:
+        """(pieces,) rows of each."""
+        return np.diff(self.ends)
+
+
+def pieces_of(rows: pl.DataFrame, table: FileRows, gap: float | None, holes: bool) -> Pieces:
+    """Where series begin and end.
+
+    Args:
+        rows: those that are kept, sorted.
+        table: the file.
+        gap: see `largest_gap`.
+        holes: whether a row that was left out ends a series.
+    """
+    starts = [run_starts(rows[name]) for name in ("group", "label", "split")]
+    if gap is not None:
+        steps = np.diff(time_numbers(rows))
+        starts.append(np.flatnonzero(steps > gap) + 1)
+    if holes:
+        starts.append(np.flatnonzero(np.diff(rows["position"].to_numpy()) != 1) + 1)
+    return Pieces(table, rows, np.append(np.unique(np.concatenate(starts)), rows.height))
+
+
+def series_of(
+    parts: Sequence[Pieces],
+    channels: tuple[str, ...],
+    least: int,
+    name: str,
+    room: Room | None = None,
+) -> SeriesSet:
+    """All pieces as one set.
+
+    Args:
+        parts: every file that has rows; their values are forgotten.
+        channels: C names.
+        least: steps of a window; shorter series lie elsewhere than the others.
+        name: of the set.
+        room: where the values are, if they are in one place.
+    """
+    values = _in_room(parts, channels, least, room) or _copied(parts, channels, least)
+    heads = [part.rows[part.ends[:-1]] for part in parts]
+    return SeriesSet(
+        values=values,
+        labels=tuple(
+            None if code is None else part.table.classes[code]
+            for part, own in zip(parts, heads, strict=True)
+            for code in own["label"]
+        ),
+        channel_names=channels,
+        groups=tuple(
+            part.table.groups[code]
+            for part, own in zip(parts, heads, strict=True)
+            for code in own["group"]
+        ),
+        origins=tuple(
+            Origin(part.table.file, position)
+            for part, own in zip(parts, heads, strict=True)
+            for position in own["position"]
+        ),
+        official=tuple(
+            None if code is None else SPLITS[code] for own in heads for code in own["split"]
+        ),
+        plants=tuple(
+            None if code is None else part.table.plants[code]
+            for part, own in zip(parts, heads, strict=True)
+            for code in own["plant"]
+        ),
+        times=tuple(time for part in parts for time in _times(part)),
+        name=name,
+    )
+
+
+class _Places:
+    """Where the series of a file go: those that give windows end to end, others by themselves."""
+
+    def __init__(self, part: Pieces, at: int, least: int, n_channels: int, dtype: Any) -> None:
+        self.part, self.at = part, at
+        order = part.rows["row"].to_numpy()
+        as_they_stand = bool((np.diff(order) == 1).all())
+        self.rows = slice(int(order[0]), int(order[-1]) + 1) if as_they_stand else order
+        self.series: list[Array | tuple[int, int]] = []
+        """Arrays of short ones; where the others begin and end."""
+        self.moves: list[tuple[int, int, int]] = []
+        """Of those: where to, from which row to which."""
+        self.short: list[tuple[Array, int, int]] = []
+        for first, last in pairwise(part.ends.tolist()):
+            if last - first < least:
+                own = np.empty((n_channels, last - first), dtype=dtype)
+                self.short.append((own, first, last))
+                self.series.append(own)
+                continue
+            self.series.append((at, at + last - first))
+            if self.moves and self.moves[-1][2] == first:
+                begin, before, _ = self.moves.pop()
+                self.moves.append((begin, before, last))
+            else:
+                self.moves.append((at, first, last))
+            at += last - first
+        self.end = at
+
+    def write(self, whole: Array, channel: int, name: str) -> None:
+        """Write one channel, its first rows first."""
+        values = self.part.table.columns[name].values
+        kept = None if values is None else values[self.rows]
+        for own, first, last in self.short:
+            own[channel] = np.nan if kept is None else kept[first:last]
+        for at, first, last in self.moves:
+            whole[channel, at : at + last - first] = np.nan if kept is None else kept[first:last]
+
+    def values(self, whole: Array) -> list[Array]:
+        """(C, L_i) the series."""
+        return [
+            own if isinstance(own, np.ndarray) else whole[:, own[0] : own[1]] for own in self.series
+        ]
+
+
+def _placed(
+    parts: Sequence[Pieces], least: int, n_channels: int, dtype: Any
+) -> tuple[list[_Places], int]:
+    """The places of each file, and the rows of all series that give windows."""
+    found: list[_Places] = []
+    for part in parts:
+        at = found[-1].end if found else 0
+        found.append(_Places(part, at, least, n_channels, dtype))
+    return found, found[-1].end
+
+
+def _copied(parts: Sequence[Pieces], channels: Sequence[str], least: int) -> tuple[Array, ...]:
+    single = all(part.table.is_single(channels) for part in parts)
+    dtype = np.float32 if single else np.float64
+    places, total = _placed(parts, least, len(channels), dtype)
+    whole = np.empty((len(channels), total), dtype=dtype)
+    for place in places:
+        for channel, name in enumerate(channels):
+            place.write(whole, channel, name)
+        place.part.table.release(channels)
+    return tuple(series for place in places for series in place.values(whole))
+
+
+def _in_room(
+    parts: Sequence[Pieces], channels: Sequence[str], least: int, room: Room | None
+) -> tuple[Array, ...]:
+    """As `_copied`, within the room; nothing where the values are not in there."""
+    if room is None or not all(
+        room.holds(part.table.columns[name]) for part in parts for name in channels
+    ):
+        return ()
+    places, total = _placed(parts, least, len(channels), room.flat.dtype)
+    whole = room.closed_up(channels, total)
+    for channel, name in enumerate(channels):
+        for place in places:
+            place.write(whole, channel, name)
+    for place in places:
+        place.part.table.release(channels)
+    whole = room.without_rest(whole)
+    return tuple(series for place in places for series in place.values(whole))
+
+
+def _times(part: Pieces) -> list[Array | None]:
+    if part.table.time_column is None:
+        return [None] * len(part.lengths)
+    times = clock_array(part.rows["local" if "local" in part.rows.columns else "time"])
+    return [times[first:last] for first, last in pairwise(part.ends.tolist())]

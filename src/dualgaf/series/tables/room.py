@@ -1,0 +1,128 @@
+"""One array for the numbers of all files, so that series need no copy of them.
+
+How many rows a file has at most is known before it is read: its numbers are written to where they
+stay, and what was read is freed before the next file. Rows that are left out are closed up in the
+same array.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from dualgaf.series.arrays import Array
+from dualgaf.series.tables.cells import Column
+from dualgaf.series.tables.files import TEXTS
+from dualgaf.series.tables.rows import FileDraft
+
+_PART_BYTES = 1 << 18
+_LEAST_USED = 0.8
+"""Where less of it is used in the end, what is used is copied and the rest given back."""
+
+
+class Room:
+    """Numbers of all files, a row a column.
+
+    Example:
+        >>> room = Room(["sat", "oat"], {"a.parquet": 2, "b.parquet": 1}, np.float32)
+        >>> column = Column("oat", "numbers", np.array([1.0, 2.0], dtype=np.float32))
+        >>> room.placed("a.parquet", {"oat": column})["oat"].values.base is room.flat
+        True
+    """
+
+    def __init__(self, names: Sequence[str], rows: Mapping[str, int], dtype: Any) -> None:
+        self.names = {name: place for place, name in enumerate(names)}
+        first = np.cumsum([0, *rows.values()]).tolist()
+        self.first = dict(zip(rows, first, strict=False))
+        """Where the rows of each file begin; it may have fewer than there is room for."""
+        self.n_rows = first[-1]
+        self.flat = np.empty(len(names) * self.n_rows, dtype=dtype)
+
+    def placed(self, file: str, columns: Mapping[str, Column]) -> dict[str, Column]:
+        """The columns of a file, with their numbers in here where they fit."""
+        return {name: self._placed(file, column) for name, column in columns.items()}
+
+    def _placed(self, file: str, column: Column) -> Column:
+        values = column.values
+        if values is None or column.name not in self.names:
+            return column
+        if not np.can_cast(values.dtype, self.flat.dtype):
+            return column
+        first = self.names[column.name] * self.n_rows + self.first[file]
+        place = self.flat[first : first + len(values)]
+        place[:] = values
+        return replace(column, values=place)
+
+    def holds(self, column: Column) -> bool:
+        """Whether the numbers of a column are in here; also where it has none."""
+        return column.name in self.names and (
+            column.values is None or column.values.base is self.flat
+        )
+
+    def closed_up(self, channels: Sequence[str], n_rows: int) -> Array:
+        """(C, n_rows): where the numbers of these channels go, row after row and without holes.
+
+        Each must be written in the order of channels, and then of rows: it lies in what was read.
+
+        Args:
+            channels: some of ``names``, in that order.
+            n_rows: of each.
+        """
+        size = len(channels) * n_rows
+        return self.flat[:size].reshape(len(channels), n_rows)
+
+    def without_rest(self, whole: Array) -> Array:
+        """The same, or a copy where the rest of the room is large."""
+        return whole if whole.size >= _LEAST_USED * self.flat.size else whole.copy()
+
+
+def room_for(draft: FileDraft, rows_of: Mapping[str, int]) -> Room | None:
+    """Room for the numbers of all files, with the names and types of the first.
+
+    Args:
+        draft: the first file.
+        rows_of: as many rows as each file has at most.
+
+    Returns:
+        None where the first file has far fewer: it has a line for each value of a sensor.
+    """
+    if 2 * draft.height < rows_of[draft.file]:
+        return None
+    values = {name: own for name, c in draft.columns.items() if (own := c.values) is not None}
+    single = all(own.dtype == np.float32 for own in values.values())
+    return Room(list(values), rows_of, np.float32 if single else np.float64)
+
+
+def rows_of_files(paths: Mapping[str, Path]) -> dict[str, int] | None:
+    """As many rows as each file has at most, without understanding it; None where that is unknown.
+
+    Example:
+        >>> rows_of_files({"a.csv.gz": Path("a.csv.gz")}) is None
+        True
+    """
+    try:
+        return {file: _rows_of(path) for file, path in paths.items()}
+    except (_UnknownError, pl.exceptions.PolarsError, OSError):
+        return None  # reading it tells what is wrong
+
+
+class _UnknownError(Exception):
+    """Rows cannot be counted without reading a file."""
+
+
+def _rows_of(path: Path) -> int:
+    name = path.name.lower()
+    if name.endswith(".parquet"):
+        rows = pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect()
+        return int(rows.item())
+    if not name.endswith(TEXTS):
+        raise _UnknownError
+    ends = {b"\n": 0, b"\r": 0}
+    with path.open("rb") as file:
+        while part := file.read(_PART_BYTES):
+            for end in ends:
+                ends[end] += part.count(end)
+    return max(ends.values()) + 1

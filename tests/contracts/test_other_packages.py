@@ -1,0 +1,189 @@
+"""docs/other-packages.md: every block runs, and gives what it says."""
+
+import re
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import ConcatDataset, DataLoader, Subset, WeightedRandomSampler, random_split
+
+from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet, dual_gaf
+from dualgaf.errors import ConfigError
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "other-packages.md").read_text()
+TITLES = ("aeon", "pyts", "sktime", "tsai", "torch", "Lightning")
+X = np.random.default_rng(0).normal(size=(12, 2, 16))
+Y = np.array([0, 1] * 6)
+
+
+def run(title):
+    section = re.split(r"\n## From ", PAGE)[1 + TITLES.index(title)]
+    assert section.startswith(title)
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", section, re.DOTALL):
+        exec(compile(block, f"other-packages.md, {title}", "exec"), names)
+    return names
+
+
+def trainer(**options):
+    return L.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+                     enable_progress_bar=False, enable_model_summary=False, log_every_n_steps=1,
+                     limit_val_batches=0, **options)  # fmt: skip
+
+
+def model():
+    return DualGAFClassifier(DualGAFNet(2, 2, width=8, use_minirocket=False))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_there_are_no_other_sections():
+    assert re.findall(r"\n## From (\w+)", PAGE) == [*TITLES]
+
+
+def test_a_user_of_aeon(folder, capsys):
+    names = run("aeon")
+    assert float(capsys.readouterr().out) > 0.8
+    test = names["X_test"]
+    assert np.array_equal(names["same"].predict(test), names["clf"].predict(test))
+
+
+def test_a_user_of_pyts():
+    names = run("pyts")
+    assert np.array_equal(names["images"], names["both"][:, 0, 0])
+    assert names["means"].shape == (100, 1, 24)
+
+
+def test_a_user_of_sktime():
+    assert run("sktime")["clf"].channel_names_ == ("sat", "flow")
+
+
+def test_a_user_of_tsai(folder):
+    names = run("tsai")
+    assert names["trainer"].global_step == 3
+    names["dm"].close()
+
+
+def test_a_user_of_torch():
+    names = run("torch")
+    assert names["gasf"].shape == names["gadf"].shape == (8, 3, 24, 24)
+    assert (len(names["fold"]), len(names["rest"])) == (24, 6)
+    assert sum(len(batch.label) for batch in names["every"]) == 34
+    names["dm"].close()
+
+
+def test_a_user_of_lightning(capsys):
+    names = run("Lightning")
+    assert "type DualGAFDataModule.load_from_checkpoint(path, source=" in capsys.readouterr().out
+    dm = names["dm"]
+    model = DualGAFClassifier(DualGAFNet(3, 2, width=8, use_minirocket=False))
+    seen = []
+    model.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0].clone()))
+    run_once = trainer()
+    run_once.fit(model, datamodule=dm)
+    assert run_once.global_step == 2  # 20 windows in eights, the rest is left out
+    assert dm.counts.tolist() == [10, 10]
+    dm.close()
+
+
+@pytest.mark.filterwarnings("ignore:You defined a `validation_step`")
+@pytest.mark.parametrize("images", ["precompute", "on_device"])
+def test_wrapped_datasets_give_the_windows_that_are_asked_for(images):
+    dm = DualGAFDataModule.from_arrays(
+        train=(X, Y), test=(X + 9, Y), scaling="window", feature_range=(-1, 1), storage="float32",
+        images=images,
+    )  # fmt: skip
+    dm.setup()
+    train, test = dm.dataset("train"), dm.dataset("test")
+    want = torch.from_numpy(dual_gaf(X))
+    first, second = random_split(train, [8, 4], torch.Generator().manual_seed(0))
+    wrapped = {
+        "subset": (Subset(train, [5, 1, 7]), [5, 1, 7]),
+        "subset of a subset": (Subset(Subset(train, [5, 1, 7]), [2, 0]), [7, 5]),
+        "split": (first, [*first.indices]),
+        "joined": (ConcatDataset([second, test]), [*second.indices, *range(12)]),
+        "subset of joined": (Subset(ConcatDataset([train, test]), [13, 2]), [1, 2]),
+    }
+    for name, (dataset, rows) in wrapped.items():
+        batches = [*DataLoader(dataset, batch_size=3)]
+        gasf, gadf, label = (torch.cat([getattr(b, key) for b in batches])
+                             for key in ("gasf", "gadf", "label"))  # fmt: skip
+        assert label.tolist() == Y[rows].tolist(), name
+        np.testing.assert_allclose(gasf, want[rows, 0], atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(gadf, want[rows, 1], atol=1e-6, err_msg=name)
+    sampler = WeightedRandomSampler(Y.astype(float), 20, generator=torch.Generator().manual_seed(0))
+    labels = torch.cat([batch.label for batch in DataLoader(train, batch_size=6, sampler=sampler)])
+    assert labels.tolist() == [1] * 20
+    run_once = trainer()
+    run_once.fit(model(), DataLoader(first, batch_size=4, num_workers=0))
+    assert run_once.global_step == 2
+    dm.close()
+
+
+def test_a_hook_of_a_subclass_takes_the_place_of_ours():
+    calls = []
+
+    class Mine(DualGAFDataModule):
+        def prepare_data(self):
+            calls.append("prepare_data")
+            super().prepare_data()
+
+        def val_dataloader(self):
+            calls.append("val_dataloader")
+            return super().val_dataloader()
+
+        def test_dataloader(self):
+            return DataLoader(self.dataset("test"), batch_size=5)
+
+        def predict_dataloader(self):
+            return DataLoader(Subset(self.dataset("test"), [3, 4]), batch_size=2)
+
+        def on_before_batch_transfer(self, batch, dataloader_idx):
+            calls.append("on_before_batch_transfer")
+            return super().on_before_batch_transfer(batch, dataloader_idx)
+
+        def transfer_batch_to_device(self, batch, device, dataloader_idx):
+            calls.append("transfer_batch_to_device")
+            return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+        def teardown(self, stage):
+            calls.append("teardown")
+            super().teardown(stage)
+
+        def state_dict(self):
+            return {**super().state_dict(), "own": 7}
+
+    dm = Mine.from_arrays(train=(X, Y), val=(X + 1, Y), test=(X + 2, Y), batch_size=4)
+    own = trainer()
+    learner = model()
+    own.fit(learner, datamodule=dm)
+    (scores,) = own.test(learner, datamodule=dm, verbose=False)
+    assert len(own.test_dataloaders) == 3
+    assert 0.0 <= scores["test/acc"] <= 1.0
+    assert sum(map(len, own.predict(learner, datamodule=dm))) == 2
+    wanted = {"prepare_data", "on_before_batch_transfer", "transfer_batch_to_device", "teardown"}
+    assert wanted <= {*calls}
+    assert dm.state_dict()["own"] == 7
+    dm.close()
+
+
+def test_a_checkpoint_without_a_source_says_what_to_type_and_it_works(tmp_path):
+    dm = DualGAFDataModule.from_arrays(train=(X, Y), storage="uint16", batch_size=4)
+    own = trainer()
+    own.fit(model(), datamodule=dm)
+    own.save_checkpoint(tmp_path / "own.ckpt")
+    dm.close()
+    with pytest.raises(ConfigError, match="or source=ArraySource") as told:
+        DualGAFDataModule.load_from_checkpoint(tmp_path / "own.ckpt")
+    (typed,) = re.findall(r"source=(ArraySource\(.*?\)\))", str(told.value))
+    import dualgaf
+
+    source = eval(typed, {"ArraySource": dualgaf.ArraySource, "x": X, "y": Y})
+    found = DualGAFDataModule.load_from_checkpoint(tmp_path / "own.ckpt", source=source)
+    assert (found.hparams["storage"], found.batch_size) == ("uint16", 4)
