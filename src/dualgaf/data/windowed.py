@@ -167,10 +167,7 @@ def cut_windows(
     """
     door = door_of(source)
     steps, stride, facts = source.window_size, source.stride, series_set.facts
-    plants = None
-    if getattr(source, "scale_by", "all") == "plant":
-        plants = plant_scalers(splits["train"])
-        splits = {name: scaled_by_plant(part, plants, name) for name, part in splits.items()}
+    splits, plants = _by_plant(splits, source)
     times = {(name, k): time for name, part in splits.items() for k, time in enumerate(part.times)}
     stretched = None
     if steps is None:
@@ -215,6 +212,16 @@ def cut_windows(
         facts=facts,
         plants=plants,
     )
+
+
+def _by_plant(
+    splits: dict[str, SeriesSet], source: Source
+) -> tuple[dict[str, SeriesSet], PlantScalers | None]:
+    """Each plant scaled by its own training rows, where the source says so."""
+    if getattr(source, "scale_by", "all") != "plant":
+        return splits, None
+    plants = plant_scalers(splits["train"])
+    return {name: scaled_by_plant(part, plants, name) for name, part in splits.items()}, plants
 
 
 def _long_enough(series_set: SeriesSet, steps: int, source: Source) -> SeriesSet:
