@@ -24,7 +24,7 @@ TEXTS = (".csv", ".tsv", ".txt")
 ENDINGS = (*TEXTS, *(f"{ending}.gz" for ending in TEXTS), ".parquet", *SHEETS)
 _ALLOWED = ".csv, .tsv, .txt (also with .gz), .parquet and .xlsx"
 _OTHER_SHEETS = (".xls", ".xlsb", ".ods")
-_BROKEN = (
+BROKEN = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
     csv.Error,
@@ -32,6 +32,7 @@ _BROKEN = (
     OSError,
     EOFError,
 )
+"""What readers raise where a file is not what its name says; a panic is none of the others."""
 
 
 def list_files(root: Path, pattern: str | None, notes: Notes | None = None) -> list[Path]:
@@ -151,7 +152,7 @@ def read_table(
                 names, table = _read_csv(raw, file, separator, header_line, notes)
     except pl.exceptions.NoDataError:
         raise SourceError(f"{file} is empty; needed: a header and data rows") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{file} cannot be read: {reason}") from error
     names = [name.strip() for name in names]
