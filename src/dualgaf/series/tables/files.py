@@ -30,7 +30,7 @@ _KINDS = (
     (b"PAR1", "a Parquet file", "with .parquet"),
 )
 """First bytes of files that are no texts."""
-_BROKEN = (
+BROKEN = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
     csv.Error,
@@ -38,6 +38,7 @@ _BROKEN = (
     OSError,
     EOFError,
 )
+"""What readers raise where a file is not what its name says; a panic is none of the others."""
 
 
 def list_files(root: Path, pattern: str | None, notes: Notes | None = None) -> list[Path]:
@@ -164,7 +165,7 @@ def read_table(
                 names, table = _read_csv(raw, file, separator, header_line, notes)
     except pl.exceptions.NoDataError:
         raise SourceError(f"{file} is empty; needed: a header and data rows") from None
-    except _BROKEN as error:
+    except BROKEN as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{file} cannot be read: {reason}") from error
     names = [name.strip() for name in names]

@@ -15,7 +15,7 @@ import polars as pl
 
 from dualgaf.series.arrays import Array
 from dualgaf.series.tables.cells import Column
-from dualgaf.series.tables.files import TEXTS
+from dualgaf.series.tables.files import BROKEN, TEXTS
 from dualgaf.series.tables.rows import FileDraft
 
 _PART_BYTES = 1 << 18
@@ -105,7 +105,7 @@ def rows_of_files(paths: Mapping[str, Path]) -> dict[str, int] | None:
     """
     try:
         return {file: _rows_of(path) for file, path in paths.items()}
-    except (_UnknownError, pl.exceptions.PolarsError, OSError):
+    except (_UnknownError, *BROKEN):
         return None  # reading it tells what is wrong
 
 
