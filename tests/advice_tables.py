@@ -69,6 +69,32 @@ PLANTS = "\n".join(
 
 DIALECTS = [
     table(
+        "has a decimal point, and data.decimal=comma; type data.decimal=auto",
+        PLANT.replace(",3,", ",3.5,"),
+        "data.decimal=comma",
+    ),
+    table(
+        "is no UTF-16, and data.encoding={}; type data.encoding=utf-8 or data.encoding=null",
+        PLANT,
+        "data.encoding=utf-16",
+    ),
+    table(
+        "cuts no line, and {} cuts them into {} cells; type data.separator={}",
+        PLANT,
+        "data.separator=tab",
+    ),
+    table(
+        "so it cannot say which plant a row is of (data.plant_column); type data.plant_column=NAME",
+        PLANTS,
+        "data.plant_column=fault",
+        base="data.group_columns=[site]",
+        given={"NAME": "site"},
+    ),
+    table(
+        "has no table, and its folders have {} and so on; type {} data.label=folder",
+        {"good/a.csv": NO_LABEL, "bad/b.csv": NO_LABEL.replace("2020-", "2021-")},
+    ),
+    table(
         "data.scale_by=plant, and no column says which plant a row is of; type",
         PLANTS,
         base=f"data.scale_by=plant data.group_columns=[site] {WITHIN}",

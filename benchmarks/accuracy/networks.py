@@ -103,7 +103,7 @@ def run_network(method: str, overrides: Sequence[str], folder: Path) -> Training
     metrics = json.loads((folder / "metrics.json").read_text())
     with (folder / "test_predictions.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
-    label, predicted = ([line[column] for line in lines] for column in ("label", "class"))
+    label, predicted = ([line[column] for line in lines] for column in ("label", "predicted"))
     sides = {side: metrics.get(f"test/{side}_acc") for side in ("images", "kernels")}
     return Training(
         Predictions(label, predicted, metrics["fit/seconds"]),

@@ -40,6 +40,7 @@ from advice_tables import (
     plant,
     table,
 )
+from dualgaf.cli import main
 from dualgaf.errors import DualGAFError
 from dualgaf.training import run_folder
 from dualgaf.training.config import load_config
@@ -623,6 +624,21 @@ ELSEWHERE = {
         "ckpt_path={} is not a file; type ",
         "--output {} is no program of torch",
     ),
+    "needs a trained network; typed in tests/contracts/test_predict_advice.py": (
+        "--min-windows {} is not allowed",
+        "type x.swapaxes(1, 2)",
+        "type x[:, :, :T] where it has more steps",
+        "the checkpoint is of an earlier version: it holds neither the sampling step",
+        "--stride {} is not allowed",
+        "type data.step={} to resample them",
+        "{} has rows {} apart, and the network has learned rows {} apart; type data.step={}",
+        "data.stride is --stride here; type --stride N",
+        "--output {} is a file; type --output {}",
+        "nothing was changed; type --output {}",
+    ),
+    "needs another version of the package; tests/inference/test_predict.py": (
+        "{} was written by dualgaf {}, and this is {}, which cannot use it",
+    ),
     "needs a run that was stopped or is done; tests/training/test_going_on.py goes on with them": (
         "the run in %s is done; for a longer training type %s",
         "a new run begins with the training of %s; to go on with its run in its own folder",
@@ -822,11 +838,21 @@ def test_new_files_are_predicted_as_the_message_says(tmp_path):
     with pytest.raises(SystemExit) as caught:
         started(new, "fails", *task)
     message = str(caught.value)
-    assert "put new files beside those of the training" in message
     assert "data.split" not in message
-    (typed,) = re.findall(r"and (data\.unlabelled=\w+)$", message)
-    (plant_folder / "new.csv").write_text(plant("{time},{temp},{flow},").replace("2020", "2022"))
-    started(plant_folder, "predicted", *task, typed)
+    (words,) = re.findall(r"type python -m dualgaf (predict .*)$", message)
+    words = words.replace("RUN", str(run)).replace("FOLDER", str(new))
+    assert main([*words.split(), "--output", str(tmp_path / "predicted")]) == 0
     rows = pl.read_csv(tmp_path / "predicted" / "predictions.csv")
     assert rows.height == 16
-    assert set(rows["class"]) <= {"a", "b"}
+    assert set(rows["predicted"]) <= {"a", "b"}
+    # Windows without a label in the data of the run are judged by the run, too.
+    (plant_folder / "new.csv").write_text(plant("{time},{temp},{flow},").replace("2020", "2022"))
+    started(plant_folder, "again", *task, "data.unlabelled=predict")
+    again = pl.read_csv(tmp_path / "again" / "predictions.csv")
+    assert again.columns == rows.columns
+    assert again["start"].to_list() == rows["start"].to_list()
+    scores = ("p_a", "p_b")
+    assert again[scores].to_numpy() == pytest.approx(rows[scores].to_numpy(), abs=2e-6)
+    assert again["unlike"].to_list() == rows["unlike"].to_list()
+    assert (tmp_path / "again" / "events.csv").read_text().count("\n") > 1
+    assert (tmp_path / "again" / "predictions.png").is_file()

@@ -62,6 +62,20 @@ def test_idle_threads_sleep_in_a_program_that_loads_torch_first():
     assert (is_held, is_left, policy) == ("True", "False", "None")
 
 
+def test_a_program_that_loads_dualgaf_first_has_threads_that_sleep_at_once():
+    environment = {key: value for key, value in os.environ.items() if key not in NAMES}
+    program = "import dualgaf, os; print(os.environ['OMP_WAIT_POLICY'])"
+    for told, policy in (({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            env={**environment, **told},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == policy
+
+
 def held():
     return [thread for thread in threading.enumerate() if thread.name == "dualgaf-idle"]
 

@@ -1,5 +1,7 @@
 """`SeriesSet`: construction, take, cut, join."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -143,3 +145,18 @@ def test_join_needs_the_same_channels():
         "two has 2 channels (channel_0, channel_1), one has 1 (channel_0); all parts of a set "
         "must have the same channels"
     )
+
+
+def test_classes_of_steps_move_along_when_series_are_cut_taken_and_joined():
+    whole = SeriesSet.from_arrays([np.zeros((1, 4)), np.zeros((1, 3))])
+    steps = (np.array(["a", "a", "b", None], dtype=object), None)
+    whole = dataclasses.replace(whole, step_labels=steps)
+    pieces = whole.cut([(1, 0, 2), (0, 1, 4)])
+    assert pieces.step_labels[0] is None
+    assert pieces.step_labels[1].tolist() == ["a", "b", None]
+    joined = join_sets([pieces.take([1]), whole], "both")
+    assert [None if s is None else s.tolist() for s in joined.step_labels] == [
+        ["a", "b", None],
+        ["a", "a", "b", None],
+        None,
+    ]

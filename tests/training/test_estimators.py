@@ -410,7 +410,7 @@ def test_train_py_the_data_module_and_the_estimator_give_the_same_probabilities(
     assert (loaded.width, loaded.image_size) == (8, 16)
     by_train = loaded.predict_proba(x_test)
     table = pd.read_csv(tmp_path / "test_predictions.csv")
-    written = table[[f"p({name})" for name in loaded.classes_]].to_numpy()
+    written = table[[f"p_{name}" for name in loaded.classes_]].to_numpy()
     np.testing.assert_allclose(by_estimator, by_train, rtol=0, atol=1e-6)
     np.testing.assert_allclose(by_module, by_train, rtol=0, atol=1e-6)
     np.testing.assert_allclose(written, by_train, rtol=0, atol=1e-6)

@@ -87,7 +87,7 @@ def test_a_run_writes_what_the_interface_promises(fitted):
     *_, macro = table(run_dir / "report.csv")
     assert float(macro["f1"]) == pytest.approx(found["test/f1_macro"], abs=1e-4)
     rows = table(run_dir / "test_predictions.csv")
-    right = sum(row["class"] == row["label"] for row in rows) / len(rows)
+    right = sum(row["predicted"] == row["label"] for row in rows) / len(rows)
     assert right == pytest.approx(found["test/acc"])
     assert list((run_dir / "tensorboard").glob("events*"))
 
@@ -122,9 +122,9 @@ def test_predict_writes_a_line_a_window(fitted, tmp_path):
         rows = list(csv.DictReader(file))
     assert len(rows) > 5
     for row in rows:
-        scores = {name: float(p) for name, p in row.items() if name.startswith("p(")}
+        scores = {name: float(p) for name, p in row.items() if name.startswith("p_")}
         assert sum(scores.values()) == pytest.approx(1, abs=1e-4)
-        assert f"p({row['class']})" == max(scores, key=scores.get)
+        assert f"p_{row['predicted']}" == max(scores, key=scores.get)
 
 
 def test_the_same_seed_gives_the_same_run(fitted, tmp_path):

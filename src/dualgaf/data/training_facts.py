@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from dualgaf.data.training_limits import Limits, WindowStats, folds_of
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.plain import plain
 from dualgaf.series.source import Source
@@ -61,6 +62,8 @@ class TrainingFacts:
     """`WindowedSplits.labels_digest`."""
     source: dict[str, Any]
     """``source``, the class of the source, and its settings; not where its data lie."""
+    limits: Limits | None = None
+    """From where on a window is unlike the training; None in a checkpoint that does not tell."""
 
     @classmethod
     def of(cls, windowed: WindowedSplits, source: Source) -> Self:
@@ -71,14 +74,15 @@ class TrainingFacts:
             source: how it was read and cut.
         """
         windows, rows = windowed.windows, windowed.indices["train"]
-        ends = [
-            (part.min(axis=(0, 2)), part.max(axis=(0, 2)))
-            for first in range(0, len(rows), AT_A_TIME)
-            for part in (windows.take(rows[first : first + AT_A_TIME]),)
-        ]
-        low, high = (np.array(end, dtype=np.float64) for end in zip(*ends, strict=True))
-        spaced = rows[:: max(1, -(-len(rows) * windows.window_size // MOST_STEPS))]
-        seen = windows.take(spaced).astype(np.float64)
+        fold = folds_of([windowed.groups[row] for row in rows])
+        low = np.full((fold.max() + 1, windows.n_channels), np.inf)
+        high = -low
+        for first in range(0, len(rows), AT_A_TIME):
+            part = windows.take(rows[first : first + AT_A_TIME])
+            np.minimum.at(low, fold[first : first + AT_A_TIME], part.min(axis=2))
+            np.maximum.at(high, fold[first : first + AT_A_TIME], part.max(axis=2))
+        every = max(1, -(-len(rows) * windows.window_size // MOST_STEPS))
+        seen = windows.take(rows[::every]).astype(np.float64)
         step, clock = sampling_step(windowed)
         read = None if windowed.facts is None else windowed.facts.units
         units = units_of(windowed.channel_names, source, read)
@@ -94,6 +98,9 @@ class TrainingFacts:
             stride=(source.window_size and source.stride) or windows.window_size,
             labels_digest=windowed.labels_digest,
             source=source_settings(source),
+            limits=Limits.of(
+                WindowStats.of(seen), fold[::every], windowed.labels[rows[::every]], (low, high)
+            ),
         )
 
     def to_plain(self) -> dict[str, Any]:
@@ -109,14 +116,19 @@ class TrainingFacts:
             "stride": self.stride,
             "labels_digest": self.labels_digest,
             "source": self.source,
+            "limits": None if self.limits is None else self.limits.to_plain(),
         }
 
     @classmethod
     def from_plain(cls, told: Mapping[str, Any]) -> Self:
         """The inverse of `to_plain`."""
-        found = {field.name: told[field.name] for field in fields(cls)}
+        found = {field.name: told[field.name] for field in fields(cls) if field.name != "limits"}
+        limits = told.get("limits")
         arrays = {name: found[name].numpy() for name in ("low", "high", "quantiles")}
-        return cls(**{**found, **arrays, "units": tuple(found["units"])})
+        return cls(
+            **{**found, **arrays, "units": tuple(found["units"])},
+            limits=None if limits is None else Limits.from_plain(limits),
+        )
 
 
 def sampling_step(windowed: WindowedSplits) -> tuple[float | None, str | None]:

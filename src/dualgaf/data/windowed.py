@@ -67,6 +67,8 @@ class WindowedSplits:
     """(N,) datetime64[us], int64 or float64: time of the first step of each window, if known."""
     end_times: Array | None = None
     """Time of the last step of each window."""
+    sources: tuple[str, ...] = ()
+    """File or array of each window; () where that is not known."""
     file: Path | None = None
     """Where they are kept in the cache, if they are."""
     facts: TableFacts | None = None
@@ -193,8 +195,9 @@ def cut_windows(
     clocks = [times[name, k] for *_, name, k in series]
     counts = np.bincount(of_series, minlength=len(series)).tolist()
     # A series that was stretched to the window ends where it ended.
-    ends = _ends(clocks, counts, stretched or steps, stride or steps)
+    ends = window_ends(clocks, counts, stretched or steps, stride or steps)
     groups = (part.groups[k] for part, k in parts)
+    sources = (part.origins[k].source for part, k in parts)
     codes = [-1 if (label := part.labels[k]) is None else index[label] for part, k in parts]
     labels = np.array(codes, dtype=np.int64)[of_series]
     _check_classes(names, labels[indices["train"]], splits["train"], steps, door)
@@ -205,6 +208,7 @@ def cut_windows(
         class_names=names,
         channel_names=splits["train"].channel_names,
         groups=tuple(chain.from_iterable(map(repeat, groups, counts))),
+        sources=tuple(chain.from_iterable(map(repeat, sources, counts))),
         scaler=SeriesScaler.fit(splits["train"].values),
         start_times=ends[0],
         end_times=ends[1],
@@ -337,7 +341,7 @@ def _end_to_end(series: list[Array]) -> Array:
     return np.concatenate(series, axis=1)
 
 
-def _ends(
+def window_ends(
     clocks: list[Array | None], counts: list[int], steps: int, stride: int
 ) -> tuple[Array | None, Array | None]:
     """Time of the first and of the last step of each window; None where not all are known.

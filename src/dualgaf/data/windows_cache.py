@@ -49,11 +49,11 @@ from dualgaf.store.cache_files import open_checked, read_checked, sealed, unseal
 
 Array = npt.NDArray[Any]
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Raised when a source of the same contents would give other windows or numbers. 1 took some labels
 for others, a source that inherits for the one that it inherits from, what is constant up to
 rounding for a signal, and the time of a series for that of its windows. 2 did not tell how the
-files were read."""
+files were read, 3 not which file a window is of."""
 _PREFIX = struct.Struct("<8s16sQ")
 _MAGIC = b"dgwindw2"
 _TIMES = ("start_times", "end_times")
@@ -186,6 +186,7 @@ def _save(path: Path, windowed: WindowedSplits) -> None:
         "class_names": windowed.class_names,
         "channel_names": windowed.channel_names,
         "groups": windowed.groups,
+        "sources": windowed.sources,
         "clock": clock,
         "plants": None if windowed.plants is None else list(windowed.plants),
         "facts": None if windowed.facts is None else windowed.facts.as_json(),
@@ -226,6 +227,7 @@ def _load(path: Path) -> WindowedSplits:
         class_names=tuple(head["class_names"]),
         channel_names=tuple(head["channel_names"]),
         groups=tuple(head["groups"]),
+        sources=tuple(head["sources"]),
         scaler=SeriesScaler(arrays["mean"], arrays["std"]),
         **{name: arrays[name].view(head["clock"]) for name in _TIMES if head["clock"]},
         file=path,

@@ -6,6 +6,7 @@ network has learned.
 """
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dualgaf import __version__
 from dualgaf.data.compatibility import OF_ITS_RUN, other
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.errors import ConfigError, OtherDataError
@@ -41,14 +43,16 @@ class Checkpoint:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-            if not isinstance(found, Mapping):
-                raise TypeError(f"it holds a {type(found).__name__}")
-        except (*_DAMAGE, OSError) as error:
-            raise self._no_checkpoint(error) from error
-        self.content: dict[str, Any] = dict(found)
+        self.content: dict[str, Any] = {}
         """Everything in the file."""
+        try:
+            _check_whole(path)
+            found = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file can end in any
+            raise self._no_checkpoint(error) from error
+        if not isinstance(found, Mapping):
+            raise self._no_checkpoint(TypeError(f"it holds a {type(found).__name__}"))
+        self.content = dict(found)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -78,7 +82,16 @@ class Checkpoint:
     def imaging(self) -> ImagingState | None:
         """How its windows became images; None where no `DualGAFDataModule` was trained with."""
         state = self._data_state
-        return ImagingState.from_plain(state["imaging"]) if state else None
+        try:
+            return ImagingState.from_plain(state["imaging"]) if state else None
+        except (*_DAMAGE, ValueError, AttributeError) as error:
+            raise self._no_checkpoint(error) from error
+
+    @property
+    def draws_each_batch(self) -> bool:
+        """Whether images were drawn for each batch (``images=on_device``), and never stored."""
+        parts = (part for part in self.content.values() if isinstance(part, Mapping))
+        return any(part.get("images") == "on_device" for part in parts)
 
     @property
     def needed_imaging(self) -> ImagingState:
@@ -149,10 +162,30 @@ class Checkpoint:
 
     def _no_checkpoint(self, error: Exception) -> ConfigError:
         why = " ".join((str(error) or repr(error)).split())
+        version = str(self._data_state.get("imaging", {}).get("version", __version__))
+        if version != __version__:
+            return ConfigError(
+                f"{self.path} was written by dualgaf {version}, and this is {__version__}, which "
+                f"cannot use it: {why}; type pip install dualgaf=={version}, or train anew"
+            )
         return ConfigError(
             f"{self.path} is not a checkpoint of DualGAFClassifier: {why}; type "
             "RUN/checkpoints/best.ckpt"
         )
+
+
+def _check_whole(path: Path) -> None:
+    """Compare each part of the file with its checksum, which torch writes and does not read.
+
+    Raises:
+        BadZipFile: a part is not what was written.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as file:
+        damaged = file.testzip()
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"it is damaged: {damaged} is not what was written")
 
 
 def check_sizes(model: DualGAFClassifier, n_channels: int, num_classes: int) -> None:

@@ -1,39 +1,192 @@
-"""The table of a prediction: a line per window."""
+"""`Prediction`: what a network says of windows, and the tables that are written of it.
+
+``predictions.csv`` and the ``test_predictions.csv`` of a run have the same columns, a row a window.
+"""
 
 import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from dualgaf.data.datamodule import DualGAFDataModule
+from dualgaf.inference.unlike import Unlike
 from dualgaf.series.series import clock_text
+from dualgaf.system.whole_file import whole_file
+
+Array = npt.NDArray[Any]
 
 
-def write_predictions(
-    path: Path, data: DualGAFDataModule, probabilities: npt.NDArray[Any], *, split: str
-) -> None:
-    """Write window, group, start time, label, class and the probability of each class.
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Probabilities of N windows for K classes, and which windows these are.
+
+    Example:
+        >>> found = Prediction.of_arrays(("cold", "hot"), np.array([[0.9, 0.1], [0.2, 0.8]]))
+        >>> found.classes.tolist(), found.frame().columns
+        (['cold', 'hot'], ['window', 'source', 'group', 'start', 'end', 'predicted', 'probability', 'p_cold', 'p_hot', 'unlike'])
+    """  # noqa: E501
+
+    class_names: tuple[str, ...]
+    """K names, in the order of the columns of ``probabilities``."""
+    probabilities: Array
+    """(N, K) float64."""
+    source: tuple[str, ...]
+    """File or array of each window."""
+    group: tuple[str, ...]
+    """Its day, run or subject."""
+    start: Array
+    """(N,) time of its first row, datetime64[us] or a number; NaT where times are not known."""
+    end: Array
+    """(N,) time of its last row."""
+    unlike: tuple[str, ...]
+    """How it differs from all that the network has learned: ``channel: how``, the worst first;
+    empty where it does not."""
+    label: tuple[str | None, ...] | None = None
+    """Class that the data give it; None where they give none. None as a whole: there is no label at
+    all."""
+    unlike_windows: Mapping[str, int] | None = None
+    """Windows that are unlike the training in a channel, where there are any; None = not
+    compared."""
+    window_size: int = 1
+    """T, rows of a window."""
+    by_day: bool = False
+    """Whether a group ends only because its day does, so that what goes on over midnight is one."""
+
+    @classmethod
+    def of_arrays(cls, class_names: tuple[str, ...], probabilities: Array, **known: Any) -> Self:
+        """Of windows without times: each is its own group.
+
+        Args:
+            class_names: K names.
+            probabilities: (N, K).
+            **known: fields that are known all the same.
+        """
+        n = len(probabilities)
+        none = np.full(n, np.datetime64("NaT"), dtype="datetime64[us]")
+        own: dict[str, Any] = {
+            "source": ("x",) * n,
+            "group": tuple(f"x/{k}" for k in range(n)),
+            "start": none,
+            "end": none,
+            "unlike": ("",) * n,
+        }
+        return cls(class_names, np.asarray(probabilities, dtype=np.float64), **{**own, **known})
+
+    @classmethod
+    def of_split(
+        cls,
+        data: DualGAFDataModule,
+        probabilities: Array,
+        *,
+        split: str,
+        unlike: Unlike | None = None,
+    ) -> Self:
+        """Of the first windows of a split of a DataModule, in the order of its loader.
+
+        Args:
+            data: whose loader gave the windows.
+            probabilities: (N, K), N at most the windows of the split.
+            split: its name, such as ``test``.
+            unlike: of all windows of the split; None = not compared.
+
+        Raises:
+            ValueError: there are more probabilities than windows.
+        """
+        windowed = data.windows
+        rows = windowed.indices[split][: len(probabilities)]
+        if len(rows) < len(probabilities):
+            raise ValueError(f"{len(probabilities)} probabilities of {len(rows)} {split} windows")
+        names = windowed.class_names
+        codes = windowed.labels[rows].tolist()
+        labels = tuple(names[code] if code >= 0 else None for code in codes)
+        known: dict[str, Any] = {
+            "source": tuple(windowed.sources[row] for row in rows) if windowed.sources else None,
+            "group": tuple(windowed.groups[row] for row in rows),
+            "start": None if windowed.start_times is None else windowed.start_times[rows],
+            "end": None if windowed.end_times is None else windowed.end_times[rows],
+            **({} if unlike is None else unlike.told(windowed.channel_names, len(rows))),
+        }
+        tables = windowed.facts
+        return cls.of_arrays(
+            names,
+            probabilities,
+            label=labels if any(label is not None for label in labels) else None,
+            window_size=windowed.windows.window_size,
+            by_day=tables is not None and tables.dated and not tables.group_columns,
+            **{name: value for name, value in known.items() if value is not None},
+        )
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    @property
+    def classes(self) -> Array:
+        """(N,) text: the most probable class of each window."""
+        best = self.probabilities.argmax(axis=1)
+        return np.array([self.class_names[k] for k in best], dtype=str)
+
+    @property
+    def row_step(self) -> float:
+        """From one row to the next, in seconds or in numbers of the column of times."""
+        if not self.has_times or self.window_size < 2 or not len(self):
+            return 0.0
+        long = self.end - self.start
+        numbers = long / np.timedelta64(1, "s") if self.dated else long.astype(np.float64)
+        return float(np.median(numbers)) / (self.window_size - 1)
+
+    @property
+    def has_times(self) -> bool:
+        """Whether the times of windows are known."""
+        return not bool(np.isnat(self.start).all()) if self.start.dtype.kind == "M" else True
+
+    @property
+    def dated(self) -> bool:
+        """Whether they are dates."""
+        return self.start.dtype.kind == "M" and self.has_times
+
+    def frame(self) -> pl.DataFrame:
+        """The columns of ``predictions.csv``, a row a window; times are dates where they are."""
+        known = self.probabilities.max(axis=1, initial=0.0)
+        columns: dict[str, Any] = {
+            "window": np.arange(len(self)),
+            "source": pl.Series(self.source, dtype=pl.String),
+            "group": pl.Series(self.group, dtype=pl.String),
+            "start": self.start,
+            "end": self.end,
+        }
+        if self.label is not None:
+            columns["label"] = pl.Series(self.label, dtype=pl.String)
+        columns |= {"predicted": pl.Series(self.classes, dtype=pl.String), "probability": known}
+        for name, scores in zip(self.class_names, self.probabilities.T, strict=True):
+            columns[f"p_{name}"] = scores
+        return pl.DataFrame({**columns, "unlike": pl.Series(self.unlike, dtype=pl.String)})
+
+
+def write_predictions(path: Path, found: Prediction) -> None:
+    """Write a row a window; times to the microsecond where they have any.
 
     Args:
-        path: the CSV file to write; its label column is empty where a window has none.
-        data: the DataModule whose loader gave the windows.
-        probabilities: (N, K) of the first N windows of the split, in the loader's order.
-        split: the split, such as ``test``.
+        path: the CSV file to write; it is there whole, or not at all.
+        found: what is written.
     """
-    windowed = data.windows
-    names = windowed.class_names
-    rows = windowed.indices[split][: len(probabilities)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    frame = found.frame()
+    with whole_file(path) as draft, draft.open("w", newline="") as file:
         table = csv.writer(file)
-        scores_of = (f"p({name})" for name in names)
-        table.writerow(["window", "group", "start_time", "label", "class", *scores_of])
-        for number, (row, scores) in enumerate(zip(rows, probabilities, strict=True)):
-            times = windowed.start_times
-            time = "" if times is None else clock_text(times[row])
-            known = int(windowed.labels[row])
-            label = names[known] if known >= 0 else ""
-            best = names[int(scores.argmax())]
-            shown = (f"{p:.6f}" for p in scores)
-            table.writerow([number, windowed.groups[row], time, label, best, *shown])
+        table.writerow(frame.columns)
+        table.writerows(_texts(found, frame))
+
+
+def _texts(found: Prediction, frame: pl.DataFrame) -> Iterator[list[object]]:
+    places = {name: frame.columns.index(name) for name in ("start", "end")}
+    times = {"start": found.start, "end": found.end}
+    for k, row in enumerate(frame.iter_rows()):
+        cells = [f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row]
+        for name, place in places.items():
+            time = times[name][k]
+            cells[place] = clock_text(time) if found.has_times else ""
+        yield ["" if cell is None else cell for cell in cells]

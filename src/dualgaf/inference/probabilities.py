@@ -1,5 +1,6 @@
 """Probabilities of windows that are in memory, by a network and what it was trained on."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,20 @@ AT_A_TIME = 64
 
 
 def window_probabilities(
-    model: DualGAFClassifier, state: ImagingState, x: Array, on_device: bool
+    model: DualGAFClassifier,
+    state: ImagingState,
+    windows: Windows,
+    on_device: bool,
+    progress: Callable[[int], object] = int,
 ) -> Array:
     """Probabilities of each class for each window, on the device of the model.
 
     Args:
         model: the trained classifier.
         state: what its windows were.
-        x: (N, C, T) finite numbers.
+        windows: N of them, of finite numbers; their type becomes that of the training.
         on_device: whether its images were drawn for each batch; else pixels are those of the store.
+        progress: is told how many windows were classified, again and again.
 
     Returns:
         (N, K) float64; each row adds up to 1.
@@ -40,14 +46,16 @@ def window_probabilities(
         SeriesError: a window cannot be drawn, as in training.
     """
     renderer = Renderer(state.recipe, state.window_size, state.bounds)
-    windows = Windows.stacked(x.astype(state.dtype, copy=False))
+    flat = windows.flat.astype(state.dtype, copy=False)
+    windows = Windows(flat, windows.starts, windows.window_size)
+    total = len(windows)
     # A window's place in a batch changes its last digits. In an order of their own, a window's
     # probabilities do not follow from the order in which windows are given.
-    order = np.argsort(window_hashes(windows, np.arange(len(x))), kind="stable")
+    order = np.argsort(window_hashes(windows, np.arange(total)), kind="stable")
     buffers, device = ImageBuffers(), model.device
-    found = np.empty((len(x), len(state.class_names)))
+    found = np.empty((total, len(state.class_names)))
     with eval_mode(model), torch.inference_mode(), idle_threads_asleep(device):
-        for first in range(0, len(x), AT_A_TIME):
+        for first in range(0, total, AT_A_TIME):
             rows = order[first : first + AT_A_TIME]
             series = torch.from_numpy(state.scaler.transform(windows.take(rows)))
             none = torch.zeros(len(rows), dtype=torch.int64)
@@ -65,4 +73,5 @@ def window_probabilities(
             made: Batch = to_images(batch, buffers)
             logits = model(made.gasf, made.gadf, made.series)
             found[rows] = torch.softmax(logits.double(), dim=1).cpu().numpy()
+            progress(len(rows))
     return np.asarray(found / found.sum(axis=1, keepdims=True))

@@ -67,6 +67,9 @@ class SeriesSet:
     gaps: tuple[Array | None, ...] = ()
     """Where values of a series were missing and are filled, (C, L_i) bool; None where none were;
     () = nowhere."""
+    step_labels: tuple[Array | None, ...] = ()
+    """Class of each step of a series, (L_i,) texts and None, where a change of it does not end the
+    series: in data that are predicted. () = ``labels`` say all."""
     plants: tuple[str | None, ...] = ()
     """Plant that each series is of; None where that is not known; () = of none."""
     facts: TableFacts | None = None
@@ -78,9 +81,10 @@ class SeriesSet:
             raise SeriesError(
                 f"{self.name} has no series at all; needed: at least one (C, L) array"
             )
-        for field in ("times", "gaps", "plants"):
+        steps = ("times", "gaps", "step_labels", "plants")
+        for field in steps:
             object.__setattr__(self, field, getattr(self, field) or (None,) * n_series)
-        for field in ("labels", "groups", "origins", "official", "times", "gaps", "plants"):
+        for field in ("labels", "groups", "origins", "official", *steps):
             if len(getattr(self, field)) != n_series:
                 raise SeriesError(
                     f"{field} has {len(getattr(self, field))} entries for {n_series} series; "
@@ -131,6 +135,7 @@ class SeriesSet:
             name=self.name,
             times=pick(self.times),
             gaps=pick(self.gaps),
+            step_labels=pick(self.step_labels),
             plants=pick(self.plants),
         )
 
@@ -161,6 +166,7 @@ class SeriesSet:
         origins = zip(whole.origins, pieces, strict=True)
         times = zip(whole.times, pieces, strict=True)
         gaps = zip(whole.gaps, pieces, strict=True)
+        classes = zip(whole.step_labels, pieces, strict=True)
         return replace(
             whole,
             values=tuple(
@@ -170,6 +176,7 @@ class SeriesSet:
             origins=tuple(Origin(o.source, o.first_row + first) for o, (_, first, _) in origins),
             times=tuple(t if t is None else t[first:last] for t, (_, first, last) in times),
             gaps=tuple(g if g is None else g[:, first:last] for g, (_, first, last) in gaps),
+            step_labels=tuple(t if t is None else t[first:last] for t, (_, first, last) in classes),
         )
 
     def replace_values(
@@ -283,6 +290,7 @@ def join_sets(parts: Sequence[SeriesSet], name: str) -> SeriesSet:
         name=name,
         times=tuple(time for part in parts for time in part.times),
         gaps=tuple(gap for part in parts for gap in part.gaps),
+        step_labels=tuple(classes for part in parts for classes in part.step_labels),
         plants=tuple(plant for part in parts for plant in part.plants),
     )
 

@@ -60,6 +60,33 @@ def load_run_config(checkpoint: Path, overrides: Sequence[str]) -> DictConfig:
     return saved
 
 
+def typed_data_options(overrides: Sequence[str]) -> dict[str, Any]:
+    """Options of tables that were typed, by the names that `TableSource` gives them.
+
+    Args:
+        overrides: ``data.KEY=VALUE``.
+
+    Raises:
+        ConfigError: it is no option of tables, or cannot be read.
+
+    Example:
+        >>> typed_data_options(["data.nan=interpolate", "data.time_column=[Date,Time]"])
+        {'nan': 'interpolate', 'time_column': ['Date', 'Time']}
+    """
+    for text in overrides:
+        if not text.lstrip("+").startswith("data."):
+            raise ConfigError(
+                f"{text} is no option of the files that are read; allowed: data.KEY=VALUE, such as "
+                "data.nan=interpolate; leave it out"
+            )
+    if not overrides:
+        return {}
+    cfg = load_config(["data=ahu", "data.root=here", *overrides])
+    keys = [text.lstrip("+").partition("=")[0].split(".")[1] for text in overrides]
+    values = cast(dict[str, Any], OmegaConf.to_container(cfg.data, resolve=True))
+    return {key: values[key] for key in keys}
+
+
 def in_current_names(cfg: DictConfig) -> DictConfig:
     """A configuration that an earlier version has written, in today's names; others as they are."""
     stored = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=False))

@@ -22,6 +22,7 @@ import torch
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.errors import SeriesError, check_whole
+from dualgaf.imaging.windows import Windows
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.inference.probabilities import window_probabilities
 from dualgaf.models.classifier import DualGAFClassifier
@@ -121,7 +122,8 @@ class NetEstimator(NetParameters):
         """(N, C, T) -> (N, K) float64, in the order of ``classes_``."""
         state = self._imaging
         with quiet():
-            found = window_probabilities(self.classifier_, state, x, self._on_device)
+            windows = Windows.stacked(x)
+            found = window_probabilities(self.classifier_, state, windows, self._on_device)
         texts = class_texts(self.classes_)
         return np.ascontiguousarray(found[:, [state.class_names.index(text) for text in texts]])
 

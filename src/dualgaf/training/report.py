@@ -7,6 +7,7 @@ test_predictions.csv   a line per test window: true class, predicted class, prob
 report.csv             a line per class: precision, recall, F1, windows; and their mean over classes
 confusion.png          which class was taken for which
 outside.csv            by split and channel, what is outside of the training range
+unlike.csv             by split and channel, windows that are unlike the training
 curves.png             loss, accuracy and learning rate by epoch; after a fit
 ====================== ==========================================================================
 
@@ -38,10 +39,12 @@ from torchmetrics.functional.classification import (
 from dualgaf.build import BuildReport
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.imaging.bounds import Outside
-from dualgaf.inference.predictions import write_predictions
+from dualgaf.inference.predictions import Prediction, write_predictions
+from dualgaf.inference.unlike import Unlike
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.outside import outside_metrics, write_outside
+from dualgaf.training.unlike import unlike_metrics, write_unlike
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +143,8 @@ class Outcome:
     """Of a fit."""
     outside: Mapping[str, Outside] = field(default_factory=dict)
     """Of `outside_training`: by split, what is outside of the training range."""
+    unlike: Mapping[str, Unlike] = field(default_factory=dict)
+    """Of `unlike_training`: by split, what is unlike the training."""
 
 
 def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> None:
@@ -156,6 +161,7 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
     metrics = outcome.metrics
     if outcome.outside:
         metrics = metrics | outside_metrics(outcome.outside, data.channel_names)
+    metrics = metrics | unlike_metrics(outcome.unlike, data.channel_names)
     if STOPPED in metrics:  # there may be seconds left
         _write_metrics(folder, metrics)
     lines = (f"  {key:18} {_shown(value)}" for key, value in metrics.items())
@@ -163,7 +169,12 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
     try:
         if outcome.outside:
             write_outside(folder / "outside.csv", outcome.outside, data.channel_names)
-        written = write_report(folder, data, outcome.probabilities, outcome.epochs)
+        facts = data.imaging_state().facts if outcome.unlike else None
+        if facts is not None:
+            write_unlike(folder / "unlike.csv", outcome.unlike, data.channel_names, facts)
+        written = write_report(
+            folder, data, outcome.probabilities, outcome.epochs, outcome.unlike.get("test")
+        )
         if written:
             log.info("report: %s in %s", ", ".join(written), folder)
     except OSError as error:
@@ -207,6 +218,7 @@ def write_report(
     data: DualGAFDataModule,
     probabilities: npt.NDArray[Any] | None,
     epochs: Sequence[Epoch] = (),
+    unlike: Unlike | None = None,
 ) -> list[str]:
     """Write the tables and pictures of a run.
 
@@ -215,6 +227,7 @@ def write_report(
         data: the DataModule that was tested.
         probabilities: (N, K) of the test split; None where there is none.
         epochs: of the fit.
+        unlike: what of the test split is unlike the training; None = not compared.
 
     Returns:
         The names of the files that were written.
@@ -225,7 +238,8 @@ def write_report(
         written.append("curves.png")
     if probabilities is None:
         return written
-    write_predictions(folder / "test_predictions.csv", data, probabilities, split="test")
+    found = Prediction.of_split(data, probabilities, split="test", unlike=unlike)
+    write_predictions(folder / "test_predictions.csv", found)
     rows = data.windows.indices["test"][: len(probabilities)]
     label = torch.from_numpy(data.windows.labels[rows])
     predicted = torch.from_numpy(probabilities).argmax(dim=1)

@@ -19,6 +19,7 @@ build is what is measured.
 
 import gc
 import logging
+import math
 import os
 import signal
 from contextlib import nullcontext
@@ -36,7 +37,7 @@ from omegaconf import DictConfig
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SplitError, unknown_choice
 from dualgaf.inference.checkpoint import Checkpoint
-from dualgaf.inference.predictions import write_predictions
+from dualgaf.inference.predictions import Prediction
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plan.preset import conf_folder
 from dualgaf.store.store import Store
@@ -46,6 +47,7 @@ from dualgaf.training.command import as_command
 from dualgaf.training.config import in_current_names, make_data, own_error
 from dualgaf.training.fit import Learned, checkpoints, fit, single_device, trainer_options
 from dualgaf.training.outside import outside_training
+from dualgaf.training.predicted import write_prediction
 from dualgaf.training.progress import Progress
 from dualgaf.training.quiet import quiet
 from dualgaf.training.ranks import (
@@ -70,6 +72,7 @@ from dualgaf.training.standing import (
     tell_done,
 )
 from dualgaf.training.trainer import check_trainer, make_trainer
+from dualgaf.training.unlike import unlike_training
 from dualgaf.training.wording import as_typed
 
 TASKS = ("fit", "test", "predict", "build")
@@ -79,9 +82,9 @@ NOTHING_TO_TEST = (
 )
 
 OF_NEW_FILES = (
-    "task=predict reads the data of the training, and predicts its windows without a label: put "
-    "new files beside those of the training, with an empty cell in each row of the label column; "
-    "type the data.* options of its run (RUN/.hydra/overrides.yaml) and data.unlabelled=predict"
+    "task=predict reads the data of the training, and predicts its windows without a label, or "
+    "its test split; new data need no label and no training data: type python -m dualgaf predict "
+    "RUN/checkpoints/best.ckpt --data FOLDER"
 )
 
 log = logging.getLogger(__name__)
@@ -216,8 +219,7 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     if cfg.task == "predict":
         options = {**trainer_options(cfg, data), **single_device(cfg)}
         trainer = make_trainer(cfg, **options, logger=loggers)
-        found = _predict(cfg, trainer, make_model(), data)
-        return Outcome(found, outside=outside_training(data))
+        return _predict(cfg, trainer, make_model(), data)
     if cfg.task == "fit":
         try:
             learned = fit(cfg, data, make_model, loggers, before)
@@ -252,20 +254,25 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         "model/parameters": parameters,
         **build_metrics(data.build_reports),
     }
-    return Outcome(metrics, kept.probabilities, learned.epochs, outside_training(data))
+    unlike = unlike_training(data)
+    return Outcome(metrics, kept.probabilities, learned.epochs, outside_training(data), unlike)
 
 
 def _predict(
     cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
-) -> dict[str, Any]:
+) -> Outcome:
     probabilities = [
         p for p in trainer.predict(model, datamodule=data) or [] if isinstance(p, torch.Tensor)
     ]
-    table = Path(cfg.paths.run_dir) / "predictions.csv"
     split = "predict" if "predict" in data.windows.indices else "test"
-    write_predictions(table, data, torch.cat(probabilities).numpy(), split=split)
-    log.info("predictions: %s", table)
-    return build_metrics(data.build_reports)
+    unlike, facts = unlike_training(data), data.imaging_state().facts
+    judged = torch.cat(probabilities).numpy()
+    found = Prediction.of_split(data, judged, split=split, unlike=unlike.get(split))
+    flagged = math.nan if facts is None or facts.limits is None else facts.limits.flagged
+    told = write_prediction(Path(cfg.paths.run_dir), found, flagged=flagged)
+    log.info("predictions:\n%s", "\n".join(f"  {line}" for line in told))
+    metrics = build_metrics(data.build_reports)
+    return Outcome(metrics, outside=outside_training(data), unlike=unlike)
 
 
 def _evaluate(trainer: L.Trainer, learned: Learned, data: DualGAFDataModule) -> dict[str, float]:

@@ -45,8 +45,8 @@ MACHINE = (
 LONGER = "trainer.max_epochs"
 _SHOWS = ("ProgressBar", "ModelSummary", "Monitor")
 _RESULTS = (
-    *("metrics.json", "curves.png", "confusion.png", "report.csv", "outside.csv"),
-    *("test_predictions.csv", "predictions.csv"),
+    *("metrics.json", "curves.png", "confusion.png", "report.csv", "outside.csv", "unlike.csv"),
+    *("test_predictions.csv", "predictions.csv", "events.csv", "predictions.png"),
 )
 _LOGS = ("csv", "tensorboard", "refit")
 NAMED = 4
@@ -97,11 +97,11 @@ def check_folder(cfg: DictConfig, folder: Path, *, before_hydra: bool = False) -
     Raises:
         ConfigError: the run in it is another one.
     """
-    if not _traces(folder):
+    if not traces(folder):
         return False
     found = _record(folder, before_hydra)
     if found is None:
-        first = ", ".join(_traces(folder)[:NAMED])
+        first = ", ".join(traces(folder)[:NAMED])
         raise ConfigError(
             f"{shown(folder)} holds files of a run whose options are not known ({first}); nothing "
             f"was changed; type {other_folder(folder)}"
@@ -192,7 +192,7 @@ def _check_run(cfg: DictConfig, folder: Path) -> None:
 
 
 def _check_sweep(config: DictConfig, folder: Path) -> None:
-    if not (folder / SWEEP).is_file() or not any(_traces(job) for job in folder.glob("*/")):
+    if not (folder / SWEEP).is_file() or not any(traces(job) for job in folder.glob("*/")):
         return
     before = OmegaConf.load(folder / SWEEP)
     longer = (LONGER,) if any(key_of(t) == "resume" for t in config.hydra.overrides.task) else ()
@@ -220,7 +220,7 @@ def _exit_on_error(check: Any, *arguments: Any, **named: Any) -> None:
         raise SystemExit(f"dualgaf: {error}") from error
 
 
-def _traces(folder: Path) -> list[str]:
+def traces(folder: Path) -> list[str]:
     """Results of a run that are there."""
     found = [name for name in _RESULTS if (folder / name).is_file()]
     found += [f"checkpoints/{path.name}" for path in sorted(folder.glob("checkpoints/*.ckpt"))]
@@ -280,7 +280,12 @@ def _text(options: dict[str, Any], key: str) -> str:
     )
 
 
+def free_folder(folder: Path) -> Path:
+    """A folder of a name like this one's that is not there yet."""
+    numbered = (folder.with_name(f"{folder.name}-{n}") for n in range(2, 1000))
+    return next(path for path in numbered if not path.exists())
+
+
 def other_folder(folder: Path, key: str = "hydra.run.dir") -> str:
     """What to type for a folder that is not there yet."""
-    numbered = (folder.with_name(f"{folder.name}-{n}") for n in range(2, 1000))
-    return typed_folder(key, next(path for path in numbered if not path.exists()))
+    return typed_folder(key, free_folder(folder))

@@ -29,6 +29,91 @@ def _load(tmp_path, window_size=8, **files):
     return TableSource(tmp_path, window_size=window_size).load()
 
 
+def test_rows_that_are_read_once_are_counted_once_in_their_class(tmp_path):
+    alone = _load(tmp_path, a__csv=_export(0, 96)).facts
+    facts = _load(tmp_path, a__csv=_export(0, 96), b__csv=_export(0, 96)).facts
+    assert facts.classes == alone.classes == {"a": 48, "b": 48}
+    assert facts.rows == 2 * alone.rows
+    overlap = _load(tmp_path, a__csv=_export(0, 72), b__csv=_export(48, 96)).facts
+    assert overlap.classes == alone.classes
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_rows_that_come_again_in_one_file_are_read_once(tmp_path, dated):
+    """Two exports that overlap, one behind the other in one file."""
+    text = _export(0, 48, dated=dated) + _export(40, 96, dated=dated).partition("\n")[2]
+    if not dated:  # of numbers, equal rows of two runs prove nothing
+        with pytest.raises(SourceError, match="comes twice in group"):
+            _load(tmp_path, a__csv=text)
+        return
+    series_set = _load(tmp_path, a__csv=text)
+    alone = _load(tmp_path, a__csv=_export(0, 96, dated=dated))
+    assert [v.tolist() for v in series_set.values] == [v.tolist() for v in alone.values]
+    assert series_set.facts.classes == alone.facts.classes
+    assert "8 rows of a.csv come twice, and are read once" in series_set.facts.notes
+    assert not [note for note in alone.facts.notes if "twice" in note]
+    other = text.replace(f",{VALUES[45, 1]},", ",0.5,", 1)
+    with pytest.raises(SourceError, match="comes twice in group"):
+        _load(tmp_path, a__csv=other)
+    with pytest.raises(SourceError, match="comes twice in group"):
+        _load(tmp_path, a__csv=text[:-2] + "c\n" + text.splitlines()[-1] + "\n")
+
+
+def test_the_autumn_hour_is_no_copy_though_nothing_has_changed(tmp_path):
+    rows = [f"2024-10-27 {hour},7,{k % 3 // 2},a" for k, hour in enumerate(["01:00", "02:00"] * 2)]
+    text = "time,temp,flow,fault\n" + "\n".join(sorted(rows[:2] + rows[1:2])) + "\n"
+    with pytest.raises(SourceError, match="the hour that comes twice in autumn"):
+        _load(tmp_path, a__csv=text, window_size=2)
+
+
+def _pieces(series_set):
+    return sorted(
+        (label, str(time[0]), values.tolist())
+        for label, time, values in zip(
+            series_set.labels, series_set.times, series_set.values, strict=True
+        )
+    )
+
+
+@pytest.mark.parametrize("cuts", [(0, 60, 50, 96), (0, 60, 41, 70, 60, 96), (0, 96, 20, 50)])
+def test_exports_that_overlap_are_one_record(tmp_path, cuts):
+    """A day in which one export ends is one group, and no window is lost there."""
+    spans = list(zip(cuts[::2], cuts[1::2], strict=True))
+    parts = {f"{'bac'[k]}__csv": _export(*span) for k, span in enumerate(spans)}
+    found = _load(tmp_path, **parts)
+    (tmp_path / "alone").mkdir()
+    alone = _load(tmp_path / "alone", a__csv=_export(0, 96))
+    assert _pieces(found) == _pieces(alone)
+    assert found.facts.classes == alone.facts.classes
+    names = " and ".join(f"{'bac'[k]}.csv" for k in range(len(spans)))
+    assert f"{names} are read as one record" in found.facts.notes
+    assert set(found.groups) == {
+        f"{names.replace(' and ', ' + ')}/2020-01-0{day}" for day in range(1, 5)
+    }
+    assert sorted(file.rows for file in found.facts.files) == sorted(b - a for a, b in spans)
+
+
+@pytest.mark.parametrize("options", [{"same_time": "keep"}, {}])
+def test_files_without_a_row_in_common_are_no_record(tmp_path, options):
+    """They may be two runs, one after the other."""
+    _load(tmp_path, a__csv=_export(0, 60), b__csv=_export(60, 96))
+    found = TableSource(tmp_path, window_size=8, **options).load()
+    assert {origin.source for origin in found.origins} == {"a.csv", "b.csv"}
+    (tmp_path / "b.csv").write_text(_export(50, 96))
+    found = TableSource(tmp_path, window_size=8, **options).load()
+    assert ({origin.source for origin in found.origins} == {"a.csv", "b.csv"}) == bool(options)
+
+
+def test_a_sensor_that_is_dead_in_one_of_two_exports(tmp_path):
+    text = _export(50, 96).splitlines()
+    dead = "\n".join([text[0], *(",".join([c[0], c[1], "", c[3]]) for c in
+                      (line.split(",") for line in text[1:]))])  # fmt: skip
+    _load(tmp_path, a__csv=_export(0, 60))
+    (tmp_path / "b.csv").write_text(dead + "\n")
+    with pytest.raises(SourceError, match="have other values at the same time"):
+        TableSource(tmp_path, window_size=8, nan="interpolate").load()
+
+
 @pytest.mark.parametrize("twin", ["a__csv__gz", "b__csv"])
 @pytest.mark.parametrize("dated", [True, False])
 def test_a_copied_file_is_read_once(tmp_path, caplog, twin, dated):

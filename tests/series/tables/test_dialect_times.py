@@ -86,6 +86,54 @@ def test_numbers_as_dates_are_exact():
     assert number_readings(text, text)["unix_ns"][0].isoformat() == "2024-01-01T00:00:00.123456"
 
 
+def test_days_of_four_digits_are_minutes_where_all_are_near_one():
+    """0.0001 of a day is 8.64 s: 45292.0035 cannot be but 0:05."""
+    days = [45292 + k / 288 for k in range(288)]
+    short = by_word(pl.Series([round(day, 4) for day in days]), "excel")
+    assert short.to_list() == by_word(pl.Series(days), "excel").to_list()
+    assert short.dt.second().sum() == 0
+    # a clock of seconds is none of minutes
+    seconds = by_word(pl.Series([45292.0, 45292.0001, 45292.0002]), "excel")
+    assert seconds.dt.second().to_list() == [0, 9, 17]
+    exact = by_word(pl.Series([45292 + 2 / 86400, 45292 + 62 / 86400]), "excel")
+    assert exact.dt.second().to_list() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "told"),
+    [
+        ("year,month,day,hour,temp,fault", "2024,1,{day},{hour},{n},a", None),
+        ("Jahr,Monat,Tag,Stunde,temp,fault", "2024,01,{day},{hour},{n},a", None),
+        ("year,month,day,hour,temp,fault", "2024,13,{day},{hour},{n},a", "no column has times"),
+        ("year,month,hour,temp,fault", "2024,1,{hour},{n},a", "no column has times"),
+    ],
+)
+def test_a_clock_in_parts(tmp_path, caplog, head, row, told):
+    rows = [row.format(day=9 + k // 24, hour=k % 24, n=k * k % 7) for k in range(48)]
+    found = TableSource(folder_of(tmp_path, a__csv=rows_of(*rows, head=head)), window_size=4).load()
+    if told is not None:
+        assert told in caplog.text
+        return
+    assert found.channel_names == ("temp",)
+    assert (found.facts.start, found.facts.end) == ("2024-01-09T00:00:00", "2024-01-10T23:00:00")
+    assert found.lengths == (24, 24)
+
+
+def test_hours_to_24_are_the_midnight_of_the_day_after(tmp_path):
+    rows = [f"2024-01-{9 + k // 24:02d},{k % 24 + 1},{k * k % 7},a" for k in range(48)]
+    folder = folder_of(tmp_path, a__csv=rows_of(*rows, head="Date,Hour,temp,fault"))
+    facts = TableSource(folder, window_size=4).load().facts
+    assert (facts.start, facts.end) == ("2024-01-09T01:00:00", "2024-01-11T00:00:00")
+    stamps = TableSource(folder, window_size=4, stamps="end").load()
+    assert stamps.lengths == (24, 24)
+
+
+def test_hours_beside_a_whole_time_are_a_channel(tmp_path):
+    rows = [f"2024-01-09 {k:02d}:00,{k % 5},{k * k % 7},a" for k in range(24)]
+    folder = folder_of(tmp_path, a__csv=rows_of(*rows, head="time,hour,temp,fault"))
+    assert TableSource(folder, window_size=4).load().channel_names == ("hour", "temp")
+
+
 def test_measurements_are_no_clocks():
     assert is_number_clock(pl.Series([1704067200, 1704067800, 1704067500, 1704068100]))
     assert not is_number_clock(pl.Series([40000.12345, 41234.54321, 39999.11111, 40001.2]))

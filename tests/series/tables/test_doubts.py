@@ -42,7 +42,7 @@ def test_a_pause_is_no_other_step(tmp_path, gap_s):
     later = np.datetime64("2024-03-02T00:00", "s")
     (tmp_path / "a.csv").write_text(table(range(20)))
     text = table(range(20), start=str(later))
-    ends = table(range(20), start=str(later + 1200 + gap_s)).split("\n", 1)[1]
+    ends = table(range(20), start=str(later + np.timedelta64(1200 + gap_s, "s"))).split("\n", 1)[1]
     (tmp_path / "b.csv").write_text(text + ends)
     assert TableSource(tmp_path, window_size=4).load().facts.step_seconds == 60
 
@@ -106,7 +106,9 @@ def test_days_that_are_cut_are_said(tmp_path):
 
 def test_no_day_is_said_where_a_column_groups(tmp_path):
     first = np.datetime64("2024-03-01T00", "s")
-    rows = (f"{first + 3600 * k},{k // 30},{k % 7},{'ab'[k // 24]}\n" for k in range(48))
+    rows = (
+        f"{first + np.timedelta64(k, 'h')},{k // 30},{k % 7},{'ab'[k // 24]}\n" for k in range(48)
+    )
     (tmp_path / "a.csv").write_text("datetime,run,sat,fault\n" + "".join(rows))
     notes = TableSource(tmp_path, window_size=2).load().facts.notes
     assert not any("midnight" in note for note in notes)

@@ -115,6 +115,21 @@ def test_broken_files(tmp_path, name):
         read_table(tmp_path / name, name)
 
 
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        (b"PK\x03\x04", "a workbook, or another archive, and no text; give it the name that ends "),
+        (b"\x1f\x8b\x08", "packed by gzip and no text; give it the name that ends with .csv.gz"),
+        (b"PAR1", "a Parquet file and no text; give it the name that ends with .parquet"),
+    ],
+)
+def test_a_file_that_is_called_something_else(tmp_path, first, told):
+    (tmp_path / "a.csv").write_bytes(first + b"x")
+    with pytest.raises(SourceError) as caught:
+        read_table(tmp_path / "a.csv", "a.csv")
+    assert str(caught.value).startswith(f"a.csv is {told}")
+
+
 def test_a_file_that_was_cut_off_while_it_was_packed(tmp_path):
     whole = gzip.compress(b"x,y\n" + b"1,2\n" * 1000)
     (tmp_path / "a.csv.gz").write_bytes(whole[:-12])

@@ -23,6 +23,7 @@ from table_folders import folder_of, hour_of, rows_of
         ("a,b", "utf-16-le"),
         ("a,b", "utf-16-be"),
         ("ö,b", "utf-16"),
+        ("ö,b", "utf-32"),
         ("ö,b", "utf-8-sig"),
     ],
 )

@@ -181,6 +181,38 @@ ALONE = {
     ),
     "digits": ({"a.csv": _csv("%Y%m%d%H%M", "stamp,temp,flow,fault")}, "of column 'stamp'"),
     "digits with seconds": ({"a.csv": _csv("%Y%m%d%H%M%S")}, None),
+    "digits and a bar": ({"a.csv": _csv("%Y%m%d_%H%M")}, None),
+    "whole names of months": ({"a.csv": _csv("%d %B %Y %H:%M")}, None),
+    "days of a spreadsheet, four digits": (
+        {"a.csv": _csv(_serial(4))},
+        "times are days of a spreadsheet",
+    ),
+    "years, months, days, hours and minutes": (
+        {"a.csv": _csv("%Y,%m,%d,%H,%M", "Year,Month,Day,Hour,Minute,temp,flow,fault")},
+        "of columns 'Year', 'Month', 'Day', 'Hour' and 'Minute'",
+    ),
+    "dates, hours and minutes": (
+        {"a.csv": _csv("%d.%m.%Y,%H,%M", "Datum,Stunde,Minute,temp,flow,fault")},
+        "of columns 'Datum', 'Stunde' and 'Minute'",
+    ),
+    "such parts in Parquet": (
+        {
+            "a.parquet": _frame()
+            .with_columns(
+                year=pl.col("time").dt.year(),
+                month=pl.col("time").dt.month(),
+                day=pl.col("time").dt.day(),
+                hour=pl.col("time").dt.hour(),
+                minute=pl.col("time").dt.minute().cast(pl.Float64),
+            )
+            .drop("time")
+        },
+        "of columns 'year', 'month', 'day', 'hour' and 'minute'",
+    ),
+    "numbers in quotes": (
+        {"a.csv": _csv(ISO, number="'{}'".format)},
+        "read as numbers in quotes: 'temp', 'flow'",
+    ),
     "digits and a time": ({"a.csv": _csv("%Y%m%dT%H:%M")}, None),
     "Unix seconds": ({"a.csv": _csv(_unix(1))}, "times are Unix seconds: a.csv"),
     "Unix milliseconds": ({"a.csv": _csv(_unix(1000), "ts,temp,flow,fault")}, "Unix milliseconds"),
@@ -211,6 +243,14 @@ ALONE = {
         "letters are read as cp1252 ('ime,temp °C,flow,f'): a.csv",
     ),
     "lines above": ({"a.csv": f"Plant: north\nof 2024\n\n{PLAIN}"}, "are left out (3): a.csv"),
+    "titles that are filled up": (
+        {"a.csv": f"Plant: north,,,\nfrom,2024-01-12,,\n,,,\n{PLAIN}"},
+        "are left out (3): a.csv",
+    ),
+    "a note below that is filled up": (
+        {"a.csv": f"{PLAIN}Source: the plant,,,\n"},
+        "the last line has 1 of 4 cells and is left out: a.csv",
+    ),
     "comments above": ({"a.csv": f"# a, b, c, d\n# x\n{PLAIN}"}, "header are left out (2): a.csv"),
     "a header that is a comment": ({"a.csv": f"# {PLAIN}"}, "those of the comment above the rows"),
     "a row of units": (

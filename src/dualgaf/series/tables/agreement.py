@@ -77,8 +77,9 @@ def say_clock(
         notes: where it goes.
     """
     if source.time_column == "auto":
-        if column.pair is not None:
-            notes.add("times are those of columns {!r} and {!r}".format(*column.pair))
+        if (several := column.pair or column.parts) is not None:
+            *names, last = map(repr, several)
+            notes.add(f"times are those of columns {', '.join(names)} and {last}")
         elif column.name is None:
             notes.add(
                 "no column has times: rows are taken as they stand, evenly spaced and in order "

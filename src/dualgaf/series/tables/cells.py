@@ -21,7 +21,11 @@ from dualgaf.series.labels import is_missing
 
 Decimal = Literal["auto", "point", "comma"]
 
-SWITCHES = (("off", "on"), ("false", "true"), ("closed", "open"), ("no", "yes"))
+SWITCHES = (
+    *(("off", "on"), ("false", "true"), ("closed", "open"), ("no", "yes")),
+    *(("stopped", "running"), ("stop", "run"), ("inactive", "active"), ("disabled", "enabled")),
+    *(("aus", "ein"), ("aus", "an"), ("nein", "ja"), ("falsch", "wahr"), ("zu", "auf")),
+)
 """Texts of a column that means 0 and 1."""
 
 _POINT = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
@@ -214,6 +218,9 @@ def _by_notation(
         total = 1440 * days.fill_null(0) + 60 * hours + minutes + seconds / 60
         return Column(name, "numbers", _array(total, rules), "min", found=_AS_MINUTES)
     said = []
+    if texts.str.contains("^'[^']*'$").fill_null(True).all():
+        texts = texts.str.strip_chars("' ")
+        said.append("numbers in quotes")
     bare = texts.str.extract(_UNIT, 1)
     units = texts.str.extract(_UNIT, 2).str.strip_chars()
     if bare.null_count() == texts.null_count() and units.n_unique() == 1 + units.has_nulls():
@@ -238,6 +245,14 @@ def _by_notation(
         texts = texts.str.replace_all("[. \u00a0\u202f]", "").str.replace(",", ".", literal=True)
         said.append("decimal comma, points or blanks between thousands")
     parsed = texts.cast(pl.Float64, strict=False)
+    if rules.decimal == "comma" and not said and parsed.null_count() == texts.null_count():
+        pointed = texts.str.contains(r"\.").fill_null(False)
+        if pointed.any():
+            row = int(pointed.arg_true()[0])
+            raise SourceError(
+                f"{file}, column {name!r}, data row {row + 1}: {column[row]!r} has a decimal "
+                "point, and data.decimal=comma; type data.decimal=auto"
+            )
     if parsed.null_count() == texts.null_count():
         return Column(name, "numbers", _array(parsed, rules), unit, ", ".join(said) or None)
     if parsed.null_count() == len(parsed):

@@ -35,6 +35,8 @@ def classes_of(table: pl.DataFrame, column: str | None, source: "TableSource", f
     """
     if source.label not in BY_FILE and column is not None:
         return Coded.of(table[column], lambda cells: label_texts(cells, source.null_values))
+    if source.is_new and source.label not in BY_FILE:
+        return Coded.constant(None, table.height)
     path = Path(file)
     text = {
         "path": file.removesuffix(path.name) + stem(file),
@@ -61,6 +63,11 @@ def settle_classes(
         SourceError: there are such rows and no rule for them, or two files give one name.
     """
     log = None if source.fault_log is None else Path(source.fault_log).name
+    if source.is_new:
+        if source.unlabelled == "class" and any(draft.label.names for draft in drafts):
+            for draft in drafts:
+                draft.label = draft.label.filled(source.unlabelled_class)
+        return []
     if log is None and (column is None or source.label in BY_FILE):
         _check_stems(drafts, source, refuse)
         return _by_name_said(drafts) if source.label == "auto" else []

@@ -91,18 +91,24 @@ def name_list(option: str, value: object) -> tuple[str, ...] | None:
                 f"{option}=[NAME,NAME]{', or null for all numeric columns' if channels else ''}",
             )
         )
-    return tuple(value)  # type: ignore[arg-type]
+    names: tuple[str, ...] = tuple(value)  # type: ignore[arg-type]
+    if channels and len(set(names)) < len(names):
+        once = list(dict.fromkeys(names))
+        raise ConfigError(
+            not_allowed(option, list(names), "each name once", typed_option(option, once))
+        )
+    return names
 
 
 def check_name(option: str, value: object) -> None:
-    """Raise ConfigError unless it is a text or None.
+    """Raise ConfigError unless it is a text of one letter or more, or None.
 
     Example:
         >>> check_name("data.label_column", None)
     """
     if (clock := clock_meant(value)) is not None:
         raise ConfigError(not_allowed(option, value, _QUOTED, typed_option(option, clock)))
-    if not isinstance(value, str | None):
+    if not isinstance(value, str | None) or value == "":
         raise ConfigError(not_allowed(f"{option}", value, "a text, or null", f"{option}=NAME"))
 
 
@@ -162,6 +168,39 @@ def need_columns(
             f"{file} has no column {name!r} ({option}){known}; it has: {shown}; "
             f"{', or '.join(ways)}"
         )
+
+
+def need_learned(header: Sequence[str], names: Sequence[str], file: str) -> None:
+    """Raise unless a file has every channel that a network has learned.
+
+    Args:
+        header: the columns that are there.
+        names: the channels.
+        file: the file's name.
+
+    Raises:
+        SourceError: names those that are missing, and the columns that are there.
+
+    Example:
+        >>> need_learned(["sat", "oat"], ["sat", "mat"], "week.csv")
+        Traceback (most recent call last):
+        ...
+        dualgaf.errors.SourceError: week.csv has no column 'mat', a channel that the network has ...
+    """
+    missing = [name for name in names if name not in header]
+    if not missing:
+        return
+    told = ", ".join(map(repr, missing[:8])) + (", ..." if len(missing) > 8 else "")
+    free = [name for name in header if name not in names]
+    close = {name: found[0] for name in missing if (found := _closest(name, free))}
+    meant = "; ".join(f"if {there!r} is it, call it {name!r}" for name, there in close.items())
+    what = "a channel" if len(missing) == 1 else "channels"
+    raise SourceError(
+        f"{file} has no column {told}, {what} that the network has learned; it has: "
+        f"{', '.join(header[:20])}{', ...' if len(header) > 20 else ''}; "
+        f"{meant + '; ' if meant else ''}for a network without it, train anew with "
+        f"{typed_option('data.exclude', missing)}"
+    )
 
 
 def need_list(header: Sequence[str], names: Sequence[str], option: str, file: str) -> None:

@@ -30,7 +30,7 @@ def drop_copies(
     """Mark rows that an earlier file has as not kept.
 
     Args:
-        tables: every file; ``rows["keep"]`` changes.
+        tables: every file; their rows and what they follow change.
         channels: names.
         least: rows in a run that is a copy; None = whole files only.
         keep: whether two files may have other values at the same times.
@@ -55,6 +55,9 @@ def drop_copies(
     pairs = set() if keep else following(dated)
     if least is not None:
         overlaps, alike = _overlaps(_that_meet(dated), channels, least)
+        for one, other in [] if keep else alike:
+            later = next(table for table in dated if table.file == other)
+            later.follows = (*later.follows, one)
         said += overlaps
         places = {table.file: place for place, table in enumerate(dated)}
         pairs |= set() if keep else {(places[one], places[other]) for one, other in alike}
@@ -99,7 +102,7 @@ def _same_file(twin: FileRows, table: FileRows) -> str:
         )
     if not _same_runs(twin, table):
         return f"{table.file} has the rows of {twin.file}, in other groups; both are read"
-    table.rows = table.rows.with_columns(pl.lit(False).alias("keep"))
+    table.rows = table.rows.with_columns(keep=pl.lit(False), copy=pl.lit(True))
     return f"{table.file} has the same rows as {twin.file}; it is left out"
 
 
@@ -128,7 +131,9 @@ def _overlaps(
         keep = table.rows["keep"].to_numpy()
         copied = copied & keep
         if copied.any():
-            table.rows = table.rows.with_columns(pl.Series("keep", keep & ~copied))
+            table.rows = table.rows.with_columns(
+                keep=pl.Series(keep & ~copied), copy=pl.Series(copied)
+            )
             files = [tables[other].file for other in np.unique(owner[copied])]
             alike += [(file, table.file) for file in files]
             names = ", ".join(files)

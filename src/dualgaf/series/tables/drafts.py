@@ -10,7 +10,7 @@ from dualgaf.series.series import SPLITS
 from dualgaf.series.tables.cells import CellRules, Column, label_texts, understood
 from dualgaf.series.tables.classes import classes_of
 from dualgaf.series.tables.coded import Coded
-from dualgaf.series.tables.columns import GROUP_NAMES, ColumnRoles, need_columns
+from dualgaf.series.tables.columns import GROUP_NAMES, ColumnRoles, need_columns, need_learned
 from dualgaf.series.tables.dialects.hive import keys_of
 from dualgaf.series.tables.rows import FileDraft
 
@@ -48,6 +48,8 @@ def draft_of(
     """
     chosen = chosen_channels(source)
     if chosen is not None:
+        if source.is_new:
+            need_learned(table.columns, chosen, file)
         need_columns(table.columns, chosen, "data.channels", file)
         wanted = list(chosen)
     else:
@@ -61,6 +63,11 @@ def draft_of(
     columns = {}
     for name in wanted:
         column = understood(table[name], file, rules, units.get(name))
+        if source.is_new and column.kind == "text":
+            raise SourceError(
+                f"{file}, column {name!r}, data row 1: {column.example!r} is not a number (every "
+                "cell is text), and the network has learned this channel; choose another file"
+            )
         if chosen is not None and column.kind == "text":
             numbers = [other for other in chosen if other != name]
             typed = typed_option("data.channels", numbers) if numbers else "data.channels=null"

@@ -13,7 +13,6 @@ from dualgaf.series.inspection import FileFacts, TableFacts
 from dualgaf.series.series import clock_text
 from dualgaf.series.tables.clocks import clock_array
 from dualgaf.series.tables.coded import run_starts
-from dualgaf.series.tables.columns import ColumnRoles
 from dualgaf.series.tables.reading import Read
 from dualgaf.series.tables.rows import FileRows, time_numbers
 
@@ -48,10 +47,13 @@ def table_facts(
     classes: Counter[str] = Counter()
     plants: Counter[str] = Counter()
     for table in tables:
-        for code, n in table.rows["plant"].drop_nulls().value_counts().iter_rows():
-            plants[table.plants[code]] += n
-        for code, n in table.rows["label"].drop_nulls().value_counts().iter_rows():
-            classes[table.classes[code]] += n
+        own = table.rows.filter(~pl.col("copy"))
+        for found, names, name in (
+            (plants, table.plants, "plant"),
+            (classes, table.classes, "label"),
+        ):
+            for code, n in own[name].drop_nulls().value_counts().iter_rows():
+                found[names[code]] += n
     units = {
         channel: unit
         for channel in channels
@@ -73,7 +75,7 @@ def table_facts(
         group_columns=roles.groups,
         channels=channels,
         units=units,
-        left_out=_left_out(tables, channels, roles, source),
+        left_out=_left_out(read, channels, source),
         classes=dict(sorted(classes.items())),
         plants=dict(sorted(plants.items())),
         lost={reason: n for reason, n in lost.items() if n > 0},
@@ -137,18 +139,18 @@ def file_facts(table: FileRows, step: float | None) -> FileFacts:
     )
 
 
-def _left_out(
-    tables: Sequence[FileRows],
-    channels: tuple[str, ...],
-    roles: ColumnRoles,
-    source: "TableSource",
-) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for table in tables:
+def _left_out(read: Read, channels: tuple[str, ...], source: "TableSource") -> dict[str, str]:
+    roles, found = read.roles, dict[str, str]()
+    if source.channels is not None:
+        others = (name for name in read.header if name and name not in {*channels, *roles.names})
+        found = dict.fromkeys(others, "not chosen")
+    for table in read.tables:
         for name, column in table.columns.items():
             if name not in channels:
                 why = {"text": f"text, e.g. {column.example!r}", "empty": "no value at all"}
                 found[name] = why.get(column.kind, "not chosen")
     if source.by_file and roles.label is not None:
         found[roles.label] = "classes, but the class is the name of the file"
-    return found | dict.fromkeys(source.exclude, "data.exclude")
+    return found | dict.fromkeys(
+        (name for name in source.exclude if name in read.header), "data.exclude"
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.dialects.encodings import as_utf8
 from dualgaf.series.tables.dialects.layout import check_rows, lay_out
 from dualgaf.series.tables.dialects.long import is_flux, read_flux
@@ -24,6 +24,12 @@ TEXTS = (".csv", ".tsv", ".txt")
 ENDINGS = (*TEXTS, *(f"{ending}.gz" for ending in TEXTS), ".parquet", *SHEETS)
 _ALLOWED = ".csv, .tsv, .txt (also with .gz), .parquet and .xlsx"
 _OTHER_SHEETS = (".xls", ".xlsb", ".ods")
+_KINDS = (
+    (b"PK\x03\x04", "a workbook, or another archive,", "with .xlsx"),
+    (b"\x1f\x8b", "packed by gzip", "with .csv.gz"),
+    (b"PAR1", "a Parquet file", "with .parquet"),
+)
+"""First bytes of files that are no texts."""
 BROKEN = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
@@ -68,6 +74,12 @@ def list_files(root: Path, pattern: str | None, notes: Notes | None = None) -> l
         if not present:
             raise SourceError(f"folder {root} is empty; needed: {_ALLOWED} files in it")
         listed = ", ".join(present[:10]) + (", ..." if len(present) > 10 else "")
+        if pattern is None and (below := _tables_below(root)):
+            raise SourceError(
+                f"folder {root} has no table, and its folders have {', '.join(below[:3])} and so "
+                f"on; type {typed_option('data.pattern', '**/*' + Path(below[0]).suffix)} "
+                "data.label=folder if a folder is a class, or without it if a column has them"
+            )
         wanted = f"file that fits data.pattern={pattern}" if pattern else "table"
         raise SourceError(
             f"folder {root} has no {wanted}; it has: {listed}; allowed: {_ALLOWED}; "
@@ -144,6 +156,7 @@ def read_table(
             raw = path.read_bytes()
             if path.name.lower().endswith(".gz"):
                 raw = gzip.decompress(raw)
+            _check_text(raw, file)
             raw = as_utf8(raw, file, encoding, notes)
             if is_flux(raw):
                 table = read_flux(raw, file, notes)
@@ -199,6 +212,12 @@ def _tables(root: Path, notes: Notes) -> list[Path]:
     return found
 
 
+def _tables_below(root: Path) -> list[str]:
+    """Names of tables in folders of any name."""
+    found = (p.relative_to(root) for p in root.glob("*/*") if p.name.lower().endswith(ENDINGS))
+    return sorted(path.as_posix() for path in found)
+
+
 def _seen(root: Path, paths: Iterable[Path], pattern: str, notes: Notes) -> list[Path]:
     """Without names that begin with ``.`` or ``_``, unless the pattern asks for them."""
     found = []
@@ -213,6 +232,13 @@ def _seen(root: Path, paths: Iterable[Path], pattern: str, notes: Notes) -> list
         else:
             notes.add("names that begin with . or _ are left out", hidden)
     return found
+
+
+def _check_text(raw: bytes, file: str) -> None:
+    """Raise SourceError where a file that is called a text is something else by its first bytes."""
+    for mark, kind, ending in _KINDS:
+        if raw.startswith(mark):
+            raise SourceError(f"{file} is {kind} and no text; give it the name that ends {ending}")
 
 
 def _as_sheet(*names: str) -> str:

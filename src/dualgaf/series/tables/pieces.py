@@ -29,6 +29,8 @@ class Pieces:
     """Sorted; at least one."""
     ends: Array
     """(pieces + 1,) the first row of each piece, and one beyond the last."""
+    is_new: bool = False
+    """Whether a class is that of a row, and ends no piece: in data that are predicted."""
 
     @property
     def lengths(self) -> Array:
@@ -36,7 +38,9 @@ class Pieces:
         return np.diff(self.ends)
 
 
-def pieces_of(rows: pl.DataFrame, table: FileRows, gap: float | None, holes: bool) -> Pieces:
+def pieces_of(
+    rows: pl.DataFrame, table: FileRows, gap: float | None, holes: bool, is_new: bool = False
+) -> Pieces:
     """Where series begin and end.
 
     Args:
@@ -44,14 +48,17 @@ def pieces_of(rows: pl.DataFrame, table: FileRows, gap: float | None, holes: boo
         table: the file.
         gap: see `largest_gap`.
         holes: whether a row that was left out ends a series.
+        is_new: whether classes end none.
     """
-    starts = [run_starts(rows[name]) for name in ("group", "label", "split")]
+    ends_with = ("group", "split") if is_new else ("group", "label", "split")
+    starts = [run_starts(rows[name]) for name in ends_with]
     if gap is not None:
         steps = np.diff(time_numbers(rows))
         starts.append(np.flatnonzero(steps > gap) + 1)
     if holes:
         starts.append(np.flatnonzero(np.diff(rows["position"].to_numpy()) != 1) + 1)
-    return Pieces(table, rows, np.append(np.unique(np.concatenate(starts)), rows.height))
+    ends = np.append(np.unique(np.concatenate(starts)), rows.height)
+    return Pieces(table, rows, ends, is_new)
 
 
 def series_of(
@@ -75,7 +82,7 @@ def series_of(
     return SeriesSet(
         values=values,
         labels=tuple(
-            None if code is None else part.table.classes[code]
+            None if code is None or part.is_new else part.table.classes[code]
             for part, own in zip(parts, heads, strict=True)
             for code in own["label"]
         ),
@@ -99,6 +106,7 @@ def series_of(
             for code in own["plant"]
         ),
         times=tuple(time for part in parts for time in _times(part)),
+        step_labels=tuple(classes for part in parts for classes in _classes(part)),
         name=name,
     )
 
@@ -187,6 +195,15 @@ def _in_room(
         place.part.table.release(channels)
     whole = room.without_rest(whole)
     return tuple(series for place in places for series in place.values(whole))
+
+
+def _classes(part: Pieces) -> list[Array | None]:
+    """The class of each row of each piece, where it ends no piece."""
+    if not part.is_new:
+        return [None] * len(part.lengths)
+    names = np.array([*part.table.classes, None], dtype=object)
+    every = names[part.rows["label"].fill_null(len(names) - 1).to_numpy()]
+    return [every[first:last] for first, last in pairwise(part.ends.tolist())]
 
 
 def _times(part: Pieces) -> list[Array | None]:

@@ -5,6 +5,7 @@ that is found out, or left out, is one sentence in the list that comes back.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +52,8 @@ class Read(NamedTuple):
     working: list[str]
     """Values of the working column."""
     roles: ColumnRoles
+    header: tuple[str, ...]
+    """Every column that is in some file."""
     room: Room | None
     """Where the numbers are, if they are in one place."""
 
@@ -90,14 +93,16 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         check_roles(roles, own, source, file, list(paths))
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
-        draft = draft_of(table, roles, source, file, rules, units)
+        of_file = replace(roles, label=own.label) if source.is_new else roles
+        draft = draft_of(table, of_file, source, file, rules, units)
         if not drafts and rows_of is not None:
             room = room_for(draft, rows_of)
         if room is not None:
             draft.columns = room.placed(file, draft.columns)
         drafts.append(draft)
     assert roles is not None
-    need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
+    if not source.is_new:
+        need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
     assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
     say_clock(column, clocks, source, notes)
@@ -107,14 +112,9 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         _label(drafts, times, log)
     said = notes.lines() + said + settle_classes(drafts, roles.label, source, refuse)
     said += columns_said(drafts)
-    classes = tuple(dict.fromkeys(name for draft in drafts for name in draft.label.names))
-    plants = tuple(dict.fromkeys(name for draft in drafts for name in draft.plant.names))
     working = sorted({value for draft in drafts for value in draft.working})
-    tables = []
-    for draft in drafts:
-        both = times.pop(draft.file, None), instants.pop(draft.file, None)
-        tables.append(_rows(draft, *both, roles, classes, plants, source))
-    return Read(tables, said, working, roles, room)
+    tables = _all_rows(drafts, times, instants, roles, source)
+    return Read(tables, said, working, roles, tuple(headers), room)
 
 
 def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -> dict[str, Path]:
@@ -214,6 +214,23 @@ def _label(drafts: list[FileDraft], times: dict[str, pl.Series], log: FaultLog) 
         draft.label = Coded.of(classes_at(times[draft.file], intervals))
 
 
+def _all_rows(
+    drafts: Sequence[FileDraft],
+    times: dict[str, pl.Series],
+    instants: dict[str, pl.Series],
+    roles: ColumnRoles,
+    source: "TableSource",
+) -> list[FileRows]:
+    """Every file with one list of classes and one of plants; times are taken out of theirs."""
+    classes = tuple(dict.fromkeys(name for draft in drafts for name in draft.label.names))
+    plants = tuple(dict.fromkeys(name for draft in drafts for name in draft.plant.names))
+    found = []
+    for draft in drafts:
+        both = times.pop(draft.file, None), instants.pop(draft.file, None)
+        found.append(_rows(draft, *both, roles, classes, plants, source))
+    return found
+
+
 def _rows(
     draft: FileDraft,
     time: pl.Series | None,
@@ -223,7 +240,7 @@ def _rows(
     plants: tuple[str, ...],
     source: "TableSource",
 ) -> FileRows:
-    """One row a data row, with the columns row, time, group, plant, label, split and keep.
+    """One row a data row, with the columns of `FileRows`.
 
     Where local times do not tell the order, ``time`` is the instant, and ``local`` stands beside.
     """
@@ -242,6 +259,7 @@ def _rows(
         "label": draft.label.named(classes),
         "split": draft.split.named(SPLITS),
         "keep": draft.keep,
+        "copy": pl.Series([False]).new_from_index(0, draft.height),
     }
     if time is not None and instant is not None:
         columns["local"] = time

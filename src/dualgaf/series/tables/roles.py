@@ -32,11 +32,13 @@ def find_roles(
         file: its name.
 
     Raises:
-        SourceError: there is no column of classes.
+        SourceError: there is no column of classes, or the plants are in it.
     """
     header = [name for name in table.columns if name not in source.exclude]
     # Also where it is not used: a column of classes must never become a channel.
     label = source.label_column or find_column(header, LABEL_NAMES)
+    if source.is_new and label not in header:
+        label = None
     if source.label == "column" and label is None:
         raise SourceError(
             f"{file} has no column {LABEL_NAMES[0]!r} (data.label_column), nor "
@@ -49,6 +51,13 @@ def find_roles(
     groups = source.group_columns or tuple(name for name in by_name if name is not None)
     groups = () if source.group_columns is None else groups
     plant, split, working = source.plant_column, source.split_column, source.working_column
+    by_file = source.label in BY_FILE or source.fault_log is not None
+    if plant is not None and plant in (time, None if by_file else label):
+        what = "times" if plant == time else "classes"
+        raise SourceError(
+            f"{file}, column {plant!r} has the {what}, so it cannot say which plant a row is of "
+            "(data.plant_column); type data.plant_column=NAME, or data.plant_column=null"
+        )
     return ColumnRoles(time, label, groups, split, working, plant)
 
 
@@ -73,9 +82,10 @@ def need_roles(
     """
     known = None if file == files[0] else files[0]
     by_file = source.label in BY_FILE or source.fault_log is not None
+    label = None if source.is_new or (by_file and not source.label_column) else roles.label
     for option, names in (
         ("time_column", [roles.time]),
-        ("label_column", [roles.label if not by_file or source.label_column else None]),
+        ("label_column", [label]),
         ("group_columns", roles.groups),
         ("split_column", [roles.split]),
         ("working_column", [roles.working]),
@@ -103,7 +113,7 @@ def check_roles(
     first, by_file = files[0], source.label in BY_FILE or source.fault_log is not None
     for what, mine, theirs in (
         ("times", own.time, roles.time),
-        ("classes", None if by_file else own.label, roles.label),
+        ("classes", None if by_file or source.is_new else own.label, roles.label),
         ("groups", (own.groups or (None,))[0], (roles.groups or (None,))[0]),
     ):
         if theirs is None and mine is not None:

@@ -43,13 +43,15 @@ class FileRows:
     Attributes:
         file: its name in the folder.
         rows: a row a data row, in the order of the file, with the columns row, time, group, plant,
-            label, split and keep; ``local`` where ``time`` is the instant in UTC. Group, plant,
-            label and split are indices into ``groups``, ``plants``, ``classes`` and `SPLITS`.
+            label, split, keep and copy (an earlier file has it); ``local`` where ``time`` is the
+            instant in UTC. Group, plant, label and split are indices into ``groups``, ``plants``,
+            ``classes`` and `SPLITS`.
         time_column: where ``time`` comes from; None = it is the number of the row.
         columns: those without a role, by name.
         groups: of this file; each has a row.
         classes: of all files.
         plants: of all files.
+        follows: earlier files that have rows of this one, at the same dates.
     """
 
     file: str
@@ -59,6 +61,7 @@ class FileRows:
     groups: tuple[str, ...]
     classes: tuple[str, ...]
     plants: tuple[str, ...]
+    follows: tuple[str, ...] = ()
 
     @property
     def dated(self) -> bool:
@@ -104,8 +107,7 @@ def sorted_by_time(table: FileRows, channels: Sequence[str] = ()) -> pl.DataFram
     if len(first) > len(table.groups) or not (step > 0).all():
         rows = rows.with_columns(pl.col("row").min().over("group").alias("first"))
         rows = rows.sort("first", "time", maintain_order=True).drop("first")
-        same = pl.col("group") == pl.col("group").shift(1)
-        double = rows.filter(same & (pl.col("time") == pl.col("time").shift(1)))
+        rows, double = _once(rows, table, channels)
         if double.height:
             shown = double["local" if "local" in rows.columns else "time"]
             time, group = str(clock_array(shown)[0]), table.groups[double["group"][0]]
@@ -113,7 +115,7 @@ def sorted_by_time(table: FileRows, channels: Sequence[str] = ()) -> pl.DataFram
                 f"{file}: time {time.removesuffix('.000000')} comes twice in group "
                 f"{group!r} (again in data row {double['row'][0] + 1}); a group needs one row a "
                 f"time; {_apart(table)}, or type data.time_column=null for rows that are in order"
-                f"{_other_ways(table, channels, shown)}"
+                f"{_other_ways(table, channels, double)}"
             )
     return rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"))
 
@@ -122,6 +124,47 @@ def time_numbers(rows: pl.DataFrame) -> Array:
     """(rows,) times as int64 or float64; dates in microseconds."""
     time = rows["time"].to_physical()
     return time.cast(pl.Float64 if time.dtype.is_float() else pl.Int64).to_numpy()
+
+
+def _once(
+    rows: pl.DataFrame, table: FileRows, channels: Sequence[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows without those that come again with the same values, and those that come with others.
+
+    Args:
+        rows: sorted by group and time.
+        table: the file; what comes again is marked there as a copy.
+        channels: names.
+    """
+    again = (pl.col("group") == pl.col("group").shift(1)) & (
+        pl.col("time") == pl.col("time").shift(1)
+    )
+    twice = rows.select(again.fill_null(False)).to_series()
+    double = rows.filter(twice)
+    # Numbers prove nothing: each run of a simulation begins alike
+    if not (double.height and table.dated and channels) or _is_autumn(table, double):
+        return rows, double
+    before = rows.filter(twice.shift(-1, fill_value=False))
+    values = table.matrix(channels)
+    a, b = (values[own["row"].to_numpy()] for own in (double, before))
+    alike = pl.Series(((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=1))
+    for name in ("label", "split", "keep"):
+        alike = alike & double[name].eq_missing(before[name])
+    if not alike.all():
+        return rows, double.filter(~alike)
+    copy = pl.col("copy") | pl.col("row").is_in(double["row"].implode())
+    table.rows = table.rows.with_columns(copy=copy, keep=pl.col("keep") & ~copy)
+    return rows.filter(~twice), double.clear()
+
+
+def _is_autumn(table: FileRows, double: pl.DataFrame) -> bool:
+    """Whether times that come twice are all in a night in which clocks go back."""
+    if not table.dated or table.time_column is None:
+        return False
+    time = double["local" if "local" in double.columns else "time"]
+    return bool(
+        (time.dt.month().is_in([10, 11]) & (time.dt.weekday() == 7) & (time.dt.hour() <= 3)).all()
+    )
 
 
 def median_step(rows: pl.DataFrame) -> float | None:
@@ -141,19 +184,17 @@ def median_step(rows: pl.DataFrame) -> float | None:
     return float(np.median(steps))
 
 
-def _other_ways(table: FileRows, channels: Sequence[str], time: pl.Series) -> str:
+def _other_ways(table: FileRows, channels: Sequence[str], double: pl.DataFrame) -> str:
     """What else a time may mean that comes twice: a row a sensor, or the autumn hour."""
     texts = [name for name, column in table.columns.items() if column.kind == "text"]
     if len(channels) == 1 and texts and table.time_column is not None:
         names = [table.time_column, texts[0], channels[0]]
         return f"; if each row is one value of one sensor, type {typed_option('data.long', names)}"
-    if table.dated and table.time_column is not None:
-        hour = time.filter(time.dt.month().is_in([10, 11]) & (time.dt.weekday() == 7))
-        if len(hour) == len(time) and (hour.dt.hour() <= 3).all():
-            return (
-                "; if it is the hour that comes twice in autumn, type the zone of the plant: "
-                "data.time_zone=Europe/Berlin"
-            )
+    if _is_autumn(table, double):
+        return (
+            "; if it is the hour that comes twice in autumn, type the zone of the plant: "
+            "data.time_zone=Europe/Berlin"
+        )
     return ""
 
 

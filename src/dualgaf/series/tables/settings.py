@@ -4,9 +4,10 @@ import codecs
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from dualgaf.errors import ConfigError, check_whole, not_allowed, typed_option, unknown_choice
+from dualgaf.series.labels import is_missing
 from dualgaf.series.lengths import check_ragged_rule
 from dualgaf.series.missing import check_nan_policy
 from dualgaf.series.source import check_window
@@ -41,6 +42,10 @@ class TableSettings:
     Raises:
         ConfigError: a setting has a value that is not allowed.
     """
+
+    is_new: ClassVar[bool] = False
+    """Whether the tables are new ones for a trained network: classes are known where they are, and
+    cut nothing."""
 
     root: str | Path
     """A folder, or one file."""
@@ -160,10 +165,7 @@ class TableSettings:
                 raise ConfigError(
                     unknown_choice(f"data.{option}", getattr(self, option), filter(None, allowed))
                 )
-        if isinstance(self.sheet, int) and not isinstance(self.sheet, bool):
-            object.__setattr__(self, "sheet", str(self.sheet))  # 2024 is a name
-        for option in _NAMES:
-            check_name(f"data.{option}", getattr(self, option))
+        self._check_names()
         if not isinstance(self.working_value, int | float | str):
             raise ConfigError(
                 not_allowed(
@@ -182,6 +184,30 @@ class TableSettings:
         self._check_clock()
         self._check_layout()
         object.__setattr__(self, "split", SplitSettings.of(self.split))
+
+    def _check_names(self) -> None:
+        if isinstance(self.sheet, int) and not isinstance(self.sheet, bool):
+            object.__setattr__(self, "sheet", str(self.sheet))  # 2024 is a name
+        for option in _NAMES:
+            check_name(f"data.{option}", getattr(self, option))
+        if self.pattern is not None and Path(self.pattern).is_absolute():
+            raise ConfigError(
+                not_allowed(
+                    "data.pattern",
+                    self.pattern,
+                    "names of files below the folder",
+                    'data.pattern="*.csv" data.root=FOLDER',
+                )
+            )
+        if self.unlabelled == "class" and is_missing(self.unlabelled_class):
+            raise ConfigError(
+                not_allowed(
+                    "data.unlabelled_class",
+                    self.unlabelled_class,
+                    "the name of a class",
+                    "data.unlabelled_class=normal",
+                )
+            )
 
     def _check_numbers(self) -> None:
         if self.header_line is not None:
@@ -211,7 +237,7 @@ class TableSettings:
         if isinstance(columns, str | None):
             return
         given = _texts(columns, 2)
-        if given is None:
+        if given is None or len(set(given)) < 2:
             raise ConfigError(
                 not_allowed(
                     "data.time_column",

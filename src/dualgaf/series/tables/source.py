@@ -27,6 +27,7 @@ from dualgaf.series.inspection import Refuse, refuse_at_once, tell_notes
 from dualgaf.series.missing import cut_at_holes, repair_nan
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.tables.classes import BY_FILE
+from dualgaf.series.tables.continued import records
 from dualgaf.series.tables.copies import drop_copies
 from dualgaf.series.tables.dialects.faultlog import log_path
 from dualgaf.series.tables.dialects.steps import resampled, step_width
@@ -112,17 +113,21 @@ class TableSource(TableSettings):
         if not any(table.rows["keep"].any() for table in tables):
             raise SourceError(no_working_row(root, self, read.working))
         said += drop_copies(tables, channels, self.window_size, keep=self.same_time == "keep")
-        lost, files, mixed = Counter[str](), [], 0
+        joined, of_file = records(tables, channels, said)
+        lost, mixed = Counter[str](), 0
         parts: list[Pieces] = []
-        for table in tables:
+        for table in joined:
             rows = sorted_by_time(table, channels)
+            if (again := table.rows.height - rows.height) > 0:
+                said.append(f"{again} rows of {table.file} come twice, and are read once")
             step = None if table.time_column is None else median_step(rows)
-            files.append(file_facts(table, step))
+            of_file.setdefault(table.file, file_facts(table, step))
             said += odd_dates(table, rows)
             part, n_mixed = self._pieces(table, rows, channels, step, lost)
             mixed += n_mixed
             parts += [] if part is None else [part]
-        said += days_said(tables, bool(read.roles.groups))
+        files = [of_file[table.file] for table in tables]
+        said += days_said(joined, bool(read.roles.groups))
         if self.step is None:
             check_steps(files, all(table.dated for table in tables), refuse)
         if mixed:
@@ -162,7 +167,9 @@ class TableSource(TableSettings):
         kept = rows.filter(pl.col("keep"))
         if self.step is not None and kept.height:
             fine = table
-            kept, table, n_mixed = resampled(kept, fine, channels, self.step, self.step_rule)
+            kept, table, n_mixed = resampled(
+                kept, fine, channels, self.step, self.step_rule, keep_mixed=self.is_new
+            )
             fine.release(channels)
             width = step_width(table, self.step)
             wide = width * (1 + 1e-9)
@@ -170,8 +177,13 @@ class TableSource(TableSettings):
             rows = kept.with_columns(pl.lit(True).alias("keep"))
             holes = False
         if self.window_size is not None:
-            lost += lost_windows(rows, step, gap, self.window_size, self._stride)
-        return pieces_of(kept, table, gap, holes) if kept.height else None, n_mixed
+            cut_by = rows
+            if self.is_new:
+                cut_by = rows.with_columns(pl.lit(None, dtype=pl.Int32).alias("label"))
+            lost += lost_windows(cut_by, step, gap, self.window_size, self._stride)
+        if not kept.height:
+            return None, n_mixed
+        return pieces_of(kept, table, gap, holes, self.is_new), n_mixed
 
     @property
     def _stride(self) -> int:

@@ -1,8 +1,8 @@
 """Which column of a file has its times, or which two: from the names, and from the cells.
 
 A column of a common name comes first. Where there is none, it is the one whose cells are dates,
-whatever it is called; a column of dates and one of times of day are one clock; so is a column of
-numbers that rises as a clock does.
+whatever it is called; a column of dates and one of times of day are one clock; so are columns of
+years, months, days and hours, and so is a column of numbers that rises as a clock does.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from dualgaf.series.tables.clocks import is_clock
 from dualgaf.series.tables.columns import TIME_NAMES, find_column, need_list
 from dualgaf.series.tables.dialects.counts import NUMBER, is_number_clock, number_readings
 from dualgaf.series.tables.dialects.dates import has_date, is_plain_number, is_time_of_day, looks
+from dualgaf.series.tables.dialects.parts import date_parts, of_parts, time_parts
 
 if TYPE_CHECKING:
     from dualgaf.series.tables.source import TableSource
@@ -32,6 +33,8 @@ class TimeColumn:
     """None = there is none."""
     pair: tuple[str, str] | None = None
     """The columns of dates and of times of day that it is made of."""
+    parts: tuple[str, ...] | None = None
+    """The columns of years, months, days and so on that it is made of."""
 
 
 def with_time_column(
@@ -59,6 +62,8 @@ def with_time_column(
         return table, TimeColumn(given)
     if first is not None and first.pair is not None and set(first.pair) <= set(table.columns):
         return joined(table, *first.pair)
+    if first is not None and first.parts is not None and set(first.parts) <= set(table.columns):
+        return _of_parts(table, first.parts)
     if first is not None and first.name in table.columns:
         return table, first
     chosen = {*(source.channels or ()), *source.exclude, *(source.group_columns or ())}
@@ -69,6 +74,8 @@ def with_time_column(
     daytimes = [name for name in free if _is_daytime(table[name])]
     common = find_column([name for name in named if name not in daytimes], TIME_NAMES)
     common = common or find_column([n for n in table.columns if n not in daytimes], TIME_NAMES)
+    if common is not None and (hours := _hours_beside(table, common, free)):
+        return _of_parts(table, (common, *hours))
     if common is not None and not (daytimes and _is_day(table[common], True)):
         _check_day_beside(table, common, free, file)
         return table, TimeColumn(common)
@@ -85,10 +92,26 @@ def with_time_column(
         return table, TimeColumn(full[0])
     day = common if common is not None else next(iter(days), None)
     if day is not None:
+        if hours := _hours_beside(table, day, free):
+            return _of_parts(table, (day, *hours))
         if not daytimes or table[day].is_unique().all():
             return table, TimeColumn(day)
         return joined(table, day, _one_daytime(daytimes, day, file))
+    if parts := date_parts(table, free):
+        return _of_parts(table, parts)
     return table, TimeColumn(_other(table, free, daytimes, file))
+
+
+def _hours_beside(table: pl.DataFrame, day: str, free: list[str]) -> tuple[str, ...]:
+    """Columns of hours, minutes and seconds of dates that come again and again."""
+    if not _is_day(table[day], False) or table[day].is_unique().all():
+        return ()
+    return time_parts(table, free)
+
+
+def _of_parts(table: pl.DataFrame, names: tuple[str, ...]) -> tuple[pl.DataFrame, TimeColumn]:
+    table, name = of_parts(table, names)
+    return table, TimeColumn(name, parts=names)
 
 
 def _check_day_beside(table: pl.DataFrame, common: str, free: list[str], file: str) -> None:

@@ -81,7 +81,13 @@ def by_word(numbers: pl.Series, word: str) -> pl.Series:
     if word == NUMBER:
         return numbers
     if word == EXCEL:
-        seconds = (numbers.cast(pl.Float64) * 86400).round() - _EXCEL_1970 * 86400
+        days = numbers.cast(pl.Float64)
+        seconds = (days * 86400).round() - _EXCEL_1970 * 86400
+        # Days of four digits are exact to 4.3 s: minutes, if all of them are so near to one
+        minutes = (seconds / 60).round() * 60
+        is_short = ((days * 1e4 - (days * 1e4).round()).abs() < 1e-5).all()
+        if is_short and ((seconds - minutes).abs() <= 5).all():
+            seconds = minutes
         return (seconds.cast(pl.Int64) * 1_000_000).cast(pl.Datetime("us"))
     if numbers.dtype.is_float() or word == "unix_s":
         us = numbers.cast(pl.Float64) * UNIX[word]

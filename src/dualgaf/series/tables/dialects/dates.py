@@ -28,21 +28,22 @@ _DATES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "n/n/n": ((MONTH_FIRST, "%m/%d/%y"), (DAY_FIRST, "%d/%m/%y"), (YEAR_FIRST, "%y/%m/%d")),
     "n-n-Y": ((MONTH_FIRST, "%m-%d-%Y"), (DAY_FIRST, "%d-%m-%Y")),
     "n-n-n": ((MONTH_FIRST, "%m-%d-%y"), (DAY_FIRST, "%d-%m-%y"), (YEAR_FIRST, "%y-%m-%d")),
-    "n-b-Y": ((CERTAIN, "%d-%b-%Y"),),
-    "n b Y": ((CERTAIN, "%d %b %Y"),),
-    "n/b/Y": ((CERTAIN, "%d/%b/%Y"),),
-    "n-b-n": ((CERTAIN, "%d-%b-%y"),),
-    "n b n": ((CERTAIN, "%d %b %y"),),
-    "b n, Y": ((CERTAIN, "%b %d, %Y"),),
-    "b n Y": ((CERTAIN, "%b %d %Y"),),
+    "n-b-Y": ((CERTAIN, "%d-%B-%Y"),),
+    "n b Y": ((CERTAIN, "%d %B %Y"),),
+    "n/b/Y": ((CERTAIN, "%d/%B/%Y"),),
+    "n-b-n": ((CERTAIN, "%d-%B-%y"),),
+    "n b n": ((CERTAIN, "%d %B %y"),),
+    "b n, Y": ((CERTAIN, "%B %d, %Y"),),
+    "b n Y": ((CERTAIN, "%B %d %Y"),),
     "E": ((CERTAIN, "%Y%m%d"),),
     "n/n": ((MONTH_FIRST, "%m/%d"), (DAY_FIRST, "%d/%m")),
     "n-n": ((MONTH_FIRST, "%m-%d"), (DAY_FIRST, "%d-%m")),
     "n.n.": ((CERTAIN, "%d.%m."),),
-    "n b": ((CERTAIN, "%d %b"),),
-    "b n": ((CERTAIN, "%b %d"),),
+    "n b": ((CERTAIN, "%d %B"),),
+    "b n": ((CERTAIN, "%B %d"),),
 }
-"""By the look of a date: Y four digits, n one or two, E eight, b letters."""
+"""By the look of a date: Y four digits, n one or two, E eight, b letters. ``%B`` takes short names
+of months, too."""
 _TIMES = {
     "": "",
     "n:n": "%H:%M",
@@ -232,6 +233,7 @@ def _tidy(texts: pl.Series) -> pl.Series:
         .str.replace(_WEEKDAY, "")
         .str.replace(r"(\d)(?:,|_| -) ?(\d{1,2}:\d\d)", "${1} ${2}")  # 12.1.2020, 0:05
         .str.replace(r"^(\d{8})[T_ ](\d\d)(\d\d)(\d\d)", "${1} ${2}:${3}:${4}")
+        .str.replace(r"^(\d{8})[T_ ](\d\d)(\d\d)$", "${1} ${2}:${3}")
         .str.replace(r"(?i) (?:uhr|h)$", "")
     )
 

@@ -52,6 +52,8 @@ def as_utf8(raw: bytes, file: str, encoding: str | None, notes: Notes) -> bytes:
 
 
 def _found(raw: bytes, file: str, notes: Notes) -> bytes:
+    if raw.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return _decoded(raw, file, "utf-32").encode()
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _decoded(raw, file, "utf-16").encode()
     if (wide := _without_mark(raw)) is not None:
@@ -81,6 +83,11 @@ def _as_told(raw: bytes, file: str, encoding: str) -> bytes:
     name = codecs.lookup(encoding).name
     if name.startswith("utf-16") and not raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         name = _without_mark(raw) or name
+        if name == "utf-16" and _is_utf8(raw):
+            raise SourceError(
+                f"{file} is no UTF-16, and data.encoding={encoding}; type data.encoding=utf-8 or "
+                "data.encoding=null"
+            )
     text = _decoded(raw, file, name)
     # Bytes that are UTF-8 by chance are rare: two letters of cp1252 would have to stand so.
     if not name.startswith("utf") and not raw.isascii() and _is_utf8(raw):

@@ -14,6 +14,7 @@ from dualgaf.series.tables.cells import label_texts
 from dualgaf.series.tables.clocks import Clock, read_clock
 from dualgaf.series.tables.columns import LABEL_NAMES, find_column
 from dualgaf.series.tables.dialects.dates import has_date, is_plain_number, looks
+from dualgaf.series.tables.dialects.sheets import SHEETS
 from dualgaf.series.tables.files import read_table
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.settings import TableSettings
@@ -111,6 +112,8 @@ def read_log(path: Path, source: TableSettings, notes: Notes) -> FaultLog:
         days = [_is_day(cell) for cell in ends]
     elif ends.dtype == pl.Date:
         days = [True] * len(ends)
+    if any(days) and path.name.lower().endswith(SHEETS):  # midnight would look so, too
+        notes.add("an end without a time of day is the end of that day", file)
     classes = label_texts(found["class"], source.null_values)
     return FaultLog(file, clocks[0], clocks[1], classes, pl.Series(days))
 

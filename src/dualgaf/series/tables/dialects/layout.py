@@ -16,6 +16,7 @@ from dualgaf.series.tables.notes import Notes
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _SAMPLE_LINES = 60
 _LAST_LINES = 5
+_MOST_TITLES = 20
 _EXCEL_HINT = re.compile(rb'"?sep=.?"?\r?\n')
 _DATUM = re.compile(
     r"\s*[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?(\s*[^\d\s]{1,6})?\s*"  # 21.5, 45 %
@@ -130,6 +131,8 @@ def _found(top: list[str], file: str, separator: str | None, *, fixed: bool) -> 
     """
     marks = [separator] if separator else list(SEPARATORS)
     tables = {name: found for name in marks if (found := _cut(top, SEPARATORS[name], fixed))}
+    if not tables and separator:
+        _check_separator(top, file, separator, fixed)
     if not tables:
         several = (n for n in marks if len(next(csv.reader(top, delimiter=SEPARATORS[n]), "")) > 1)
         return _Table(SEPARATORS[next(several, marks[0])], 0, 0, blank_ends=False)
@@ -143,6 +146,18 @@ def _found(top: list[str], file: str, separator: str | None, *, fixed: bool) -> 
             f"type data.separator={best[0]} or data.separator={best[1]}"
         )
     return tables[best[0]]
+
+
+def _check_separator(top: list[str], file: str, separator: str, fixed: bool) -> None:
+    """Raise SourceError where the mark that was typed cuts nothing, and another does."""
+    if any(SEPARATORS[separator] in line for line in top):
+        return
+    for other in SEPARATORS:
+        if (found := _cut(top, SEPARATORS[other], fixed)) is not None:
+            raise SourceError(
+                f"{file}: data.separator={separator} cuts no line, and {other} cuts them into "
+                f"{found.width} cells; type data.separator={other} or data.separator=null"
+            )
 
 
 def _cut(top: list[str], mark: str, fixed: bool) -> _Table | None:
@@ -168,6 +183,8 @@ def _cut(top: list[str], mark: str, fixed: bool) -> _Table | None:
         blank_ends = False
     if width < 2 or (width == 2 and blank_ends) or (fixed and first):
         return None
+    if not fixed:
+        first = _below_titles(rows, first)
     while first + 1 < len(rows) and rows[first][0].startswith("#") and not fixed:
         if is_data(rows[first + 1]):
             break
@@ -175,6 +192,14 @@ def _cut(top: list[str], mark: str, fixed: bool) -> _Table | None:
     if first and not _is_header(rows[first], rows[first + 1 :]):
         return None
     return _Table(mark, starts[first], width, blank_ends)
+
+
+def _below_titles(rows: list[list[str]], first: int) -> int:
+    """The header below titles that a spreadsheet has filled up with separators, else ``first``."""
+    for place in range(first, min(first + _MOST_TITLES, len(rows) - 1)):
+        if 2 * sum(map(bool, map(str.strip, rows[place]))) > len(rows[place]):
+            return place if _is_header(rows[place], rows[place + 1 :]) else first
+    return first
 
 
 def is_data(row: list[str]) -> bool:
@@ -224,6 +249,9 @@ def _without_cut_lines(raw: bytes, mark: str, names: list[str], file: str, notes
         cells = next(csv.reader([last.decode(errors="replace")], delimiter=mark), [])
         if not names[-1].strip() and len(cells) == len(names) - 1:
             return raw + mark.encode()  # all but the blank that ends the other lines
+        filled = [cell for cell in cells if cell.strip()]
+        if len(cells) == len(names) > 2 and len(filled) == 1 and cells[0].strip():
+            cells = filled if not is_data(filled) else cells  # a note, and blanks beside it
         if not 0 < len(cells) < len(names):
             break
         notes.add(f"the last line has {len(cells)} of {len(names)} cells and is left out", file)

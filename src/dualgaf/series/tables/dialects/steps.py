@@ -45,7 +45,13 @@ def starts_of(time: pl.Series, file: str) -> pl.Series:
 
 
 def resampled(
-    rows: pl.DataFrame, table: FileRows, channels: Sequence[str], step: str | int | float, rule: str
+    rows: pl.DataFrame,
+    table: FileRows,
+    channels: Sequence[str],
+    step: str | int | float,
+    rule: str,
+    *,
+    keep_mixed: bool = False,
 ) -> tuple[pl.DataFrame, FileRows, int]:
     """Rows at one step, each from the rows that lie in it.
 
@@ -58,6 +64,7 @@ def resampled(
         channels: names.
         step: ``data.step``.
         rule: ``mean``, ``last`` or ``max``, of the values that are there.
+        keep_mixed: a step in which the class changes is kept, without a class.
 
     Returns:
         The rows, the file with its new values, and how many steps were left out.
@@ -86,6 +93,9 @@ def resampled(
         mixed=(pl.col("label").n_unique() > 1) | (pl.col("split").n_unique() > 1),
     )
     pure = found.filter(~pl.col("mixed"))
+    if keep_mixed:
+        of_one = pl.when(~pl.col("mixed")).then(pl.col("label")).alias("label")
+        pure = found.with_columns(of_one)
     start = pure["bin"] * round(width) if table.dated else pure["bin"] * width
     time = (start - pure["ahead"]).cast(rows["time"].dtype).alias("time")
     columns = [time, pl.int_range(pure.height, eager=True).alias("row")]

@@ -1,0 +1,311 @@
+"""Data that a trained network has not seen, cut into windows as those of its training.
+
+Only its checkpoint is known: channels, length of a window, stride, sampling step, and how tables
+were read. Channels are found by name. What does not fit is an error, never a guess.
+"""
+
+import logging
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from dualgaf.data.compatibility import SAME_STEP
+from dualgaf.data.imaging_state import ImagingState
+from dualgaf.data.plants import PlantScalers, scaled_by_plant
+from dualgaf.data.windowed import window_ends
+from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SeriesError, SourceError
+from dualgaf.given import as_numbers
+from dualgaf.imaging.windows import Windows, window_starts
+from dualgaf.inference.frames import as_table
+from dualgaf.series.doors import ARRAYS
+from dualgaf.series.inspection import TableFacts, duration_text, refuse_at_once, tell_notes
+from dualgaf.series.missing import repair_nan
+from dualgaf.series.series import SeriesSet
+from dualgaf.series.tables.new_tables import NewTables
+
+Array = npt.NDArray[Any]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class NewWindows:
+    """Windows to be judged, in the order of their source."""
+
+    windows: Windows
+    """N windows of T steps."""
+    known: Mapping[str, Any]
+    """Fields of `Prediction` that are known."""
+    units: Mapping[str, str]
+    """Unit of a channel, where the files tell."""
+
+
+def read_tables(
+    root: str | Path, trained: ImagingState, stride: int | None, typed: Mapping[str, Any]
+) -> NewWindows:
+    """Read and cut a folder of tables, or one file.
+
+    Args:
+        root: where they are.
+        trained: of the checkpoint.
+        stride: steps between the starts of two windows; None = that of the training.
+        typed: ``data.`` options that take the place of those of the training.
+
+    Raises:
+        ConfigError: an option is not allowed, or rows are at another step than those of training.
+        SourceError, SeriesError: the tables cannot be read, or no window is whole.
+    """
+    path = Path(root).expanduser()
+    if not path.exists():
+        raise SourceError(f"there is no folder or file {root}; type --data FILE_OR_FOLDER")
+    source = _tables(path, trained, stride, typed)
+    try:
+        series_set = source.understand(refuse_at_once)
+    except DualGAFError as error:
+        raise type(error)(str(error).replace("data.root=", "--data ")) from error
+    facts = series_set.facts
+    assert facts is not None
+    if trained.plants is not None:
+        series_set = _scaled(series_set, trained.plants)
+    _tell(facts)
+    if trained.facts is not None:
+        _check_step(facts, source, trained.facts.step, trained.facts.clock)
+    by_day = facts.dated and not facts.group_columns and source.group_columns is not None
+    return _cut(series_set, trained, source.stride or trained.window_size, by_day, facts)
+
+
+def read_frame(
+    frame: Any, trained: ImagingState, stride: int | None, typed: Mapping[str, Any]
+) -> NewWindows:
+    """Cut a frame of pandas or polars, or a table of pyarrow: rows are times, columns by name.
+
+    Args:
+        frame: times are in a column, or the index of a pandas frame; without times rows are in
+            order, at the step of the training.
+        trained: of the checkpoint.
+        stride: as for `read_tables`.
+        typed: likewise.
+
+    Raises:
+        ConfigError, SourceError, SeriesError: as `read_tables`.
+    """
+    of_training = {} if trained.facts is None else trained.facts.source
+    clock = typed.get("time_column", of_training.get("time_column"))
+    table = as_table(frame, clock if isinstance(clock, str) and clock != "auto" else "time")
+    named = isinstance(clock, str) and clock != "auto" and clock not in table.columns
+    own = {"time_column": "auto"} if named and "time_column" not in typed else {}
+    layout = {"long": None, "header_line": None, "separator": None, "encoding": None}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "frame.parquet")
+        table.write_parquet(path)
+        return read_tables(path, trained, stride, {**layout, **own, **typed})
+
+
+def read_array(x: Any, trained: ImagingState, typed: Mapping[str, Any]) -> NewWindows:
+    """Windows in memory, channels in the order of the training.
+
+    Args:
+        x: (N, C, T), or (C, T) for one window.
+        trained: of the checkpoint.
+        typed: ``nan``, as for `ArraySource`.
+
+    Raises:
+        OtherDataError: the channels or the steps are others.
+        SeriesError: it is no such array, or a value is missing.
+    """
+    if trained.plants is not None:
+        raise OtherDataError(
+            "the network was trained with data.scale_by=plant, and an array does not say which "
+            "plant a window is of; give a frame with the column of plants"
+        )
+    array = as_numbers(x, "x")
+    if array.ndim == 2:
+        array = array[None]
+    wanted = (len(trained.channel_names), trained.window_size)
+    if array.ndim != 3 or array.shape[1:] != wanted or not len(array):
+        turned = array.ndim == 3 and array.shape[:0:-1] == wanted
+        how = "type x.swapaxes(1, 2)" if turned else "type x[:, :, :T] where it has more steps"
+        raise OtherDataError(
+            f"x has shape {np.shape(x)}; the network has learned windows of (C, T) = {wanted}, "
+            f"channels {', '.join(trained.channel_names)}; give (N, {wanted[0]}, {wanted[1]}), or "
+            f"one window; {how}"
+        )
+    others = sorted(set(typed) - {"nan"})
+    if others:
+        raise ConfigError(
+            f"{others[0]} is for tables and frames; allowed for arrays: nan; leave it out"
+        )
+    learned = {} if trained.facts is None else trained.facts.source
+    policy = typed.get("nan", learned.get("nan", "error"))
+    series = repair_nan(SeriesSet.from_arrays(array, name="x"), str(policy), door=ARRAYS)
+    flat = np.concatenate(series.values, axis=1).astype(trained.dtype, copy=False)
+    starts = np.arange(len(series), dtype=np.int64) * wanted[1]
+    return NewWindows(Windows(flat, starts, wanted[1]), {"window_size": wanted[1]}, {})
+
+
+def _scaled(series_set: SeriesSet, plants: PlantScalers) -> SeriesSet:
+    """Each plant as its own training rows say (``data.scale_by=plant``)."""
+    unknown = sorted({f"{plant}" for plant in series_set.plants} - set(plants))
+    if unknown:
+        raise OtherDataError(
+            f"{series_set.name} has plant {unknown[0]!r}, which the network has not seen, and each "
+            f"plant was scaled by its own training rows; known: {', '.join(plants)}; leave its "
+            "rows out, or train anew with data.scale_by=all"
+        )
+    return scaled_by_plant(series_set, plants, "the new data")
+
+
+def _tables(
+    path: Path, trained: ImagingState, stride: int | None, typed: Mapping[str, Any]
+) -> NewTables:
+    steps = trained.window_size
+    facts = trained.facts
+    if facts is None:
+        log.warning(
+            "the checkpoint is of an earlier version: it holds neither the sampling step nor the "
+            "values of its training, nor how tables were read; the step is not compared, no window "
+            "is said to be unlike, and windows do not overlap; type the data.* options of its run, "
+            "and --stride N, or train anew"
+        )
+    of_training = steps if facts is None else min(facts.stride, steps)
+    if stride is not None and not 1 <= stride <= steps:
+        raise ConfigError(
+            f"--stride {stride} is not allowed; allowed: 1 to {steps}, the length of a window, so "
+            f"that each row is judged; type --stride {steps if stride > steps else 1}"
+        )
+    learned = {} if facts is None else facts.source
+    return NewTables.as_learned(
+        path, trained.channel_names, steps, stride or of_training, learned, typed
+    )
+
+
+def _tell(facts: TableFacts) -> None:
+    """Say what was found alone, and what is left out."""
+    tell_notes(facts)
+    if facts.left_out:
+        log.warning(
+            "%s: columns that the network has not learned are left out: %s",
+            facts.name,
+            ", ".join(facts.left_out),
+        )
+
+
+def _check_step(
+    facts: TableFacts, source: NewTables, learned: float | None, clock: str | None
+) -> None:
+    """Refuse rows that are farther apart, or nearer, than those of the training."""
+    if learned is None:
+        return
+    dates = clock == "seconds"
+    wanted = duration_text(learned) if dates else f"{learned:g}"
+    if facts.time_column is None or facts.dated != dates:
+        log.warning(
+            "%s: the network has learned rows %s apart, and these have no %s to compare; they are "
+            "taken as that far apart",
+            facts.name,
+            wanted,
+            "dates" if dates else "numbers of steps",
+        )
+        return
+    if source.step is not None:  # all rows are at it now, and it is checked by the windows
+        return
+    for file in facts.files:
+        step = file.step_seconds
+        if step is None or abs(step - learned) <= SAME_STEP * abs(learned):
+            continue
+        got = duration_text(step) if dates else f"{step:g}"
+        how = f"type data.step={wanted} to resample them"
+        if step > learned:
+            how = f"no values are made up between rows: give rows {wanted} apart"
+        raise OtherDataError(
+            f"{file.name} has rows {got} apart, and the network has learned rows {wanted} apart; "
+            f"{how}"
+        )
+
+
+def _cut(
+    series_set: SeriesSet, trained: ImagingState, stride: int, by_day: bool, facts: TableFacts
+) -> NewWindows:
+    steps = trained.window_size
+    long = [k for k, length in enumerate(series_set.lengths) if length >= steps]
+    short = [length for length in series_set.lengths if length < steps]
+    if not long:
+        lost = ", ".join(f"{reason} ({n})" for reason, n in facts.lost.items())
+        raise SeriesError(
+            f"{series_set.name}: a window has {steps} rows, and the longest of {len(short)} pieces "
+            f"without a gap has {max(short)}; give {steps} rows or more that follow each other"
+            + (f"; windows are lost where {lost}" if lost else "")
+        )
+    if short:
+        log.warning(
+            "%s: %d of %d pieces (%d rows) are shorter than a window of %d rows and are not judged",
+            series_set.name,
+            len(short),
+            len(series_set),
+            sum(short),
+            steps,
+        )
+    kept = series_set.take(long)
+    starts, of_series = window_starts(list(kept.lengths), steps, stride)
+    offsets = starts - (np.cumsum(kept.lengths) - kept.lengths)[of_series]
+    counts = np.bincount(of_series, minlength=len(kept)).tolist()
+    start, end = window_ends(list(kept.times), counts, steps, stride)
+    known: dict[str, Any] = {
+        "source": tuple(kept.origins[k].source for k in of_series),
+        "group": tuple(kept.groups[k] for k in of_series),
+        "label": _labels(kept, of_series, offsets, steps),
+        "window_size": steps,
+        "by_day": by_day,
+    }
+    known |= {} if start is None or end is None else {"start": start, "end": end}
+    flat = np.concatenate(kept.values, axis=1).astype(trained.dtype, copy=False)
+    _check_resampled(start, end, steps, trained, kept.name)
+    return NewWindows(Windows(flat, starts, steps), known, facts.units)
+
+
+def _check_resampled(
+    start: Array | None, end: Array | None, steps: int, trained: ImagingState, name: str
+) -> None:
+    """Refuse ``data.step`` with another step than that of the training."""
+    facts = trained.facts
+    if start is None or end is None or facts is None or facts.step is None:
+        return
+    dates = start.dtype.kind == "M"
+    if dates != (facts.clock == "seconds"):
+        return
+    long = end - start
+    step = float(np.median(long / np.timedelta64(1, "s") if dates else long)) / (steps - 1)
+    if abs(step - facts.step) > SAME_STEP * abs(facts.step):
+        got, wanted = (
+            duration_text(round(each, 6)) if dates else f"{each:g}" for each in (step, facts.step)
+        )
+        raise OtherDataError(
+            f"{name} has rows {got} apart, and the network has learned rows {wanted} apart; type "
+            f"data.step={wanted}"
+        )
+
+
+def _labels(
+    kept: SeriesSet, of_series: Array, offsets: Array, steps: int
+) -> tuple[str | None, ...] | None:
+    """The class of each window whose rows are all of one; None where no row has a class."""
+    found: list[str | None] = []
+    first = 0
+    for k, classes in enumerate(kept.step_labels):
+        n = int((of_series == k).sum())
+        places = offsets[first : first + n]
+        first += n
+        if classes is None:
+            found += [kept.labels[k]] * n
+            continue
+        texts = pl.Series(classes, dtype=pl.String)
+        runs = texts.rle_id().to_numpy()
+        pure = runs[places] == runs[places + steps - 1]
+        found += [texts[int(p)] if same else None for p, same in zip(places, pure, strict=True)]
+    return tuple(found) if any(label is not None for label in found) else None

@@ -1,0 +1,231 @@
+"""Which windows are unlike all that a network has learned, and in words why.
+
+The limits are `dualgaf.data.training_limits.Limits`, chosen on the training split alone. Where a
+fifth of the windows of a file are outside in a channel, and its numbers in another unit would all
+fit, the whole file is taken to be in that unit, and each of its windows is unlike.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dualgaf.data.training_facts import TrainingFacts
+from dualgaf.data.training_limits import LIKE, MIDDLE, STILL, VALUE, Limits, WindowStats
+from dualgaf.imaging.windows import Windows
+from dualgaf.inference.units import Reading, likely_reading, plain_unit
+from dualgaf.series.series import clock_text
+
+Array = npt.NDArray[Any]
+
+AT_A_TIME = 256
+"""Windows that are looked at together."""
+WHOLE_FILE = 0.2
+"""Fraction of the windows of a file from which on its unit is asked for."""
+ENOUGH = 2000
+"""Windows of a file that tell its unit."""
+NEARLY_ALL = 0.95
+"""Fraction of its windows that another unit has to explain."""
+UNIT = STILL + 1
+"""Code of a window whose channel is in another unit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unlike:
+    """What is unlike the training, window by window."""
+
+    codes: Array
+    """(N, C) int8: `LIKE`, `VALUE`, `MIDDLE`, `STILL` or `UNIT`."""
+    texts: tuple[str, ...]
+    """N texts, ``channel: how``, the worst first, with semicolons between; empty where nothing
+    is."""
+
+    @property
+    def windows(self) -> Array:
+        """(C,) windows that are unlike in each channel."""
+        return np.asarray((self.codes != LIKE).sum(axis=0))
+
+    def told(self, channel_names: Sequence[str], n: int | None = None) -> dict[str, Any]:
+        """Fields of `Prediction`, of the first ``n`` windows."""
+        counts = (self.codes[:n] != LIKE).sum(axis=0).tolist()
+        named = zip(channel_names, counts, strict=True)
+        return {
+            "unlike": self.texts[:n],
+            "unlike_windows": {name: count for name, count in named if count},
+        }
+
+
+def compare(
+    windows: Windows,
+    rows: Array,
+    channel_names: Sequence[str],
+    facts: TrainingFacts | None,
+    *,
+    source: Sequence[str],
+    start: Array | None = None,
+    units: Mapping[str, str] | None = None,
+) -> Unlike | None:
+    """Compare windows with those of a training.
+
+    Args:
+        windows: all windows.
+        rows: (N,) int64, those to look at.
+        channel_names: C names.
+        facts: of the training.
+        source: file of each of the N windows.
+        start: (N,) time of the first row of each; None = not known.
+        units: unit of a channel, where the new files tell.
+
+    Returns:
+        None where the checkpoint does not hold what is needed.
+    """
+    if facts is None or facts.limits is None:
+        return None
+    codes = np.concatenate([
+        facts.limits.compare(stats) for _, stats in _in_parts(windows, rows)
+    ])  # fmt: skip
+    readings = _other_units(windows, rows, codes, facts, source)
+    for channel, name in enumerate(channel_names):
+        told, known = (units or {}).get(name), facts.units[channel]
+        pair = plain_unit(told), plain_unit(known)
+        if None not in pair and pair[0] != pair[1]:
+            codes[:, channel] = UNIT
+            for file in set(source):
+                readings[file, channel] = Reading(str(pair[0]), str(pair[1]), 1.0)
+    words = _Words(codes, facts, channel_names, source, start, readings)
+    texts = [""] * len(rows)
+    unlike = np.flatnonzero((codes != LIKE).any(axis=1))
+    for first, stats in _in_parts(windows, rows[unlike]):
+        for k in range(len(stats.low)):
+            texts[unlike[first + k]] = words.of(int(unlike[first + k]), stats.take([k]))
+    return Unlike(codes, tuple(texts))
+
+
+def _in_parts(windows: Windows, rows: Array) -> Iterator[tuple[int, WindowStats]]:
+    """The first of some windows that follow each other in ``rows``, and what limits look at."""
+    for first in range(0, len(rows), AT_A_TIME):
+        yield first, WindowStats.of(windows.take(rows[first : first + AT_A_TIME]))
+
+
+def _other_units(
+    windows: Windows, rows: Array, codes: Array, facts: TrainingFacts, source: Sequence[str]
+) -> dict[tuple[str, int], Reading]:
+    """By file and channel the unit that explains it; codes of such files become `UNIT`."""
+    limits, found = facts.limits, dict[tuple[str, int], Reading]()
+    assert limits is not None
+    files = np.array(source)
+    for file in dict.fromkeys(source):
+        own = np.flatnonzero(files == file)
+        outside = np.isin(codes[own], (VALUE, MIDDLE))
+        channels = np.flatnonzero(outside.any(axis=0))
+        if not len(channels):
+            continue
+        some = own[:: -(-len(own) // ENOUGH)]
+        stats = WindowStats.joined([part for _, part in _in_parts(windows, rows[some])])
+        for channel in channels.tolist():
+            reading = _explains(stats, channel, facts, limits)
+            if reading is None:
+                continue
+            found[file, channel] = reading
+            if outside[:, channel].mean() >= WHOLE_FILE:
+                codes[own, channel] = np.where(outside[:, channel], codes[own, channel], UNIT)
+    return found
+
+
+def _explains(
+    stats: WindowStats, channel: int, facts: TrainingFacts, limits: Limits
+) -> Reading | None:
+    """The unit that would bring nearly all windows of a file nearer to the training."""
+    centre = facts.quantiles[len(facts.quantiles) // 2, channel]
+    spread = facts.high[channel] - facts.low[channel]
+    if not spread > 0:  # one value tells no unit
+        return None
+    far = abs(float(np.median(stats.middle[:, channel])) - centre)
+
+    def fits(reading: Reading) -> float | None:
+        low, high, middle = (reading.convert(values[:, channel]) for values in stats)
+        inside = (low >= limits.values[0, channel]) & (high <= limits.values[1, channel])
+        inside &= (middle >= limits.middle[0, channel]) & (middle <= limits.middle[1, channel])
+        own = abs(float(np.median(middle)) - centre)
+        return own if inside.mean() >= NEARLY_ALL and own < far else None
+
+    return likely_reading(facts.units[channel], fits)
+
+
+class _Words:
+    """Words for windows."""
+
+    def __init__(
+        self,
+        codes: Array,
+        facts: TrainingFacts,
+        channel_names: Sequence[str],
+        source: Sequence[str],
+        start: Array | None,
+        readings: Mapping[tuple[str, int], Reading],
+    ) -> None:
+        assert facts.limits is not None
+        self.codes, self.facts, self.limits = codes, facts, facts.limits
+        self.names, self.source, self.readings = channel_names, source, readings
+        self.start = start
+        self._first = self._first_of_run()
+
+    def of(self, row: int, stats: WindowStats) -> str:
+        """Of one window, the worst channel first."""
+        channels = np.flatnonzero(self.codes[row] != LIKE)
+        told = [self._how(row, int(channel), stats) for channel in channels]
+        return "; ".join(text for _, text in sorted(told, key=lambda pair: -pair[0]))
+
+    def _how(self, row: int, channel: int, stats: WindowStats) -> tuple[float, str]:
+        code, limits, facts = self.codes[row, channel], self.limits, self.facts
+        low, high = facts.low[channel], facts.high[channel]
+        spread = max(high - low, 1e-12 * max(abs(low), abs(high)), 1e-300)
+        text = _as_shown(high - low)
+        if code == STILL:
+            moved = limits.moved[channel]
+            how = f"flat at {text(stats.middle[0, channel])}, training moves by {moved:.3g}"
+            return 0.0, f"{self.names[channel]}: {how} or more{self._since(row, channel)}"
+        value, far = stats.middle[0, channel], 0.0
+        if code == VALUE:
+            below = low - stats.low[0, channel]
+            above = stats.high[0, channel] - high
+            far = max(below, above)
+            value = (stats.low if below >= above else stats.high)[0, channel]
+        if code == MIDDLE:
+            low, high = limits.medians[:, channel]
+            far = max(low - value, value - high)
+        how = f"{text(value)}{' in the middle' if code == MIDDLE else ''}, training {text(low)} "
+        how += f"to {text(high)}{self._unit(row, channel)}{self._since(row, channel)}"
+        return far / spread, f"{self.names[channel]}: {how}"
+
+    def _unit(self, row: int, channel: int) -> str:
+        reading = self.readings.get((self.source[row], channel))
+        return "" if reading is None else f", as {reading.unit} where {reading.learned} was learned"
+
+    def _since(self, row: int, channel: int) -> str:
+        if self.start is None:
+            return ""
+        first = self.start[self._first[row, channel]]
+        known = first.dtype.kind != "M" or not np.isnat(first)
+        return f", since {clock_text(first)}" if known else ""
+
+    def _first_of_run(self) -> Array:
+        """(N, C) the window with which a run of unlike ones began, in a file."""
+        n = len(self.codes)
+        new = np.array([k == 0 or self.source[k] != self.source[k - 1] for k in range(n)])
+        is_unlike = self.codes != LIKE
+        begins = is_unlike & (new[:, None] | ~np.roll(is_unlike, 1, axis=0))
+        return np.asarray(np.maximum.accumulate(np.where(begins, np.arange(n)[:, None], 0), axis=0))
+
+
+def _as_shown(size: float) -> Callable[[float], str]:
+    """Numbers with the digits that a range of such a size needs."""
+    places = 1 if not size > 0 else min(max(2 - math.floor(math.log10(size)), 0), 12)
+
+    def shown(value: float) -> str:
+        return f"{value:.4g}" if abs(value) >= 1e7 else f"{value:.{places}f}"
+
+    return shown
