@@ -112,13 +112,8 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         _label(drafts, times, log)
     said = notes.lines() + said + settle_classes(drafts, roles.label, source, refuse)
     said += columns_said(drafts)
-    classes = tuple(dict.fromkeys(name for draft in drafts for name in draft.label.names))
-    plants = tuple(dict.fromkeys(name for draft in drafts for name in draft.plant.names))
     working = sorted({value for draft in drafts for value in draft.working})
-    tables = []
-    for draft in drafts:
-        both = times.pop(draft.file, None), instants.pop(draft.file, None)
-        tables.append(_rows(draft, *both, roles, classes, plants, source))
+    tables = _all_rows(drafts, times, instants, roles, source)
     return Read(tables, said, working, roles, tuple(headers), room)
 
 
@@ -217,6 +212,23 @@ def _label(drafts: list[FileDraft], times: dict[str, pl.Series], log: FaultLog) 
     intervals = checked(log, times[f"{log.file}, start"], times[f"{log.file}, end"])
     for draft in drafts:
         draft.label = Coded.of(classes_at(times[draft.file], intervals))
+
+
+def _all_rows(
+    drafts: Sequence[FileDraft],
+    times: dict[str, pl.Series],
+    instants: dict[str, pl.Series],
+    roles: ColumnRoles,
+    source: "TableSource",
+) -> list[FileRows]:
+    """Every file with one list of classes and one of plants; times are taken out of theirs."""
+    classes = tuple(dict.fromkeys(name for draft in drafts for name in draft.label.names))
+    plants = tuple(dict.fromkeys(name for draft in drafts for name in draft.plant.names))
+    found = []
+    for draft in drafts:
+        both = times.pop(draft.file, None), instants.pop(draft.file, None)
+        found.append(_rows(draft, *both, roles, classes, plants, source))
+    return found
 
 
 def _rows(
