@@ -166,10 +166,7 @@ def cut_windows(
         SeriesError, SplitError: a series or a split is not usable.
     """
     door, steps, stride = door_of(source), source.window_size, source.stride
-    plants = None
-    if getattr(source, "scale_by", "all") == "plant":
-        plants = plant_scalers(splits["train"])
-        splits = {name: scaled_by_plant(part, plants, name) for name, part in splits.items()}
+    splits, plants = _by_plant(splits, source)
     times = {(name, k): time for name, part in splits.items() for k, time in enumerate(part.times)}
     stretched = None
     if steps is None:
@@ -212,6 +209,16 @@ def cut_windows(
         facts=series_set.facts,
         plants=plants,
     )
+
+
+def _by_plant(
+    splits: dict[str, SeriesSet], source: Source
+) -> tuple[dict[str, SeriesSet], PlantScalers | None]:
+    """Each plant scaled by its own training rows, where the source says so."""
+    if getattr(source, "scale_by", "all") != "plant":
+        return splits, None
+    plants = plant_scalers(splits["train"])
+    return {name: scaled_by_plant(part, plants, name) for name, part in splits.items()}, plants
 
 
 def _long_enough(series_set: SeriesSet, steps: int, source: Source) -> SeriesSet:
