@@ -165,8 +165,7 @@ def cut_windows(
     Raises:
         SeriesError, SplitError: a series or a split is not usable.
     """
-    door = door_of(source)
-    steps, stride, facts = source.window_size, source.stride, series_set.facts
+    door, steps, stride = door_of(source), source.window_size, source.stride
     splits, plants = _by_plant(splits, source)
     times = {(name, k): time for name, part in splits.items() for k, time in enumerate(part.times)}
     stretched = None
@@ -188,14 +187,12 @@ def cut_windows(
     starts, of_series = window_starts(lengths, steps, stride or steps)
     indices = _indices(splits, [name for *_, name, _ in series], of_series, door)
     names = splits["train"].class_names
-    index = {name: number for number, name in enumerate(names)}
     clocks = [times[name, k] for *_, name, k in series]
     counts = np.bincount(of_series, minlength=len(series)).tolist()
     # A series that was stretched to the window ends where it ended.
     ends = window_ends(clocks, counts, stretched or steps, stride or steps)
     groups = (part.groups[k] for part, k in parts)
-    sources = (part.origins[k].source for part, k in parts)
-    codes = [-1 if (label := part.labels[k]) is None else index[label] for part, k in parts]
+    codes = [-1 if (label := part.labels[k]) is None else names.index(label) for part, k in parts]
     labels = np.array(codes, dtype=np.int64)[of_series]
     _check_classes(names, labels[indices["train"]], splits["train"], steps, door)
     return WindowedSplits(
@@ -205,11 +202,11 @@ def cut_windows(
         class_names=names,
         channel_names=splits["train"].channel_names,
         groups=tuple(chain.from_iterable(map(repeat, groups, counts))),
-        sources=tuple(chain.from_iterable(map(repeat, sources, counts))),
+        sources=tuple(chain.from_iterable(map(repeat, (file for file, *_ in series), counts))),
         scaler=SeriesScaler.fit(splits["train"].values),
         start_times=ends[0],
         end_times=ends[1],
-        facts=facts,
+        facts=series_set.facts,
         plants=plants,
     )
 

@@ -69,8 +69,7 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     Raises:
         SourceError: a file, column or cell cannot be read, or files do not agree.
     """
-    rules = CellRules(source.null_values, source.decimal)
-    notes = Notes()
+    rules, notes = CellRules(source.null_values, source.decimal), Notes()
     log_file = log_path(root, source)
     paths = table_paths(root, source, notes)
     roles: ColumnRoles | None = None
@@ -78,8 +77,7 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     drafts: list[FileDraft] = []
     clocks: dict[str, Clock] = {}
     headers: dict[str, None] = {}
-    rows_of = rows_of_files(paths) if source.step is None else None
-    room: Room | None = None
+    room, rows_of = None, rows_of_files(paths) if source.step is None else None
     for file, table, units in each_table(paths, source, notes):
         headers |= dict.fromkeys(table.columns)
         table, found = with_time_column(table, source, file, column)
@@ -101,9 +99,9 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
             draft.columns = room.placed(file, draft.columns)
         drafts.append(draft)
     assert roles is not None
+    assert column is not None
     if not source.is_new:
         need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
-    assert column is not None
     log = None if log_file is None else read_log(log_file, source, notes)
     say_clock(column, clocks, source, notes)
     apart = {draft.file: [part.codes for part in draft.apart] for draft in drafts}
