@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import signal
 import subprocess
@@ -197,3 +198,13 @@ def test_a_wrong_command_or_option_says_what_is_allowed(arguments, text, capsys)
 def test_the_kept_ratios_are_of_all_suites():
     kept = json.loads((ROOT / "benchmarks" / "ratios.json").read_text())
     assert set(kept) >= {"build", "cold", "memory", "scaling", "sweep"}
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_without_a_word():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "dualgaf", "doctor"], stdout=writing, stderr=subprocess.PIPE
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -6,6 +6,8 @@ Hydra's.
 """
 
 import argparse
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -33,16 +35,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stop_on_signals()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(given)
+        status = _run(given)
+        sys.stdout.flush()
     except DualGAFError as error:
         print(f"dualgaf: {as_typed(str(error))}", file=sys.stderr)
         return WRONG
     except Stopped as stopped:
         print(f"dualgaf: {stopped}", file=sys.stderr)
         return int(stopped.code or 0)
+    except BrokenPipeError:  # the reader of what is printed has seen enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except Exception:
         traceback.print_exc()
         return WRONG
+    return status
 
 
 def _run(given: list[str]) -> int:

@@ -114,6 +114,31 @@ def test_no_day_is_said_where_a_column_groups(tmp_path):
     assert not any("midnight" in note for note in notes)
 
 
+@pytest.mark.parametrize(
+    ("cells", "offered"),
+    [
+        ({"a": ["läuft"] * 40, "b": ["Leck"] * 40}, True),  # a class a file
+        ({"a": ["läuft", "Leck"] * 20, "b": ["läuft"] * 40}, True),
+        ({"a": ["läuft"] * 40, "b": ["läuft"] * 40}, False),
+        ({name: [f"bei {k} geprüft" for k in range(40)] for name in "ab"}, False),
+    ],
+    ids=["a class a file", "classes", "one text", "notes"],
+)
+def test_a_column_with_few_texts_is_offered_whatever_it_is_called(tmp_path, cells, offered):
+    for day, (name, texts) in enumerate(cells.items(), 1):
+        rows = table([20.0 + k % 7 for k in range(40)], start=f"2024-03-0{day}T00:00", faults="c")
+        head, *lines = rows.replace("fault", "Zustand").splitlines()
+        lines = [line.removesuffix("c") + text for line, text in zip(lines, texts, strict=True)]
+        (tmp_path / f"{name}.csv").write_text("\n".join([head, *lines]))
+    facts = TableSource(tmp_path, window_size=2).load().facts
+    assert facts.name == tmp_path.name
+    (told,) = [note for note in facts.notes if "the name of the file is the class" in note]
+    assert (
+        told.endswith("; if column 'Zustand' has them, type data.label_column=Zustand") == offered
+    )
+    assert ("has them" in told) == offered
+
+
 def test_names_of_files_as_classes_are_said_and_a_column_is_offered(tmp_path):
     for name in ("leak", "normal"):
         text = table(NUMBERS, start=f"2024-03-0{1 + (name == 'leak')}T00:00")

@@ -84,6 +84,8 @@ class Column:
     """What was found out about the notation, in words."""
     example: str | None = None
     """The first cell of a text column."""
+    n_texts: int = 0
+    """Different cells of a text column."""
 
 
 def understood(column: pl.Series, file: str, rules: CellRules, unit: str | None = None) -> Column:
@@ -256,7 +258,8 @@ def _by_notation(
     if parsed.null_count() == texts.null_count():
         return Column(name, "numbers", _array(parsed, rules), unit, ", ".join(said) or None)
     if parsed.null_count() == len(parsed):
-        return Column(name, "text", example=str(column.drop_nulls()[0]))
+        known = texts.drop_nulls()
+        return Column(name, "text", example=str(known[0]), n_texts=known.n_unique())
     raise SourceError(_stray(column, texts.is_not_null() & parsed.is_null(), file, rules))
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +10,7 @@ import polars as pl
 
 from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.inspection import Refuse
-from dualgaf.series.tables.cells import label_texts
+from dualgaf.series.tables.cells import Column, label_texts
 from dualgaf.series.tables.coded import Coded
 from dualgaf.series.tables.files import stem
 from dualgaf.series.tables.rows import FileDraft
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 LabelFrom = Literal["auto", "column", "file", "name", "path", "folder"]
 BY_FILE = ("file", "name", "path", "folder")
 """Values of ``data.label`` for which no column is looked at."""
+_MOST_CLASSES = 30
+"""Different texts of a file that may be classes; notes of an operator are more."""
 _LIKELY = re.compile("fault|state|status|class|label|condition|mode|type|error|alarm|diagnos")
 Unlabelled = Literal["predict", "drop", "class"] | None
 
@@ -109,14 +112,24 @@ def _by_name_said(drafts: list[FileDraft]) -> list[str]:
         rows.update(draft.label.counts())
     shown = ", ".join(f"{name} ({n} rows)" for name, n in list(rows.items())[:8])
     told = f"no column of classes is known, so the name of the file is the class: {shown}"
-    texts = dict.fromkeys(
-        name for draft in drafts for name, column in draft.columns.items() if column.kind == "text"
-    )
+    texts: dict[str, list[Column]] = {}
+    for draft in drafts:
+        for name, column in draft.columns.items():
+            if column.kind == "text":
+                texts.setdefault(name, []).append(column)
     likely = [name for name in texts if _LIKELY.search(name.lower())]
+    likely += [name for name, columns in texts.items() if _has_few(columns)]
     if likely:
         typed = typed_option("data.label_column", likely[0])
         told += f"; if column {likely[0]!r} has them, type {typed}"
     return [told + (", ..." if len(rows) > 8 else "")]
+
+
+def _has_few(columns: Sequence[Column]) -> bool:
+    """Whether a column of texts has two cells or more, and few enough for classes."""
+    several = max(column.n_texts for column in columns) > 1
+    several |= len({column.example for column in columns}) > 1
+    return several and all(0 < column.n_texts <= _MOST_CLASSES for column in columns)
 
 
 def _check_stems(drafts: list[FileDraft], source: "TableSource", refuse: Refuse) -> None:

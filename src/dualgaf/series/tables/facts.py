@@ -48,11 +48,11 @@ def table_facts(
     plants: Counter[str] = Counter()
     for table in tables:
         own = table.rows.filter(~pl.col("copy"))
-        for found, names, name in (
+        for found, names, role in (
             (plants, table.plants, "plant"),
             (classes, table.classes, "label"),
         ):
-            for code, n in own[name].drop_nulls().value_counts().iter_rows():
+            for code, n in own[role].drop_nulls().value_counts().iter_rows():
                 found[names[code]] += n
     units = {
         channel: unit
