@@ -215,7 +215,7 @@ def test_nothing_is_read_for_a_state() -> None:
     ("content", "text"),
     [
         (None, "No such file .*; type RUN/checkpoints/best.ckpt"),
-        (b"no zip", "is not a checkpoint of DualGAFClassifier: "),
+        (b"no zip", "is not a checkpoint of DualGAFClassifier: it holds something else than"),
         ({"state_dict": {}}, "does not say how its windows became images"),
         ([1], "it holds a list"),
     ],

@@ -162,6 +162,9 @@ class Checkpoint:
 
     def _no_checkpoint(self, error: Exception) -> ConfigError:
         why = " ".join((str(error) or repr(error)).split())
+        if isinstance(error, pickle.UnpicklingError):
+            # torch tells how to load it without its guard, which would run what is in the file
+            why = "it holds something else than weights and plain values, or is damaged"
         version = str(self._data_state.get("imaging", {}).get("version", __version__))
         if version != __version__:
             return ConfigError(
