@@ -67,9 +67,9 @@ class DualGAFNetClassifier(NetEstimator, BaseClassifier):  # type: ignore[misc]
         return np.asarray(self.classes_[self._predict_proba(X).argmax(axis=1)])
 
     def _equal(self, x: Any, steps: int | None) -> Array:
+        check_finite(x, None, x)
         if isinstance(x, list) or (steps is not None and x.shape[2] != steps):
             return one_length(list(x), self.ragged, steps)
-        check_finite(x, None)
         return np.asarray(x)
 
     @classmethod

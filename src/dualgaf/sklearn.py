@@ -53,11 +53,13 @@ class _WindowsIn:
 
     def _windows(self, x: Any, y: Any = None, *, reset: bool) -> tuple[Array, Any]:
         """(N, C, T) numbers, and labels as they are."""
+        given = x
         x, names = read_collection(x)
         if isinstance(x, list | tuple) and len(x) and isinstance(x[0], np.ndarray):
+            check_finite(x, names, given)
             x = one_length(x, self.ragged, None if reset else self.n_steps_)
-        if isinstance(x, np.ndarray) and x.ndim == 3:
-            check_finite(x, names)
+        elif isinstance(x, np.ndarray) and x.ndim == 3:
+            check_finite(x, names, given)
         extra = {} if y is None else {"y": y}
         found = validate_data(
             self, x, **extra, reset=reset, allow_nd=True, dtype=(np.float64, np.float32),

@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from omegaconf import OmegaConf
+from scipy.sparse import csr_matrix
 
 import dualgaf
 from advice import (
@@ -42,6 +43,8 @@ from advice_tables import (
 )
 from dualgaf.cli import main
 from dualgaf.errors import DualGAFError
+from dualgaf.pyts import GramianAngularField
+from dualgaf.sklearn import DualGAFTransformer
 from dualgaf.training import run_folder
 from dualgaf.training.config import load_config
 from dualgaf.training.resume import in_full
@@ -400,8 +403,21 @@ def test_what_a_note_advises_is_typed_and_works(row, tmp_path):
         assert message_of(row, typed(base, words)) is None, (message, words)
 
 
+def nested(x):
+    """A frame with a series in each cell."""
+    return pd.DataFrame({name: [pd.Series(row[k]) for row in x] for k, name in enumerate("ab")})
+
+
+def panel(x):
+    """A frame with a row for each series and step."""
+    return pd.concat([pd.DataFrame(row.T) for row in x], keys=range(len(x)))
+
+
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 2, 16)), [0, 1] * 6
+FLAT, HOLES, MASK = X[:, 0], np.where(X > 2, np.nan, X), np.ma.masked_array(X, X > 2)
+BY_HAND = np.array([[[1, 0, -1], [0, -1, 0], [-1, 0, 1]], [[0, 1, 0], [-1, 0, 1], [0, -1, 0]]])
+"""GASF and GADF of -1, 0, 1."""
 FRAMES = [pl.DataFrame(row.T, schema=["temp", "flow"]) for row in X]
 WIDE = pd.DataFrame(X[0])
 NAMES = {
@@ -424,9 +440,37 @@ NAMES = {
     "long": RNG.normal(size=(12, 1, 200)),
     "tall": np.swapaxes(RNG.normal(size=(12, 2, 16)), 1, 2),
     "one_hot": np.eye(2)[Y],
-    "nested": pd.DataFrame({name: [pd.Series(row[k]) for row in X] for k, name in enumerate("ab")}),
-    "panel": pd.concat([pd.DataFrame(row.T) for row in X], keys=range(12)),
+    "nested": nested(X),
+    "panel": panel(X),
+    # one field, and back
+    "dualgaf": dualgaf,
+    "dual_gaf_inverse": dualgaf.dual_gaf_inverse,
+    "pyts": lambda x, **more: GramianAngularField(4, **more).transform(x),
+    "fields": dualgaf.dual_gaf(X),
+    "packed": dualgaf.dual_gaf(X, layout="packed"),
+    "packed_up": dualgaf.dual_gaf(X, feature_range=(0, 1), layout="packed"),
+    "ints": BY_HAND,
+    "flat": FLAT,
+    "flat_hole": HOLES[:, 0],
+    "flat_mask": MASK[:, 0],
+    "sparse": csr_matrix(FLAT),
+    "rowed": pd.DataFrame(FLAT).assign(unit="ahu"),
+    "headed": [[f"t{step}" for step in range(16)], *FLAT.tolist()],
+    # collections
+    "fit": DualGAFTransformer(image_size=4).fit,
+    "collection": HOLES,
+    "mask": MASK,
+    "uneven": [row[:, : 16 - k % 3] for k, row in enumerate(HOLES)],
+    "nested_hole": nested(HOLES),
+    "panel_hole": panel(HOLES),
+    "deep": pd.concat({"p": panel(X), "q": panel(X)}),
 }
+INVERSE_TYPE = "{} has type {}; allowed: float32, float64, float16, uint8, uint16"
+SHAPE = "X has shape {}; needed: (N, T), series, steps; type {}"
+NO_VALUE = "holds a NaN, an infinity or a masked value; fill its gaps"
+NO_NUMBER = "; to leave such {} out type np.delete(np.asarray(X), {}, axis={})"
+GAPS = "X holds {}: series {}, channel {}, step {}; fill its gaps"
+MASKED = "X is a masked array, and {} of its values are masked"
 
 CALLS = [
     Call(
@@ -557,6 +601,101 @@ CALLS = [
         "(lambda path, source: source)('', {})",
         pick=r"or (source=.+)$",
     ),
+    # fields back to series
+    Call(
+        INVERSE_TYPE,
+        "dual_gaf_inverse(ints[0], 1.0 * ints[1])",
+        "[gasf := ints[0], dual_gaf_inverse({}, 1.0 * ints[1])]",
+        pick=r"type (gasf\..+) if these",
+    ),
+    Call(
+        INVERSE_TYPE,
+        "dual_gaf_inverse(1.0 * ints[0], ints[1])",
+        "[gadf := ints[1], dual_gaf_inverse(1.0 * ints[0], {})]",
+        pick=r"type (gadf\..+) if these",
+    ),
+    Call(
+        "{} has shape {}; needed: (..., S, S), square images with S of 2 and more",
+        "dual_gaf_inverse(x, x)",
+        "dual_gaf_inverse({})",
+        pick=r"type (.+) for what",
+    ),
+    Call(
+        "layout='packed' has both fields in the first array; type",
+        "dual_gaf_inverse(packed, packed, layout='packed')",
+        "{}",
+    ),
+    Call(
+        "{}: {} is not {}; a GASF is symmetric, a GADF antisymmetric; type",
+        "dual_gaf_inverse(fields[:, 1], fields[:, 0])",
+        "[gasf := fields[:, 0], gadf := fields[:, 1], {}]",
+        pick=r"type (.+), in this order",
+    ),
+    Call(
+        "{}: {} is not {}; a GASF is symmetric, a GADF antisymmetric; type",
+        "dual_gaf_inverse(packed_up, feature_range=(0, 1))",
+        "dual_gaf_inverse(packed_up, feature_range=(0, 1), {})",
+        pick=r"or (layout='packed')",
+    ),
+    Call(
+        "of -x are equal; give the GADF, dual_gaf_inverse(gasf, gadf), or draw with",
+        "dual_gaf_inverse(packed)",
+        "dual_gaf_inverse(packed, {})",
+    ),
+    # one field, as pyts has it
+    *(
+        Call(NO_VALUE, f"pyts({x})", f"[X := {x}, pyts({{}})]")
+        for x in ("flat_hole", "flat_hole.tolist()", "flat_hole.astype(object)", "flat_mask")
+    ),
+    Call(
+        "has values whose sum overflows; type",
+        "pyts(flat.clip(-1, 1) * 1.7e308)",
+        "[X := flat.clip(-1, 1) * 1.7e308, pyts({})]",
+        pick=r"type (.+), which",
+    ),
+    Call(
+        "leaves [-1, 1], which sample_range=None does not allow; type",
+        "pyts(9 * flat, sample_range=None)",
+        "pyts(9 * flat, {})",
+    ),
+    Call("X is sparse; needed: (N, T) numbers; type", "pyts(sparse)", "[X := sparse, pyts({})]"),
+    Call(
+        "X is complex; allowed: real numbers; type",
+        "pyts((1j * flat).tolist())",
+        "[X := (1j * flat + flat).tolist(), pyts({})]",
+        pick=r"(np\.\w+\(X\))",
+    ),
+    Call(NO_NUMBER, "pyts(rowed)", "[X := rowed, pyts({})]"),
+    Call(NO_NUMBER, "pyts(headed)", "[X := headed, pyts({})]"),
+    *(
+        Call(SHAPE, f"pyts({x})", f"[X := {x}, pyts({{}})]", pick=r"type (.+) for one series")
+        for x in ("flat[0]", "flat[0].tolist()")
+    ),
+    Call(SHAPE, "pyts(x)", "[X := x, channel := 1, pyts({})]", pick=r"type (X\[:, channel\]), or"),
+    Call(SHAPE, "pyts(x)", "[X := x, {}]", pick=r"or (.+) for all channels"),
+    # collections
+    *(
+        Call(GAPS, f"fit({x})", f"[X := {x}, fit({{}})]")
+        for x in ("collection", "uneven", "nested_hole", "panel_hole")
+    ),
+    Call(
+        MASKED,
+        "fit(mask)",
+        "[X := mask, X := {}, fit(X[np.isfinite(X).all(axis=(1, 2))])]",
+        pick=r"type (.+) and leave",
+    ),
+    Call(
+        MASKED,
+        "fit([*mask])",
+        "[X := [*mask], X := np.stack({}), fit(X[np.isfinite(X).all(axis=(1, 2))])]",
+        pick=r"type (.+) and leave",
+    ),
+    Call(
+        "X has an index of {} levels; needed: two, series and time",
+        "fit(deep)",
+        "[X := deep, fit({})]",
+        pick=r"the last type (.+)$",
+    ),
 ]
 
 
@@ -649,6 +788,9 @@ ELSEWHERE = {
         "; to go on type {}",
         "earlier checkpoints are whole; make room, then go on from them: type {}",
     ),
+    "trains; typed in tests/training/test_estimators.py": (
+        "this {} is not fitted; type {}().fit(X, y).save({})",
+    ),
     "is typed in tests/plan/test_training.py": (
         "{} ({}), of {}: it may be more than there is; type {}",
         "promises {}, and this run takes about {}: {} are in use, training takes {} ({}); type {}",
@@ -683,10 +825,13 @@ ELSEWHERE = {
         "are damaged; type cache.verify=full",
         "type python train.py --cfg job to see every key",
     ),
-    "a package that is installed here, or is not; tests/models, tests/series/test_archive.py": (
+    "a package that is installed here, or is not; tests/models, tests/series/test_archive.py, "
+    "tests/training/test_estimators.py": (
         "is a backbone of timm, which is not installed",
         "timm has no model_name={}",
         "sets of the UCR/UEA archive need aeon",
+        "dualgaf.aeon needs aeon 1.0 or later",
+        "dualgaf.sklearn needs scikit-learn 1.6 or later",
         "is a regression problem (its header has no classLabel true)",
     ),
     "guards of inner functions: a row above comes first; tests of their modules": (
@@ -703,6 +848,7 @@ ELSEWHERE = {
     "the word of another sense: the type of an array": (
         "out has shape {} and type {}",
         "series {} has shape {} and type {}",
+        "needed: a field as dual_gaf draws it, in the type in which it is stored",
     ),
 }
 """Messages without a row, by the reason."""

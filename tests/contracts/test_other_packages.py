@@ -9,20 +9,31 @@ import pytest
 import torch
 from torch.utils.data import ConcatDataset, DataLoader, Subset, WeightedRandomSampler, random_split
 
-from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet, dual_gaf
+from dualgaf import (
+    DualGAFClassifier,
+    DualGAFDataModule,
+    DualGAFNet,
+    SimulatedSource,
+    dual_gaf,
+)
 from dualgaf.errors import ConfigError
+from dualgaf.sklearn import DualGAFNetClassifier
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "other-packages.md").read_text()
-TITLES = ("aeon", "pyts", "sktime", "tsai", "torch", "Lightning")
+TITLES = ("aeon", "pyts", "sktime", "tsai", "torch", "Lightning", "LightningCLI")
 X = np.random.default_rng(0).normal(size=(12, 2, 16))
 Y = np.array([0, 1] * 6)
 
 
-def run(title):
+def blocks(title, language):
     section = re.split(r"\n## From ", PAGE)[1 + TITLES.index(title)]
     assert section.startswith(title)
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+def run(title):
     names = {}
-    for block in re.findall(r"```python\n(.*?)```", section, re.DOTALL):
+    for block in blocks(title, "python"):
         exec(compile(block, f"other-packages.md, {title}", "exec"), names)
     return names
 
@@ -90,6 +101,49 @@ def test_a_user_of_lightning(capsys):
     assert run_once.global_step == 2  # 20 windows in eights, the rest is left out
     assert dm.counts.tolist() == [10, 10]
     dm.close()
+
+
+@pytest.fixture
+def cli(folder, monkeypatch):
+    """Runs the three lines with the options and the words that are given."""
+
+    def started(options, words):
+        (folder / "gaf.yaml").write_text(options)
+        # lightning 2.6 calls what jsonargparse 4.53 will take away
+        monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+        monkeypatch.setattr("sys.argv", words)
+        run("LightningCLI")
+
+    return started
+
+
+def test_three_lines_of_lightning_cli_train_what_python_trains(folder, cli):
+    (lines,), (options,), (command,) = (
+        blocks("LightningCLI", language) for language in ("python", "yaml", "sh")
+    )
+    assert len([line for line in lines.splitlines() if line]) == 3
+    assert command.startswith("python main.py fit ")
+    cli(options, command.split()[1:])
+    (checkpoint,) = (folder / "checkpoints").glob("*.ckpt")
+    found = DualGAFClassifier.load_from_checkpoint(checkpoint)
+    L.seed_everything(0, workers=True)
+    want = DualGAFClassifier(DualGAFNet(12, 5), learning_rate=0.001)
+    dm = DualGAFDataModule(SimulatedSource(n_windows=48, window_size=12), image_size=8)
+    own = L.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False)
+    own.fit(want, datamodule=dm)
+    assert own.global_step > 1
+    assert {*found.state_dict()} == {*want.state_dict()}
+    for name, weights in want.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], weights, rtol=0, atol=1e-6, msg=name)
+    loaded = DualGAFNetClassifier.load(checkpoint)
+    assert loaded.classes_.tolist() == [*dm.class_names]
+    dm.close()
+
+
+def test_what_a_word_of_lightning_cli_gets_wrong_is_refused_as_in_python(cli):
+    words = ["main.py", "fit", "--config", "gaf.yaml", "--data.storage", "int8"]
+    with pytest.raises(ConfigError, match=r"storage='int8' is not known; .* type storage=uint8"):
+        cli(blocks("LightningCLI", "yaml")[0], words)
 
 
 @pytest.mark.filterwarnings("ignore:You defined a `validation_step`")

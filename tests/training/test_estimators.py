@@ -174,8 +174,11 @@ def test_clone_pickle_and_checkpoint_give_the_same_probabilities(tmp_path):
 def test_what_is_not_fitted_says_so(tmp_path):
     with pytest.raises(NotFittedError):
         tiny().predict(X)
-    with pytest.raises(SeriesError, match=r"not fitted; type DualGAFNetClassifier\(\)\.fit"):
+    with pytest.raises(SeriesError, match=r"not fitted; type DualGAFNetClassifier\(\)") as told:
         tiny().save(tmp_path / "gaf.ckpt")
+    typed = str(told.value).partition("type ")[2]
+    assert eval(typed, {"DualGAFNetClassifier": tiny, "X": X, "y": Y}) == tmp_path / "gaf.ckpt"
+    assert DualGAFNetClassifier.load(tmp_path / "gaf.ckpt").predict(X).shape == Y.shape
     with pytest.raises(ConfigError, match=r"no\.ckpt is not a checkpoint"):
         DualGAFNetClassifier.load(tmp_path / "no.ckpt")
 

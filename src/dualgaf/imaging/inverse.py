@@ -101,7 +101,7 @@ def dual_gaf_inverse(
         raise SeriesError(
             f"a GASF alone with feature_range={feature_range} has two answers: the GASF of x and "
             "of -x are equal; give the GADF, dual_gaf_inverse(gasf, gadf), or draw with "
-            "feature_range=(0, 1)"
+            "feature_range=(0, 1); where one image holds both fields type layout='packed'"
         )
     size = sum_field.shape[-1]
     _check_window_size(window_size, size, original_range is not None)
@@ -153,8 +153,8 @@ def _fields(gasf: Any, gadf: Any, layout: str) -> tuple[Array, Array | None, flo
         if field.dtype.name not in PIXEL_ERROR:
             raise SeriesError(
                 f"{name} has type {field.dtype}; allowed: float32, float64, float16, uint8, uint16 "
-                "(as dual_gaf stores them); type gasf.astype('float32') if these are values of -1 "
-                "to 1"
+                f"(as dual_gaf stores them); type {name}.astype('float32') if these are values of "
+                "-1 to 1"
             )
         if field.ndim < 2 or field.shape[-1] != field.shape[-2] or field.shape[-1] < 2:
             raise SeriesError(

@@ -23,15 +23,18 @@ Array = npt.NDArray[Any]
 preload(kernel)
 
 METHODS = ("summation", "s", "difference", "d")
+MANY = 20
+"""Columns or rows without numbers that a message names."""
 
 _REASONS = {
-    NOT_FINITE: "holds a NaN, an infinity or a masked value, or a sum of it overflows; fill its "
-    "gaps, or leave such series out: type X[np.isfinite(X).all(axis=1)]",
+    NOT_FINITE: "holds a NaN, an infinity or a masked value; fill its gaps, or leave such series "
+    "out: type {x}[np.isfinite({x}).all(axis=1)]",
     OUT_OF_RANGE: "leaves [-1, 1], which sample_range=None does not allow; type "
     "sample_range=(-1, 1)",
     TOO_SMALL: "changes by less than float64 has digits for: all its values are below 2.2e-308; "
     "allowed: larger ones, or a constant; multiply it by 1e100",
 }
+_OVERFLOW = "has values whose sum overflows; type {x} / 1e10, which is drawn alike"
 
 
 def one_field(
@@ -76,7 +79,9 @@ def one_field(
     is_difference = method in ("difference", "d")
     row, status = kernel().render_one(series, begins, ends, how, is_difference, out)
     if row >= 0:
-        raise SeriesError(f"series {row} {_REASONS[status]}")
+        overflows = status == NOT_FINITE and np.isfinite(series[row]).all()
+        told = _OVERFLOW if overflows else _REASONS[status]
+        raise SeriesError(f"series {row} {told.format(x=_as_floats(x))}")
     return out
 
 
@@ -113,20 +118,50 @@ def _series(x: Any) -> Array:
         raise SettingTypeError("X is sparse; needed: (N, T) numbers; type X.toarray()")
     array = as_numpy(x, "X")
     if array.dtype.kind == "c":
-        raise SeriesError("X is complex; allowed: real numbers; type X.real or abs(X)")
+        raise SeriesError("X is complex; allowed: real numbers; type np.real(X) or np.abs(X)")
     if array.dtype not in (np.float32, np.float64):
         try:
             array = array.astype(np.float64)
-        except (ValueError, OverflowError) as error:
-            raise SeriesError(f"X holds what is no number: {error}; type X.astype(float)") from None
+        except (ValueError, OverflowError, TypeError) as error:
+            told = f"X holds what is no number: {error}; its cells must be numbers{_without(array)}"
+            kind = SettingTypeError if isinstance(error, TypeError) else SeriesError
+            raise kind(told) from None
     if array.ndim != 2:
-        hint = {0: "[[...]]", 1: "X[None, :] for one series"}.get(
-            array.ndim, "X[:, channel], or dualgaf.dual_gaf(X) for all channels"
+        floats = _as_floats(x)
+        hint = {0: "[[...]]", 1: f"{floats}[None, :] for one series"}.get(
+            array.ndim, f"{floats}[:, channel], or dualgaf.dual_gaf({floats}) for all channels"
         )
         raise SeriesError(f"X has shape {array.shape}; needed: (N, T), series, steps; type {hint}")
     if 0 in array.shape:
         raise SeriesError(f"X has shape {array.shape}; N and T must be at least 1")
     return np.ascontiguousarray(array)
+
+
+def _as_floats(x: Any) -> str:
+    """What to type for ``x`` as an array of numbers, with NaN where there is none."""
+    if isinstance(x, np.ma.MaskedArray):
+        return "X.astype(float).filled(np.nan)"
+    is_plain = isinstance(x, np.ndarray) and x.dtype.kind in "fiu"
+    return "X" if is_plain else "np.asarray(X, float)"
+
+
+def _without(array: Array) -> str:
+    """What to type to leave out the columns, else the rows, that hold what is no number."""
+    for axis in (1, 0) if array.ndim == 2 else ():
+        lines = np.moveaxis(array, axis, 0)
+        bad = [index for index, line in enumerate(lines) if not _are_numbers(line)]
+        if len(bad) <= min(len(lines) - 1, MANY):
+            what = "rows" if axis == 0 else "columns"
+            return f"; to leave such {what} out type np.delete(np.asarray(X), {bad}, axis={axis})"
+    return ""
+
+
+def _are_numbers(line: Array) -> bool:
+    try:
+        line.astype(np.float64)
+    except (ValueError, OverflowError, TypeError):
+        return False
+    return True
 
 
 def _size(image_size: Any, steps: int) -> int:

@@ -50,7 +50,7 @@ def read_collection(x: Any) -> tuple[Any, tuple[str, ...] | None]:
 
 
 def one_length(series: Sequence[Array], rule: str, steps: int | None) -> Array:
-    """Series of unequal length as one array.
+    """Series of unequal length, without gaps (see `check_finite`), as one array.
 
     Args:
         series: N (C, L_i) arrays.
@@ -70,14 +70,18 @@ def one_length(series: Sequence[Array], rule: str, steps: int | None) -> Array:
         <BLANKLINE>
                [[0., 1., 4.]]])
     """
-    check_finite(series, None)
     longest = max(one.shape[1] for one in series)
     made = equalise(SeriesSet.from_arrays(list(series)), rule, steps or longest, door="")
     return np.stack(made.values)
 
 
-def check_finite(series: Sequence[Array] | Array, names: Sequence[str] | None) -> None:
+def check_finite(series: Sequence[Array] | Array, names: Sequence[str] | None, x: Any) -> None:
     """Refuse a value that is missing or infinite, by its series and channel.
+
+    Args:
+        series: N (C, L_i) arrays.
+        names: of the channels.
+        x: what was given, to say how series are left out of it.
 
     Raises:
         SeriesError: there is one.
@@ -89,8 +93,19 @@ def check_finite(series: Sequence[Array] | Array, names: Sequence[str] | None) -
             kind = "NaN" if np.isnan(one[channel, step]) else "infinity (inf)"
             raise SeriesError(
                 f"X holds {kind}: series {index}, channel {name}, step {step}; fill its gaps, or "
-                "leave such series out: type X[np.isfinite(X).all(axis=(1, 2))]"
+                f"leave such series out: type {_finite_ones(x)}"
             )
+
+
+def _finite_ones(x: Any) -> str:
+    """What to type for the series without gaps."""
+    if isinstance(x, list | tuple):
+        return "[one for one in X if np.isfinite(one).all(axis=None)]"
+    if getattr(getattr(x, "index", None), "nlevels", 1) == LEVELS:
+        return "X.groupby(level=0).filter(lambda one: np.isfinite(one).all(axis=None))"
+    if is_frame(x):
+        return "X[X.map(lambda cell: np.isfinite(cell).all()).all(axis=1)]"
+    return "X[[bool(np.isfinite(one).all()) for one in X]]"
 
 
 def _refuse_masked(x: Any) -> None:
@@ -98,9 +113,12 @@ def _refuse_masked(x: Any) -> None:
     masked = [part for part in parts if isinstance(part, np.ma.MaskedArray)]
     n_masked = sum(int(np.count_nonzero(part.mask)) for part in masked)
     if n_masked:
+        typed = "np.ma.filled(X.astype(float), np.nan)"
+        if parts is x:
+            typed = "[np.ma.filled(one.astype(float), np.nan) for one in X]"
         raise SeriesError(
             f"X is a masked array, and {n_masked} of its values are masked; they are missing; fill "
-            "them, or type X.filled(np.nan) and leave such series out"
+            f"them, or type {typed} and leave such series out"
         )
 
 
@@ -108,9 +126,11 @@ def _read_frame(frame: Any) -> tuple[Any, tuple[str, ...] | None]:
     index = getattr(frame, "index", None)
     n_levels = getattr(index, "nlevels", 1)
     if n_levels > LEVELS:
+        levels = [*range(n_levels - 1)]
         raise SeriesError(
-            f"X has an index of {n_levels} levels; needed: two, series and time; type "
-            "X.droplevel(...)"
+            f"X has an index of {n_levels} levels; needed: two, series and time; for a series of "
+            f"all levels but the last type [one.droplevel({levels}) for _, one in "
+            f"X.groupby(level={levels}, sort=False)]"
         )
     if n_levels == LEVELS:
         groups = [part.droplevel(0) for _, part in frame.groupby(level=0, sort=False)]

@@ -63,7 +63,9 @@ class NetEstimator(NetParameters):
         """
         if not hasattr(self, "classifier_"):
             name = type(self).__name__
-            raise SeriesError(f"this {name} is not fitted; type {name}().fit(X, y).save({path!r})")
+            raise SeriesError(
+                f"this {name} is not fitted; type {name}().fit(X, y).save({str(path)!r})"
+            )
         own = {"params": _plain_params(self), "classes": self.classes_.tolist()}
         own |= {"dtype": str(self.classes_.dtype), "fitted": self._fitted()}
         state = self.classifier_.state_dict()

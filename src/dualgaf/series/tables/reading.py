@@ -82,13 +82,8 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
         headers |= dict.fromkeys(table.columns)
         table, found = with_time_column(table, source, file, column)
         column = column or found
-        if roles is not None:  # before a column is looked for that this file need not have
-            need_roles(roles, source, table.columns, file, list(paths))
-        own = find_roles(table, found.name, source, file)
-        if roles is None:
-            roles = own
-            need_roles(roles, source, table.columns, file, list(paths))
-        check_roles(roles, own, source, file, list(paths))
+        own = _own_roles(table, roles, found.name, source, file, list(paths))
+        roles = roles or own
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
         of_file = replace(roles, label=own.label) if source.is_new else roles
@@ -113,6 +108,24 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     working = sorted({value for draft in drafts for value in draft.working})
     tables = _all_rows(drafts, times, instants, roles, source)
     return Read(tables, said, working, roles, tuple(headers), room)
+
+
+def _own_roles(
+    table: pl.DataFrame,
+    first: ColumnRoles | None,
+    time_column: str | None,
+    source: "TableSource",
+    file: str,
+    files: list[str],
+) -> ColumnRoles:
+    """The roles in one file, which agree with those of the first file, if this is another."""
+    if first is not None:  # before a column is looked for that this file need not have
+        need_roles(first, source, table.columns, file, files)
+    own = find_roles(table, time_column, source, file)
+    if first is None:
+        need_roles(own, source, table.columns, file, files)
+    check_roles(first or own, own, source, file, files)
+    return own
 
 
 def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -> dict[str, Path]:
