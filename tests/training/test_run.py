@@ -271,7 +271,7 @@ def test_images_that_are_drawn_per_batch_keep_no_store(images, tmp_path):
         ("logger=null", "logger=null: a group is left out by a tilde; type ~logger"),
         ("datamodule.image_size=1", "type datamodule.image_size=48"),
         ("data=ahu", "data.root is missing; type data.root=..."),
-        ("data.split.method=random", "official, group, time, within, stratified"),
+        ("data.split.method=random", "official, group, plant, time, within, stratified"),
         ("trainer.precision=64-true", "allowed: 32-true, bf16-mixed, 16-mixed; type trainer.pre"),
     ],
 )

@@ -90,6 +90,7 @@ def test_a_run_without_a_logger_or_without_checkpoints_is_one(tmp_path):
         "refit",
         "checkpoints",
         "outside.csv",
+        "unlike.csv",
     }
 
 
