@@ -5,7 +5,6 @@ series, the series scaler and the bounds of ``scaling=train`` come from the trai
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, repeat
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from dualgaf.data.plants import PlantScalers, plant_scalers, scaled_by_plant
 from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.data.short_series import check_classes, long_enough, no_window, one_step
 from dualgaf.data.window_digest import (
     digest_of,
     float32_digest,
@@ -26,7 +26,7 @@ from dualgaf.data.window_digest import (
 )
 from dualgaf.errors import SeriesError, SplitError
 from dualgaf.imaging.windows import Windows, window_starts
-from dualgaf.series.doors import ARRAYS, door_of
+from dualgaf.series.doors import door_of
 from dualgaf.series.inspection import TableFacts
 from dualgaf.series.lengths import equalise
 from dualgaf.series.series import SeriesSet
@@ -148,7 +148,7 @@ def usable_splits(series_set: SeriesSet, source: Source, seed: int) -> dict[str,
         SeriesError, SplitError: no series is long enough, or they cannot be split.
     """
     if source.window_size is not None:
-        series_set = _long_enough(series_set, source.window_size, source)
+        series_set = long_enough(series_set, source.window_size, source)
     return split_series(series_set, source.split, seed)
 
 
@@ -173,7 +173,7 @@ def cut_windows(
         stretched = max(series_set.lengths) if source.ragged == "resample" else None
         steps = stride = max(splits["train"].lengths)
         if steps < 2:
-            raise SeriesError(_one_step(series_set, door))
+            raise SeriesError(one_step(series_set, door))
         splits = {name: equalise(part, source.ragged, steps, door) for name, part in splits.items()}
     # In the order of the source, whatever the split: a sweep over seeds finds equal images, unless
     # they are scaled by the training split.
@@ -194,7 +194,7 @@ def cut_windows(
     groups = (part.groups[k] for part, k in parts)
     codes = [-1 if (label := part.labels[k]) is None else names.index(label) for part, k in parts]
     labels = np.array(codes, dtype=np.int64)[of_series]
-    _check_classes(names, labels[indices["train"]], splits["train"], steps, door)
+    check_classes(names, labels[indices["train"]], splits["train"], steps, door)
     return WindowedSplits(
         windows=Windows(_end_to_end([part.values[k] for part, k in parts]), starts, steps),
         indices={name: rows for name, rows in indices.items() if len(rows)},
@@ -219,111 +219,6 @@ def _by_plant(
         return splits, None
     plants = plant_scalers(splits["train"])
     return {name: scaled_by_plant(part, plants, name) for name, part in splits.items()}, plants
-
-
-def _long_enough(series_set: SeriesSet, steps: int, source: Source) -> SeriesSet:
-    """Without series that are shorter than a window: splits are dealt of what gives windows."""
-    kept = [k for k, length in enumerate(series_set.lengths) if length >= steps]
-    short = [length for length in series_set.lengths if length < steps]
-    if not kept:
-        raise SeriesError(_all_short(series_set, steps, source))
-    if not short:
-        return series_set
-    found = series_set.take(kept)
-    for name in ("train", "val", "test"):
-        if name in series_set.official and name not in found.official:
-            own = [k for k, mark in enumerate(series_set.official) if mark == name]
-            raise SplitError(
-                _no_window(name, [series_set.lengths[k] for k in own], door_of(source))
-            )
-    log.warning(
-        "%s: %d of %d series (%d rows) are shorter than a window of %d steps and are left out",
-        series_set.name,
-        len(short),
-        len(series_set),
-        sum(short),
-        steps,
-    )
-    gone = set(series_set.class_names) - set(found.class_names)
-    if gone:
-        log.warning(
-            "%s: no window is of class %s, whose series are all too short",
-            series_set.name,
-            ", ".join(map(repr, sorted(gone))),
-        )
-    return found
-
-
-def _all_short(series_set: SeriesSet, steps: int, source: Source) -> str:
-    """No series gives a window: what is the longest that would, and what cuts them."""
-    door, longest = door_of(source), max(series_set.lengths)
-    told = (
-        f"{door}window_size={steps} is longer than every series (the longest of {len(series_set)} "
-        f"has {longest} step{'s' * (longest > 1)})"
-    )
-    ways = [f"type {door}window_size={longest} or less"] if longest > 1 else []
-    if _uncut(series_set) >= steps and getattr(source, "group_columns", None) is not None:
-        # Within a file there is one group then, so only the time can divide it.
-        typed = "data.group_columns=null data.split.method=within"
-        told += f": it ends with its group, {series_set.groups[0]!r} and so on"
-        ways.append(f"type {typed} where a series may go on over groups, such as days")
-    if not ways:
-        ways = ["a window needs 2 steps or more of one class and group that follow each other"]
-    return f"{told}; {', or '.join(ways)}"
-
-
-def _uncut(series_set: SeriesSet) -> int:
-    """Steps of the longest series if only files and classes cut them."""
-    rows = sorted(
-        (
-            (o.source, o.first_row, length, label)
-            for o, length, label in zip(
-                series_set.origins, series_set.lengths, series_set.labels, strict=True
-            )
-        ),
-        key=lambda row: row[:2],
-    )
-    longest = run = 0
-    before: tuple[str, int, str | None] | None = None
-    for file, first, length, label in rows:
-        run = run + length if before == (file, first, label) else length
-        longest, before = max(longest, run), (file, first + length, label)
-    return longest
-
-
-def _one_step(series_set: SeriesSet, door: str) -> str:
-    told = f"{series_set.name}: a series is a window here, and each has 1 step; needed: 2 or more"
-    if door == ARRAYS:
-        return f"{told} in (N, C, T), windows, channels, steps; for (N, T, C) type x.swapaxes(1, 2)"
-    return f"{told}; type {door}window_size=96 where series have as many"
-
-
-def _no_window(split: str, lengths: Sequence[int], door: str) -> str:
-    return (
-        f"the {split} split has no window: its {len(lengths)} series have at most "
-        f"{max(lengths)} steps; {_shorter(lengths, door)}"
-    )
-
-
-def _shorter(lengths: Sequence[int], door: str) -> str:
-    """What to type so that the longest of these gives a window."""
-    if max(lengths) < 2:
-        return "a window has 2 steps or more; leave them out, or add longer ones"
-    return f"type {door}window_size={max(lengths)} or less"
-
-
-def _check_classes(
-    names: tuple[str, ...], labels: Array, train: SeriesSet, steps: int, door: str
-) -> None:
-    """Raise where a class has no training window, though it has training series."""
-    without = sorted(set(range(len(names))) - set(np.unique(labels).tolist()))
-    if without:
-        name = names[without[0]]
-        own = [n for n, label in zip(train.lengths, train.labels, strict=True) if label == name]
-        raise SplitError(
-            f"class {name!r} has no training window: its {len(own)} training series have at most "
-            f"{max(own)} steps, a window has {steps}; {_shorter(own, door)}, or leave the class out"
-        )
 
 
 def _end_to_end(series: list[Array]) -> Array:
@@ -390,5 +285,5 @@ def _indices(
     found = {name: np.flatnonzero(of_window == number) for number, name in enumerate(order)}
     for name, rows in found.items():
         if not len(rows) and name != "predict":
-            raise SplitError(_no_window(name, splits[name].lengths, door))
+            raise SplitError(no_window(name, splits[name].lengths, door))
     return found
