@@ -44,9 +44,7 @@ class SeriesScaler:
         factor = shift_of(largest)  # a power of two: it changes no digit
         steps = sum(part.shape[1] for part in parts)
         mean = sum((part * factor[:, None]).sum(axis=1) for part in parts) / steps
-        squares = sum(
-            np.square(part * factor[:, None] - mean[:, None]).sum(axis=1) for part in parts
-        )
+        squares = sum(_squares(part * factor[:, None], mean) for part in parts)
         std = np.where(constant, 1.0, np.sqrt(squares / steps) / factor)
         _check_range(low, high, std)
         # Their sum is not exact, and what is left of a constant is to be nothing.
@@ -92,3 +90,10 @@ def _check_range(low: Array, high: Array, std: Array) -> None:
                 f"the values of channel {channel} of the training split, {low[channel]} to "
                 f"{high[channel]}, {what}; {how}"
             )
+
+
+def _squares(values: Array, mean: Array) -> Array:
+    """(C,) sums of squared distances from the mean; ``values`` (C, T) are no more after it."""
+    values -= mean[:, None]
+    found: Array = np.square(values, out=values).sum(axis=1)
+    return found
