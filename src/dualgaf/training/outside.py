@@ -4,14 +4,13 @@ With ``scaling=train`` such a value is drawn as the edge of the range: two of th
 says how many there are, in ``outside.csv``, in ``metrics.json`` and in its log.
 """
 
-import csv
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.imaging.bounds import Outside, count_outside
+from dualgaf.training.by_channel import write_table
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +34,6 @@ def outside_training(data: DualGAFDataModule) -> dict[str, Outside]:
     }
 
 
-def outside_metrics(found: Mapping[str, Outside], channel_names: tuple[str, ...]) -> dict[str, Any]:
-    """The keys of ``metrics.json``: by split the windows of each channel, and their sum."""
-    metrics: dict[str, Any] = {}
-    for split, outside in found.items():
-        named = zip(channel_names, outside.windows.tolist(), strict=True)
-        metrics[f"{split}/outside_windows"] = int(outside.windows.sum())
-        metrics[f"{split}/outside_channels"] = (
-            ", ".join(f"{name} {windows}" for name, windows in named if windows) or "none"
-        )
-    return metrics
-
-
 def write_outside(path: Path, found: Mapping[str, Outside], channel_names: tuple[str, ...]) -> None:
     """Write a line for each split and channel, and log those that have something outside.
 
@@ -66,10 +53,7 @@ def write_outside(path: Path, found: Mapping[str, Outside], channel_names: tuple
             strict=True,
         )
     ]
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows(lines)
+    write_table(path, COLUMNS, lines)
     told = [
         f"  {split} {name}: {windows} of {total} windows, {values} values ({clipped} clipped)"
         for split, name, total, windows, values, clipped in lines

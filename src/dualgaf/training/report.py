@@ -43,8 +43,9 @@ from dualgaf.inference.predictions import Prediction, write_predictions
 from dualgaf.inference.unlike import Unlike
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
 from dualgaf.system.whole_file import whole_file
-from dualgaf.training.outside import outside_metrics, write_outside
-from dualgaf.training.unlike import unlike_metrics, write_unlike
+from dualgaf.training.by_channel import channel_metrics
+from dualgaf.training.outside import write_outside
+from dualgaf.training.unlike import write_unlike
 
 log = logging.getLogger(__name__)
 
@@ -160,8 +161,8 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
     folder.mkdir(parents=True, exist_ok=True)
     metrics = outcome.metrics
     if outcome.outside:
-        metrics = metrics | outside_metrics(outcome.outside, data.channel_names)
-    metrics = metrics | unlike_metrics(outcome.unlike, data.channel_names)
+        metrics = metrics | channel_metrics("outside", outcome.outside, data.channel_names)
+    metrics = metrics | channel_metrics("unlike", outcome.unlike, data.channel_names)
     if STOPPED in metrics:  # there may be seconds left
         _write_metrics(folder, metrics)
     lines = (f"  {key:18} {_shown(value)}" for key, value in metrics.items())

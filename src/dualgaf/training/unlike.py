@@ -4,17 +4,15 @@ The rule is that of a prediction of new data (`dualgaf.inference.unlike`). Besid
 tells what is clipped.
 """
 
-import csv
 import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.training_facts import TrainingFacts
 from dualgaf.inference.unlike import Unlike, compare
-from dualgaf.system.whole_file import whole_file
+from dualgaf.training.by_channel import write_table
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +42,6 @@ def unlike_training(data: DualGAFDataModule) -> dict[str, Unlike]:
     return {split: each for split, each in found.items() if each is not None}
 
 
-def unlike_metrics(found: Mapping[str, Unlike], channel_names: tuple[str, ...]) -> dict[str, Any]:
-    """The keys of ``metrics.json``: by split the windows of each channel, and their sum."""
-    metrics: dict[str, Any] = {}
-    for split, unlike in found.items():
-        named = zip(channel_names, unlike.windows.tolist(), strict=True)
-        metrics[f"{split}/unlike_windows"] = int(unlike.windows.sum())
-        metrics[f"{split}/unlike_channels"] = (
-            ", ".join(f"{name} {windows}" for name, windows in named if windows) or "none"
-        )
-    return metrics
-
-
 def write_unlike(
     path: Path, found: Mapping[str, Unlike], channel_names: tuple[str, ...], facts: TrainingFacts
 ) -> None:
@@ -74,10 +60,7 @@ def write_unlike(
             channel_names, unlike.windows.tolist(), facts.low, facts.high, strict=True
         )
     ]
-    with whole_file(path) as draft, draft.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows(lines)
+    write_table(path, COLUMNS, lines)
     told = [f"  {s} {name}: {n} of {total} windows" for s, name, total, n, *_ in lines if n]
     if told:
         flagged = math.nan if facts.limits is None else facts.limits.flagged
