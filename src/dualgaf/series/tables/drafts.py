@@ -51,14 +51,7 @@ def draft_of(
         if source.is_new:
             need_learned(table.columns, chosen, file)
         need_columns(table.columns, chosen, "data.channels", file)
-        wanted = list(chosen)
-    else:
-        # A nameless column is the row index that pandas writes in front of a table; what a folder
-        # is called is no measurement.
-        out = {*roles.names, *source.exclude, "", *keys_of(file)}
-        if source.group_columns is None:  # a day that is no group is no measurement either
-            out |= {name for name in table.columns if name.lower() in GROUP_NAMES}
-        wanted = [name for name in table.columns if name not in out]
+    wanted = _all_others(table, roles, source, file) if chosen is None else chosen
     working = None if roles.working is None else Coded.of(table[roles.working], label_texts)
     columns = {}
     for name in wanted:
@@ -87,6 +80,18 @@ def draft_of(
         () if working is None else working.names,
         _plants(table, roles.plant, file),
     )
+
+
+def _all_others(
+    table: pl.DataFrame, roles: ColumnRoles, source: "TableSource", file: str
+) -> list[str]:
+    """Columns that may be channels where none are named."""
+    # A nameless column is the row index that pandas writes in front of a table; what a folder is
+    # called is no measurement.
+    out = {*roles.names, *source.exclude, "", *keys_of(file)}
+    if source.group_columns is None:  # a day that is no group is no measurement either
+        out |= {name for name in table.columns if name.lower() in GROUP_NAMES}
+    return [name for name in table.columns if name not in out]
 
 
 def no_working_row(root: Path, source: "TableSource", there: list[str]) -> str:

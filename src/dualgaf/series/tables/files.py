@@ -153,16 +153,7 @@ def read_table(
         elif path.name.lower().endswith(SHEETS):
             names, table = read_sheet(path, file, sheet, header_line, notes)
         else:
-            raw = path.read_bytes()
-            if path.name.lower().endswith(".gz"):
-                raw = gzip.decompress(raw)
-            _check_text(raw, file)
-            raw = as_utf8(raw, file, encoding, notes)
-            if is_flux(raw):
-                table = read_flux(raw, file, notes)
-                names = table.columns
-            else:
-                names, table = _read_csv(raw, file, separator, header_line, notes)
+            names, table = _read_text(path, file, separator, header_line, encoding, notes)
     except pl.exceptions.NoDataError:
         raise SourceError(f"{file} is empty; needed: a header and data rows") from None
     except BROKEN as error:
@@ -179,6 +170,25 @@ def read_table(
         raise SourceError(f"{file} has a header and no data row")
     table.columns = names
     return table
+
+
+def _read_text(
+    path: Path,
+    file: str,
+    separator: str | None,
+    header_line: int | None,
+    encoding: str | None,
+    notes: Notes,
+) -> tuple[list[str], pl.DataFrame]:
+    raw = path.read_bytes()
+    if path.name.lower().endswith(".gz"):
+        raw = gzip.decompress(raw)
+    _check_text(raw, file)
+    raw = as_utf8(raw, file, encoding, notes)
+    if is_flux(raw):
+        table = read_flux(raw, file, notes)
+        return table.columns, table
+    return _read_csv(raw, file, separator, header_line, notes)
 
 
 def _read_parquet(

@@ -60,12 +60,8 @@ def with_time_column(
         return joined(table, *given)
     if given != "auto":
         return table, TimeColumn(given)
-    if first is not None and first.pair is not None and set(first.pair) <= set(table.columns):
-        return joined(table, *first.pair)
-    if first is not None and first.parts is not None and set(first.parts) <= set(table.columns):
-        return _of_parts(table, first.parts)
-    if first is not None and first.name in table.columns:
-        return table, first
+    if first is not None and (same := _as_in(first, table)) is not None:
+        return same
     chosen = {*(source.channels or ()), *source.exclude, *(source.group_columns or ())}
     chosen |= {source.label_column or "", source.split_column or "", source.working_column or ""}
     chosen |= {source.plant_column or ""}
@@ -100,6 +96,15 @@ def with_time_column(
     if parts := date_parts(table, free):
         return _of_parts(table, parts)
     return table, TimeColumn(_other(table, free, daytimes, file))
+
+
+def _as_in(first: TimeColumn, table: pl.DataFrame) -> tuple[pl.DataFrame, TimeColumn] | None:
+    """What the first file of the folder has, where this one has it too."""
+    if first.pair is not None and set(first.pair) <= set(table.columns):
+        return joined(table, *first.pair)
+    if first.parts is not None and set(first.parts) <= set(table.columns):
+        return _of_parts(table, first.parts)
+    return (table, first) if first.name in table.columns else None
 
 
 def _hours_beside(table: pl.DataFrame, day: str, free: list[str]) -> tuple[str, ...]:
