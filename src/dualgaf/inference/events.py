@@ -1,6 +1,5 @@
 """Runs of one class joined into intervals, and a line a day for the screen."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from dualgaf.inference.predictions import Prediction
 from dualgaf.series.series import clock_text
-from dualgaf.system.whole_file import whole_file
+from dualgaf.system.whole_file import write_csv
 
 Array = npt.NDArray[Any]
 
@@ -87,17 +86,15 @@ def write_events(path: Path, found: Prediction, events: Sequence[Event]) -> None
     def time(value: Any) -> str:
         return clock_text(value) if found.has_times else ""
 
-    with whole_file(path) as draft, draft.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        table.writerows(
-            [
-                *(each.first, found.source[each.first], found.group[each.first]),
-                *(time(found.start[each.first]), time(found.end[each.last])),
-                *(each.name, f"{each.probability:.6f}", each.windows, each.unlike),
-            ]
-            for each in events
-        )
+    rows = (
+        [
+            *(each.first, found.source[each.first], found.group[each.first]),
+            *(time(found.start[each.first]), time(found.end[each.last])),
+            *(each.name, f"{each.probability:.6f}", each.windows, each.unlike),
+        ]
+        for each in events
+    )
+    write_csv(path, COLUMNS, rows)
 
 
 def covered(found: Prediction) -> tuple[Array, Array]:

@@ -3,7 +3,6 @@
 ``predictions.csv`` and the ``test_predictions.csv`` of a run have the same columns, a row a window.
 """
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import polars as pl
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.inference.unlike import Unlike
 from dualgaf.series.series import clock_text
-from dualgaf.system.whole_file import whole_file
+from dualgaf.system.whole_file import write_csv
 
 Array = npt.NDArray[Any]
 
@@ -175,10 +174,7 @@ def write_predictions(path: Path, found: Prediction) -> None:
         found: what is written.
     """
     frame = found.frame()
-    with whole_file(path) as draft, draft.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(frame.columns)
-        table.writerows(_texts(found, frame))
+    write_csv(path, frame.columns, _texts(found, frame))
 
 
 def _texts(found: Prediction, frame: pl.DataFrame) -> Iterator[list[object]]:

@@ -4,7 +4,8 @@ It is written beside its place and renamed. A program that is killed half way le
 full disk not even that.
 """
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,3 +39,27 @@ def whole_file(path: Path) -> Iterator[Path]:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table; it is there whole, or is the one before.
+
+    Args:
+        path: the file to make, or to replace.
+        columns: names, the first line.
+        rows: cells; None is an empty one.
+
+    Raises:
+        OSError: as `whole_file`.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "a.csv")
+        >>> write_csv(path, ["class", "f1"], [["leak, slow", 0.5]])
+        >>> path.read_text().splitlines()
+        ['class,f1', '"leak, slow",0.5']
+    """
+    with whole_file(path) as draft, draft.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(columns)
+        table.writerows(rows)

@@ -1,14 +1,10 @@
-"""What a report tells by split and channel: its keys in ``metrics.json``, and its table."""
+"""What a report tells by split and channel: its keys in ``metrics.json``."""
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-from dualgaf.system.whole_file import whole_file
 
 
 class Counted(Protocol):
@@ -37,11 +33,3 @@ def channel_metrics(
             ", ".join(f"{name} {windows}" for name, windows in named if windows) or "none"
         )
     return metrics
-
-
-def write_table(path: Path, columns: Sequence[str], lines: Iterable[Sequence[object]]) -> None:
-    """Write a CSV file; it is there whole, or not at all."""
-    with whole_file(path) as draft, draft.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(columns)
-        table.writerows(lines)

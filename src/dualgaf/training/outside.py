@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.imaging.bounds import Outside, count_outside
-from dualgaf.training.by_channel import write_table
+from dualgaf.system.whole_file import write_csv
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def write_outside(path: Path, found: Mapping[str, Outside], channel_names: tuple
             strict=True,
         )
     ]
-    write_table(path, COLUMNS, lines)
+    write_csv(path, COLUMNS, lines)
     told = [
         f"  {split} {name}: {windows} of {total} windows, {values} values ({clipped} clipped)"
         for split, name, total, windows, values, clipped in lines

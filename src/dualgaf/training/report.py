@@ -15,7 +15,6 @@ Two callbacks collect what is needed while Lightning runs anyway: no split is re
 logger is asked.
 """
 
-import csv
 import json
 import logging
 import multiprocessing
@@ -42,7 +41,7 @@ from dualgaf.imaging.bounds import Outside
 from dualgaf.inference.predictions import Prediction, write_predictions
 from dualgaf.inference.unlike import Unlike
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
-from dualgaf.system.whole_file import whole_file
+from dualgaf.system.whole_file import whole_file, write_csv
 from dualgaf.training.by_channel import channel_metrics
 from dualgaf.training.outside import write_outside
 from dualgaf.training.unlike import write_unlike
@@ -271,13 +270,9 @@ def write_class_report(
         by_class = score(predicted, label, n_classes, average="none").tolist()
         columns.append([*by_class, float(score(predicted, label, n_classes, average="macro"))])
     support = [*torch.bincount(label, minlength=n_classes).tolist(), len(label)]
-    with path.open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["class", *_SCORES, "support"])
-        lines = zip([*class_names, "macro"], *columns, support, strict=True)
-        table.writerows(
-            [name, *(f"{score:.4f}" for score in scores), count] for name, *scores, count in lines
-        )
+    lines = zip([*class_names, "macro"], *columns, support, strict=True)
+    rows = ([name, *(f"{score:.4f}" for score in scores), count] for name, *scores, count in lines)
+    write_csv(path, ["class", *_SCORES, "support"], rows)
 
 
 def _shown(value: object) -> str:

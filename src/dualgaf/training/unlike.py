@@ -12,7 +12,7 @@ from pathlib import Path
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.training_facts import TrainingFacts
 from dualgaf.inference.unlike import Unlike, compare
-from dualgaf.training.by_channel import write_table
+from dualgaf.system.whole_file import write_csv
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def write_unlike(
             channel_names, unlike.windows.tolist(), facts.low, facts.high, strict=True
         )
     ]
-    write_table(path, COLUMNS, lines)
+    write_csv(path, COLUMNS, lines)
     told = [f"  {s} {name}: {n} of {total} windows" for s, name, total, n, *_ in lines if n]
     if told:
         flagged = math.nan if facts.limits is None else facts.limits.flagged
