@@ -28,6 +28,7 @@ _HOMES = {
     "EqualAveraging": "dualgaf.models.averaging",
     "ExponentialAveraging": "dualgaf.models.averaging",
     "FocalLoss": "dualgaf.models.losses.classification",
+    "FrameSource": "dualgaf.series.tables.frames",
     "HardwarePreset": "dualgaf.plan.preset",
     "HybridFocalLoss": "dualgaf.models.losses.classification",
     "ImagingRecipe": "dualgaf.imaging.recipe",

@@ -442,6 +442,8 @@ NAMES = {
     "one_hot": np.eye(2)[Y],
     "nested": nested(X),
     "panel": panel(X),
+    "rows": pl.DataFrame({"step": range(24), "temp": RNG.normal(size=24), "fault": ["a"] * 24}),
+    "tabular": lambda given, **more: dualgaf.FrameSource(given, window_size=4, **more).load(),
     # one field, and back
     "dualgaf": dualgaf,
     "dual_gaf_inverse": dualgaf.dual_gaf_inverse,
@@ -673,6 +675,18 @@ CALLS = [
     ),
     Call(SHAPE, "pyts(x)", "[X := x, channel := 1, pyts({})]", pick=r"type (X\[:, channel\]), or"),
     Call(SHAPE, "pyts(x)", "[X := x, {}]", pick=r"or (.+) for all channels"),
+    # tables in memory
+    Call(
+        "has no column of classes (fault, label, class or target)",
+        "tabular(rows.rename({'fault': 'state'}))",
+        "tabular(rows.rename({'fault': 'state'}), {}'state')",
+        pick=r"type (label_column=)NAME",
+    ),
+    Call(
+        "fault_log is a {}; allowed: {}; type fault_log=None",
+        "tabular(rows, fault_log='faults.csv')",
+        "tabular(rows, {})",
+    ),
     # collections
     *(
         Call(GAPS, f"fit({x})", f"[X := {x}, fit({{}})]")

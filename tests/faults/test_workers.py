@@ -20,6 +20,7 @@ from dualgaf.pool.fill import fill
 from dualgaf.pool.supervisor import ProcessPool
 from filling import fill_by, filled
 from fills import images_of, job_of, windows_of
+from leaks import is_gone
 
 RECIPE = ImagingRecipe(8)
 SEEDS = range(50)
@@ -70,7 +71,7 @@ def test_a_worker_that_dies_between_two_stores_costs_no_chunk():
         fill_by(pool, windows, RECIPE)
         for pid in pool.pids:
             os.kill(pid, signal.SIGKILL)
-        time.sleep(0.2)
+        assert all(is_gone(pid, 60) for pid in pool.pids)
         np.testing.assert_array_equal(fill_by(pool, windows, RECIPE), images_of(windows, RECIPE))
         assert pool.retries == 0
 

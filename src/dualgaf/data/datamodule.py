@@ -9,10 +9,10 @@
 4. The images stay until `close` or an exception: fit, validate and test share them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
@@ -24,8 +24,8 @@ from dualgaf.build import BuildReport
 from dualgaf.data.augmentation import SeriesAugmentation
 from dualgaf.data.batch import AnyBatch, Batch, draw_on_cpu, to_images
 from dualgaf.data.buffers import ImageBuffers
-from dualgaf.data.checkpointed import CheckpointedDataModule
 from dualgaf.data.dataset import DualGAFDataset
+from dualgaf.data.from_memory import FromMemory
 from dualgaf.data.image_build import ImageBuild, Training
 from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
 from dualgaf.data.loader import make_loader
@@ -39,14 +39,13 @@ from dualgaf.plain import plain, plain_settings
 from dualgaf.plan import BuildPlan, Images
 from dualgaf.plan.preset import HardwarePreset
 from dualgaf.pool.settings import PoolSettings
-from dualgaf.series.source import ArraySource, Overlap, Source
-from dualgaf.series.splits import SplitSettings
+from dualgaf.series.source import Source
 from dualgaf.store.store import Store
 
 Array = npt.NDArray[Any]
 
 
-class DualGAFDataModule(CheckpointedDataModule):
+class DualGAFDataModule(FromMemory):
     """Dual Gramian angular fields of a source's windows, as Lightning loaders.
 
     Args:
@@ -146,46 +145,6 @@ class DualGAFDataModule(CheckpointedDataModule):
         # Plain values only, so that a checkpoint loads with weights_only=True.
         own = {"batch_size": batch_size, "num_workers": num_workers, "seed": seed}
         self.save_hyperparameters(plain(own | settings.to_plain()), logger=False)
-
-    @classmethod
-    def from_arrays(  # noqa: D417
-        cls,
-        train: tuple[Any, Any],
-        val: tuple[Any, Any] | None = None,
-        test: tuple[Any, Any] | None = None,
-        predict: Any = None,
-        *,
-        overlap: Overlap = "warn",
-        nan: str = "error",
-        ragged: str = "error",
-        window_size: int | None = None,
-        stride: int | None = None,
-        channel_names: Sequence[str] | None = None,
-        **settings: Any,
-    ) -> Self:
-        """A DataModule of windows that are in memory.
-
-        Args:
-            train: (x, y): x (N, C, T) array or tensor, or a list of N frames, whose rows are times
-                and whose columns are channels; y N integers or strings.
-            val: likewise; without it there is no validation.
-            test: likewise.
-            predict: x alone.
-            overlap: as `ArraySource` has it; so are ``nan`` to ``channel_names``.
-            **settings: as for the class.
-
-        Raises:
-            SeriesError: a shape, a type or a length does not fit.
-            ConfigError: a setting has a value that is not allowed.
-        """
-        given = SplitSettings("official", val_fraction=0.0)
-        source = ArraySource(
-            *(train, val, test, predict, channel_names),
-            *(nan, ragged, window_size, stride),
-            split=given,
-            overlap=overlap,
-        )
-        return cls(source, **settings)
 
     @property
     def batch_size(self) -> int:

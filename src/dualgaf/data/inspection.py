@@ -17,7 +17,7 @@ from dualgaf.errors import DualGAFError
 from dualgaf.series.inspection import FileFacts, Problem, TableFacts, duration_text
 from dualgaf.series.series import SPLITS, SeriesSet
 from dualgaf.series.source import Source
-from dualgaf.series.tables.source import TableSource
+from dualgaf.series.tables.tabular import Tabular
 
 MOST_FILES = 12
 """Lines of the list of files."""
@@ -94,7 +94,7 @@ def inspect_source(source: Source, seed: int) -> Inspection:
     """Read, split and cut a source, and gather what a run would stop at.
 
     Args:
-        source: any source; of a `TableSource` all that must be decided is found at once where
+        source: any source; of tables all that must be decided is found at once where
             reading can go on.
         seed: of the split.
 
@@ -110,7 +110,7 @@ def inspect_source(source: Source, seed: int) -> Inspection:
     splits: dict[str, SeriesSet] = {}
     with _listening() as said:
         try:
-            if isinstance(source, TableSource):
+            if isinstance(source, Tabular):
                 series = source.understand(refused.append)
             else:
                 series = source.load()

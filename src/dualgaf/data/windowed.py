@@ -26,7 +26,7 @@ from dualgaf.data.window_digest import (
 )
 from dualgaf.errors import SeriesError, SplitError
 from dualgaf.imaging.windows import Windows, window_starts
-from dualgaf.series.doors import door_of
+from dualgaf.series.doors import door_of, worded
 from dualgaf.series.inspection import TableFacts
 from dualgaf.series.lengths import equalise
 from dualgaf.series.series import SeriesSet
@@ -133,7 +133,8 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
         SourceError, SeriesError, SplitError: the source, a series or a split is not usable.
     """
     series_set = source.load()
-    return cut_windows(series_set, usable_splits(series_set, source, seed), source)
+    with worded(door_of(source)):
+        return cut_windows(series_set, usable_splits(series_set, source, seed), source)
 
 
 def usable_splits(series_set: SeriesSet, source: Source, seed: int) -> dict[str, SeriesSet]:

@@ -5,9 +5,8 @@ were read. Channels are found by name. What does not fit is an error, never a gu
 """
 
 import logging
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,13 @@ from dualgaf.data.windowed import window_ends
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SeriesError, SourceError
 from dualgaf.given import as_numbers
 from dualgaf.imaging.windows import Windows, window_starts
-from dualgaf.inference.frames import as_table
-from dualgaf.series.doors import ARRAYS
+from dualgaf.series.doors import ARRAYS, worded
 from dualgaf.series.inspection import TableFacts, duration_text, refuse_at_once, tell_notes
 from dualgaf.series.missing import repair_nan
 from dualgaf.series.series import SeriesSet
-from dualgaf.series.tables.new_tables import NewTables
+from dualgaf.series.tables.new_tables import NewFrames, NewTables, as_learned
+from dualgaf.series.tables.settings import TableSettings
+from dualgaf.series.tables.tabular import Tabular
 
 Array = npt.NDArray[Any]
 
@@ -64,11 +64,15 @@ def read_tables(
     path = Path(root).expanduser()
     if not path.exists():
         raise SourceError(f"there is no folder or file {root}; type --data FILE_OR_FOLDER")
-    source = _tables(path, trained, stride, typed)
+    source = NewTables(path, **_settings(NewTables, trained, stride, typed))
     try:
-        series_set = source.understand(refuse_at_once)
+        return _read(source, trained)
     except DualGAFError as error:
         raise type(error)(str(error).replace("data.root=", "--data ")) from error
+
+
+def _read(source: Tabular, trained: ImagingState) -> NewWindows:
+    series_set = source.understand(refuse_at_once)
     facts = series_set.facts
     assert facts is not None
     if trained.plants is not None:
@@ -95,16 +99,17 @@ def read_frame(
     Raises:
         ConfigError, SourceError, SeriesError: as `read_tables`.
     """
-    of_training = {} if trained.facts is None else trained.facts.source
-    clock = typed.get("time_column", of_training.get("time_column"))
-    table = as_table(frame, clock if isinstance(clock, str) and clock != "auto" else "time")
-    named = isinstance(clock, str) and clock != "auto" and clock not in table.columns
-    own = {"time_column": "auto"} if named and "time_column" not in typed else {}
-    layout = {"long": None, "header_line": None, "separator": None, "encoding": None}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "frame.parquet")
-        table.write_parquet(path)
-        return read_tables(path, trained, stride, {**layout, **own, **typed})
+    try:
+        with worded(ARRAYS):
+            settings = _settings(NewFrames, trained, stride, typed)
+            # A training on long tables says nothing of the layout of this frame.
+            source = NewFrames(frame, **{**settings, "long": typed.get("long")})
+            clock = source.time_column
+            if "time_column" not in typed and isinstance(clock, str):
+                source = replace(source, time_column=clock if clock in source.columns else "auto")
+            return _read(source, trained)
+    except DualGAFError as error:
+        raise type(error)(str(error).replace("--stride ", "stride=")) from error
 
 
 def read_array(x: Any, trained: ImagingState, typed: Mapping[str, Any]) -> NewWindows:
@@ -161,9 +166,12 @@ def _scaled(series_set: SeriesSet, plants: PlantScalers) -> SeriesSet:
     return scaled_by_plant(series_set, plants, "the new data")
 
 
-def _tables(
-    path: Path, trained: ImagingState, stride: int | None, typed: Mapping[str, Any]
-) -> NewTables:
+def _settings(
+    kind: type[TableSettings],
+    trained: ImagingState,
+    stride: int | None,
+    typed: Mapping[str, Any],
+) -> dict[str, Any]:
     steps = trained.window_size
     facts = trained.facts
     if facts is None:
@@ -180,9 +188,8 @@ def _tables(
             f"that each row is judged; type --stride {steps if stride > steps else 1}"
         )
     learned = {} if facts is None else facts.source
-    return NewTables.as_learned(
-        path, trained.channel_names, steps, stride or of_training, learned, typed
-    )
+    channels = trained.channel_names
+    return as_learned(kind, channels, steps, stride or of_training, learned, typed)
 
 
 def _tell(facts: TableFacts) -> None:
@@ -197,7 +204,7 @@ def _tell(facts: TableFacts) -> None:
 
 
 def _check_step(
-    facts: TableFacts, source: NewTables, learned: float | None, clock: str | None
+    facts: TableFacts, source: Tabular, learned: float | None, clock: str | None
 ) -> None:
     """Refuse rows that are farther apart, or nearer, than those of the training."""
     if learned is None:

@@ -14,11 +14,13 @@ from dualgaf.series.splits import SplitSettings, split_series
 if TYPE_CHECKING:
     from dualgaf.series.archive import ArchiveSource
     from dualgaf.series.simulate import SimulatedSource
+    from dualgaf.series.tables.frames import FrameSource
     from dualgaf.series.tables.source import TableSource
 
 __all__ = [
     "ArchiveSource",
     "ArraySource",
+    "FrameSource",
     "Origin",
     "SeriesSet",
     "SimulatedSource",
@@ -30,6 +32,7 @@ __all__ = [
 
 _LATER = {
     "ArchiveSource": "dualgaf.series.archive",
+    "FrameSource": "dualgaf.series.tables.frames",
     "SimulatedSource": "dualgaf.series.simulate",
     "TableSource": "dualgaf.series.tables.source",
 }

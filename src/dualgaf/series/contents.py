@@ -5,6 +5,7 @@ labels as they are read, and the settings of the source; the folder files lie in
 not. Two sources that give other windows have other hashes, so every value enters with its type.
 """
 
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -70,6 +71,11 @@ class Contents:
             while part := file.read(_PART_BYTES):
                 self._hash.update(part)
 
+    def add_frame(self, name: str, frame: Any) -> None:
+        """All cells of a frame of polars, with their names and types."""
+        self._add(name, json.dumps([frame.height, frame.width]).encode())
+        frame.rechunk().write_ipc(_Hashed(self._hash), compression="uncompressed")
+
     def hexdigest(self) -> str:
         """XXH3 of 128 bits, 32 hexadecimal digits."""
         return self._hash.hexdigest()
@@ -78,6 +84,25 @@ class Contents:
         # Names and sizes keep two neighbours from being taken for one.
         self._hash.update(json.dumps([name, len(data)]).encode())
         self._hash.update(data)
+
+
+class _Hashed(io.RawIOBase):
+    """What is written here enters a hash."""
+
+    def __init__(self, found: Any) -> None:
+        self._hash = found
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._hash.update(data)
+        self._size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._size
 
 
 def tagged(value: Any) -> Any:

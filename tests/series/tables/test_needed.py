@@ -9,8 +9,9 @@ import pytest
 from dualgaf.series.tables import files
 from dualgaf.series.tables.cells import CellRules, understood
 from dualgaf.series.tables.clocks import read_clock
-from dualgaf.series.tables.room import rows_of_files
-from dualgaf.series.tables.source import TableSource
+from dualgaf.series.tables.notes import Notes
+from dualgaf.series.tables.room import rows_of_tables
+from dualgaf.series.tables.source import TableFile, TableSource
 
 
 @pytest.fixture
@@ -80,13 +81,15 @@ def test_rows_are_counted_before_a_file_is_read(tmp_path):
     plant(tmp_path)
     (tmp_path / "a.csv").write_text('t,x\n1,"two\nlines"\n3,4')
     (tmp_path / "b.csv").write_bytes(b"t,x\r1,2\r3,4\r")
-    names = {path.name: path for path in sorted(tmp_path.iterdir())}
-    at_most = rows_of_files(names)
+    source = TableSource(tmp_path)
+    tables = dict(source.tables(Notes()))
+    at_most = rows_of_tables(tables)
     assert at_most["x.parquet"] == 40
     assert at_most["a.csv"] >= 2
     assert at_most["b.csv"] >= 2
-    assert rows_of_files({**names, "c.csv.gz": tmp_path / "c.csv.gz"}) is None
-    assert rows_of_files({"gone.csv": tmp_path / "gone.csv"}) is None
+    for name in ("c.csv.gz", "gone.csv"):
+        other = TableFile(tmp_path / name, name, source)
+        assert rows_of_tables({**tables, name: other}) is None
 
 
 @pytest.mark.parametrize(

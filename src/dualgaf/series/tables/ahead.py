@@ -4,9 +4,8 @@ While one is worked on, the next is read.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,22 +16,21 @@ from dualgaf.series.tables.dialects.faultlog import check_no_log
 from dualgaf.series.tables.dialects.hive import with_keys
 from dualgaf.series.tables.dialects.long import FLUX, check_long, kept_beside, widened
 from dualgaf.series.tables.dialects.units import take_units
-from dualgaf.series.tables.files import read_table
-from dualgaf.series.tables.needed import unread
 from dualgaf.series.tables.notes import Notes
+from dualgaf.series.tables.table import Table
 from dualgaf.series.tables.timecolumn import joined
 
 if TYPE_CHECKING:
-    from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.tabular import Tabular
 
 
 def each_table(
-    paths: dict[str, Path], source: "TableSource", notes: Notes
+    tables: Mapping[str, Table], source: "Tabular", notes: Notes
 ) -> Iterator[tuple[str, pl.DataFrame, dict[str, str]]]:
-    """The name, the cells and the units of each file.
+    """The name, the cells and the units of each; what has no table after all is left out.
 
     Args:
-        paths: by name; workbooks without a table are left out of them, too.
+        tables: by name.
         source: the settings.
         notes: what was found out goes there, in the order of the files.
 
@@ -40,11 +38,11 @@ def each_table(
         SourceError: a file cannot be read.
     """
 
-    def read(file: str, path: Path) -> tuple[pl.DataFrame, dict[str, str], Notes]:
+    def read(file: str, table: Table) -> tuple[pl.DataFrame, dict[str, str], Notes]:
         own = Notes()
-        return *_cells(path, file, source, own), own
+        return *_cells(table, file, source, own), own
 
-    files = list(paths.items())
+    files = list(tables.items())
     waiting: deque[Future[tuple[pl.DataFrame, dict[str, str], Notes]]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="dualgaf-tables") as pool:
         waiting.append(pool.submit(read, *files[0]))
@@ -54,31 +52,21 @@ def each_table(
             try:
                 table, units, own = waiting.popleft().result()
             except NoTableError:
-                if len(paths) == 1:
+                if len(tables) == 1:
                     raise
                 notes.add("a workbook without a table is left out", file)
-                del paths[file]
                 continue
             notes.extend(own)
             yield file, table, units
 
 
 def _cells(
-    path: Path, file: str, source: "TableSource", notes: Notes
+    one: Table, file: str, source: "Tabular", notes: Notes
 ) -> tuple[pl.DataFrame, dict[str, str]]:
-    """The table of one file, a row a time and a column a sensor, and the units it names."""
-    table = read_table(
-        path,
-        file,
-        source.separator,
-        source.header_line,
-        source.encoding,
-        notes,
-        source.sheet,
-        unread=lambda schema: unread(schema, source, file),
-    )
+    """The cells of one table, a row a time and a column a sensor, and the units it names."""
+    table = one.read(notes)
     check_no_log(table, source, file)
-    table, units = take_units(table, file, source.null_values, source.header_line, notes)
+    table, units = take_units(table, file, source.null_values, one.header_line, notes)
     long = source.long
     if long is None and set(FLUX) <= set(table.columns):
         long = FLUX

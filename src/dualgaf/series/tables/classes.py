@@ -16,7 +16,7 @@ from dualgaf.series.tables.files import stem
 from dualgaf.series.tables.rows import FileDraft
 
 if TYPE_CHECKING:
-    from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.tabular import Tabular
 
 LabelFrom = Literal["auto", "column", "file", "name", "path", "folder"]
 BY_FILE = ("file", "name", "path", "folder")
@@ -27,7 +27,7 @@ _LIKELY = re.compile("fault|state|status|class|label|condition|mode|type|error|a
 Unlabelled = Literal["predict", "drop", "class"] | None
 
 
-def classes_of(table: pl.DataFrame, column: str | None, source: "TableSource", file: str) -> Coded:
+def classes_of(table: pl.DataFrame, column: str | None, source: "Tabular", file: str) -> Coded:
     """The class of each row, where it has one.
 
     Args:
@@ -35,11 +35,20 @@ def classes_of(table: pl.DataFrame, column: str | None, source: "TableSource", f
         column: the one of classes, if there is one.
         source: the settings.
         file: the file's name in the folder.
+
+    Raises:
+        SourceError: neither a column nor a name tells.
     """
     if source.label not in BY_FILE and column is not None:
         return Coded.of(table[column], lambda cells: label_texts(cells, source.null_values))
     if source.is_new and source.label not in BY_FILE:
         return Coded.constant(None, table.height)
+    if not source.names_tell and source.label not in BY_FILE and source.fault_log is None:
+        raise SourceError(
+            f"{file} has no column of classes (fault, label, class or target); it has: "
+            f"{', '.join(table.columns[:12])}; type data.label_column=NAME, or give a mapping of "
+            "each class to its frame"
+        )
     path = Path(file)
     text = {
         "path": file.removesuffix(path.name) + stem(file),
@@ -49,7 +58,7 @@ def classes_of(table: pl.DataFrame, column: str | None, source: "TableSource", f
 
 
 def settle_classes(
-    drafts: list[FileDraft], column: str | None, source: "TableSource", refuse: Refuse
+    drafts: list[FileDraft], column: str | None, source: "Tabular", refuse: Refuse
 ) -> list[str]:
     """Deal with rows without a class, and with files of one name.
 
@@ -65,7 +74,7 @@ def settle_classes(
     Raises:
         SourceError: there are such rows and no rule for them, or two files give one name.
     """
-    log = None if source.fault_log is None else Path(source.fault_log).name
+    log = source.log_name
     if source.is_new:
         if source.unlabelled == "class" and any(draft.label.names for draft in drafts):
             for draft in drafts:
@@ -132,7 +141,7 @@ def _has_few(columns: Sequence[Column]) -> bool:
     return several and all(0 < column.n_texts <= _MOST_CLASSES for column in columns)
 
 
-def _check_stems(drafts: list[FileDraft], source: "TableSource", refuse: Refuse) -> None:
+def _check_stems(drafts: list[FileDraft], source: "Tabular", refuse: Refuse) -> None:
     if source.label not in ("auto", "file", "column"):
         return
     double = [name for name, n in Counter(stem(d.file) for d in drafts).items() if n > 1]

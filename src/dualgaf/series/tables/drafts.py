@@ -1,6 +1,5 @@
 """One file before its times and classes are known: its columns, groups, splits and kept rows."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,10 +14,10 @@ from dualgaf.series.tables.dialects.hive import keys_of
 from dualgaf.series.tables.rows import FileDraft
 
 if TYPE_CHECKING:
-    from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.tabular import Tabular
 
 
-def chosen_channels(source: "TableSource") -> tuple[str, ...] | None:
+def chosen_channels(source: "Tabular") -> tuple[str, ...] | None:
     """``data.channels`` without ``data.exclude``; None = all columns of numbers are channels."""
     if source.channels is None:
         return None
@@ -28,7 +27,7 @@ def chosen_channels(source: "TableSource") -> tuple[str, ...] | None:
 def draft_of(
     table: pl.DataFrame,
     roles: ColumnRoles,
-    source: "TableSource",
+    source: "Tabular",
     file: str,
     rules: CellRules,
     units: dict[str, str],
@@ -82,9 +81,7 @@ def draft_of(
     )
 
 
-def _all_others(
-    table: pl.DataFrame, roles: ColumnRoles, source: "TableSource", file: str
-) -> list[str]:
+def _all_others(table: pl.DataFrame, roles: ColumnRoles, source: "Tabular", file: str) -> list[str]:
     """Columns that may be channels where none are named."""
     # A nameless column is the row index that pandas writes in front of a table; what a folder is
     # called is no measurement.
@@ -94,15 +91,14 @@ def _all_others(
     return [name for name in table.columns if name not in out]
 
 
-def no_working_row(root: Path, source: "TableSource", there: list[str]) -> str:
+def no_working_row(source: "Tabular", there: list[str]) -> str:
     """The text for a folder of which no row is kept.
 
     Args:
-        root: the folder.
-        source: its settings.
+        source: the settings.
         there: values of the working column.
     """
-    told = f"no row of {root} has {source.working_column}={source.working_value!r}"
+    told = f"no row of {source.place} has {source.working_column}={source.working_value!r}"
     typed, clock = "data.working_value=...", clock_meant(source.working_value)
     if clock in there:
         told += f", which YAML makes of {clock} without quotes"
@@ -161,7 +157,7 @@ def _official(table: pl.DataFrame, split: str | None, file: str) -> Coded:
     return marks
 
 
-def _keep(table: pl.DataFrame, working: Coded | None, source: "TableSource") -> pl.Series:
+def _keep(table: pl.DataFrame, working: Coded | None, source: "Tabular") -> pl.Series:
     if working is None:
         return pl.Series([True]).new_from_index(0, table.height)
     wanted = label_texts(pl.Series([source.working_value]))[0]

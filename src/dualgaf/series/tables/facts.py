@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,7 @@ from dualgaf.series.tables.reading import Read
 from dualgaf.series.tables.rows import FileRows, time_numbers
 
 if TYPE_CHECKING:
-    from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.tabular import Tabular
 
 MISSING, LEFT_OUT, CHANGES = "rows are missing", "rows are left out", "the class changes"
 _MOST = 2**40
@@ -30,7 +29,7 @@ def table_facts(
     read: Read,
     files: Sequence[FileFacts],
     channels: tuple[str, ...],
-    source: "TableSource",
+    source: "Tabular",
     lost: Counter[str],
 ) -> TableFacts:
     """What is told of a folder.
@@ -60,9 +59,9 @@ def table_facts(
         if (unit := next((u for t in tables if (u := t.columns[channel].unit)), None))
     }
     column = None if source.by_file or source.fault_log is not None else roles.label
-    labels_from = "names of files" if column is None else f"column {column!r}"
+    labels_from = f"names of {source.kind}" if column is None else f"column {column!r}"
     if source.fault_log is not None:
-        labels_from = f"fault log {Path(source.fault_log).name}"
+        labels_from = f"fault log {source.log_name}"
     return TableFacts(
         name=name,
         files=tuple(files),
@@ -139,7 +138,7 @@ def file_facts(table: FileRows, step: float | None) -> FileFacts:
     )
 
 
-def _left_out(read: Read, channels: tuple[str, ...], source: "TableSource") -> dict[str, str]:
+def _left_out(read: Read, channels: tuple[str, ...], source: "Tabular") -> dict[str, str]:
     roles, found = read.roles, dict[str, str]()
     if source.channels is not None:
         others = (name for name in read.header if name and name not in {*channels, *roles.names})

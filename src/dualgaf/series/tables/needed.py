@@ -14,12 +14,12 @@ from dualgaf.series.tables.dialects.hive import keys_of
 from dualgaf.series.tables.dialects.long import FLUX
 
 if TYPE_CHECKING:
-    from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.tabular import Tabular
 
 _ROLES = {*TIME_NAMES, *LABEL_NAMES, *GROUP_NAMES}
 
 
-def unread(schema: Mapping[str, pl.DataType], source: "TableSource", file: str) -> set[str]:
+def unread(schema: Mapping[str, pl.DataType], source: "Tabular", file: str) -> set[str]:
     """Columns of numbers whose cells nothing looks at.
 
     Args:

@@ -1,4 +1,4 @@
-"""From the files of a folder to `FileRows`: roles, clocks, labels and numbers, alike in all files.
+"""From tables to `FileRows`: roles, clocks, labels and numbers, alike in all files.
 
 The first file decides which column plays which role, and every other file must agree. Everything
 that is found out, or left out, is one sentence in the list that comes back.
@@ -6,7 +6,6 @@ that is found out, or left out, is one sentence in the list that comes back.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -25,22 +24,19 @@ from dualgaf.series.tables.dialects.faultlog import (
     FaultLog,
     checked,
     classes_at,
-    log_path,
     read_log,
 )
-from dualgaf.series.tables.dialects.sheets import SHEETS
 from dualgaf.series.tables.dialects.steps import starts_of
 from dualgaf.series.tables.dialects.zones import check_marks, local_and_instant
 from dualgaf.series.tables.drafts import columns_said, draft_of
-from dualgaf.series.tables.files import named_files
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.roles import check_roles, find_roles, need_roles
-from dualgaf.series.tables.room import Room, room_for, rows_of_files
+from dualgaf.series.tables.room import Room, room_for, rows_of_tables
 from dualgaf.series.tables.rows import FileDraft, FileRows
 from dualgaf.series.tables.timecolumn import TimeColumn, with_time_column
 
 if TYPE_CHECKING:
-    from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.tabular import Tabular
 
 
 class Read(NamedTuple):
@@ -58,31 +54,29 @@ class Read(NamedTuple):
     """Where the numbers are, if they are in one place."""
 
 
-def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
-    """Every file of a folder, understood.
+def read_rows(source: "Tabular", refuse: Refuse) -> Read:
+    """Every table of a source, understood.
 
     Args:
-        root: a folder, or one file.
-        source: its settings.
+        source: which tables, and its settings.
         refuse: gets what must be decided although reading can go on.
 
     Raises:
         SourceError: a file, column or cell cannot be read, or files do not agree.
     """
     rules, notes = CellRules(source.null_values, source.decimal), Notes()
-    log_file = log_path(root, source)
-    paths = table_paths(root, source, notes)
+    given = source.tables(notes)
     roles: ColumnRoles | None = None
     column: TimeColumn | None = None
     drafts: list[FileDraft] = []
     clocks: dict[str, Clock] = {}
     headers: dict[str, None] = {}
-    room, rows_of = None, rows_of_files(paths) if source.step is None else None
-    for file, table, units in each_table(paths, source, notes):
+    room, rows_of = None, rows_of_tables(given) if source.step is None else None
+    for file, table, units in each_table(given, source, notes):
         headers |= dict.fromkeys(table.columns)
         table, found = with_time_column(table, source, file, column)
         column = column or found
-        own = _own_roles(table, roles, found.name, source, file, list(paths))
+        own = _own_roles(table, roles, found.name, source, file, list(given))
         roles = roles or own
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
@@ -96,8 +90,9 @@ def read_rows(root: Path, source: "TableSource", refuse: Refuse) -> Read:
     assert roles is not None
     assert column is not None
     if not source.is_new:
-        need_columns(list(headers), source.exclude, "data.exclude", next(iter(paths)))
-    log = None if log_file is None else read_log(log_file, source, notes)
+        need_columns(list(headers), source.exclude, "data.exclude", drafts[0].file)
+    faults = source.fault_table(notes)
+    log = None if faults is None else read_log(faults, source, notes)
     say_clock(column, clocks, source, notes)
     apart = {draft.file: [part.codes for part in draft.apart] for draft in drafts}
     times, instants, said = _times(clocks, source, log, apart)
@@ -114,7 +109,7 @@ def _own_roles(
     table: pl.DataFrame,
     first: ColumnRoles | None,
     time_column: str | None,
-    source: "TableSource",
+    source: "Tabular",
     file: str,
     files: list[str],
 ) -> ColumnRoles:
@@ -126,29 +121,6 @@ def _own_roles(
         need_roles(own, source, table.columns, file, files)
     check_roles(first or own, own, source, file, files)
     return own
-
-
-def table_paths(root: Path, source: "TableSource", notes: Notes | None = None) -> dict[str, Path]:
-    """The tables of a folder by name, without its fault log.
-
-    Raises:
-        SourceError: there is none, or a sheet is named and none is a workbook.
-    """
-    paths = named_files(root, source.pattern, notes)
-    log = log_path(root, source)
-    if source.sheet is not None and not any(
-        str(path).lower().endswith(SHEETS) for path in (*paths.values(), log)
-    ):
-        raise SourceError(
-            f"data.sheet={source.sheet}, and no file of {root} is a workbook ({', '.join(SHEETS)});"
-            " type data.sheet=null"
-        )
-    if log is None:
-        return paths
-    left = {file: path for file, path in paths.items() if path.resolve() != log.resolve()}
-    if not left:
-        raise SourceError(f"folder {root} has no table beside its fault log; type data.root=FOLDER")
-    return left
 
 
 def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -187,7 +159,7 @@ def shared_channels(tables: Sequence[FileRows], chosen: tuple[str, ...] | None) 
 
 def _times(
     clocks: dict[str, Clock],
-    source: "TableSource",
+    source: "Tabular",
     log: FaultLog | None,
     apart: dict[str, list[pl.Series]],
 ) -> tuple[dict[str, pl.Series], dict[str, pl.Series], list[str]]:
@@ -230,7 +202,7 @@ def _all_rows(
     times: dict[str, pl.Series],
     instants: dict[str, pl.Series],
     roles: ColumnRoles,
-    source: "TableSource",
+    source: "Tabular",
 ) -> list[FileRows]:
     """Every file with one list of classes and one of plants; times are taken out of theirs."""
     classes = tuple(dict.fromkeys(name for draft in drafts for name in draft.label.names))
@@ -249,7 +221,7 @@ def _rows(
     roles: ColumnRoles,
     classes: tuple[str, ...],
     plants: tuple[str, ...],
-    source: "TableSource",
+    source: "Tabular",
 ) -> FileRows:
     """One row a data row, with the columns of `FileRows`.
 

@@ -17,12 +17,10 @@ from dualgaf.series.tables.columns import (
 )
 
 if TYPE_CHECKING:
-    from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.tabular import Tabular
 
 
-def find_roles(
-    table: pl.DataFrame, time: str | None, source: "TableSource", file: str
-) -> ColumnRoles:
+def find_roles(table: pl.DataFrame, time: str | None, source: "Tabular", file: str) -> ColumnRoles:
     """Which column of a file plays which role.
 
     Args:
@@ -63,7 +61,7 @@ def find_roles(
 
 def need_roles(
     roles: ColumnRoles,
-    source: "TableSource",
+    source: "Tabular",
     header: Sequence[str],
     file: str,
     files: Sequence[str],
@@ -96,7 +94,7 @@ def need_roles(
 
 
 def check_roles(
-    roles: ColumnRoles, own: ColumnRoles, source: "TableSource", file: str, files: Sequence[str]
+    roles: ColumnRoles, own: ColumnRoles, source: "Tabular", file: str, files: Sequence[str]
 ) -> None:
     """Raise where a file has a column that would have had a role, and the first has none.
 

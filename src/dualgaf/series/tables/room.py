@@ -7,18 +7,15 @@ same array.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from dualgaf.series.arrays import Array
 from dualgaf.series.tables.cells import Column
-from dualgaf.series.tables.files import BROKEN, TEXTS
 from dualgaf.series.tables.rows import FileDraft
+from dualgaf.series.tables.table import Table
 
-_PART_BYTES = 1 << 18
 _LEAST_USED = 0.8
 """Where less of it is used in the end, what is used is copied and the rest given back."""
 
@@ -96,33 +93,12 @@ def room_for(draft: FileDraft, rows_of: Mapping[str, int]) -> Room | None:
     return Room(list(values), rows_of, np.float32 if single else np.float64)
 
 
-def rows_of_files(paths: Mapping[str, Path]) -> dict[str, int] | None:
-    """As many rows as each file has at most, without understanding it; None where that is unknown.
-
-    Example:
-        >>> rows_of_files({"a.csv.gz": Path("a.csv.gz")}) is None
-        True
-    """
-    try:
-        return {file: _rows_of(path) for file, path in paths.items()}
-    except (_UnknownError, *BROKEN):
-        return None  # reading it tells what is wrong
-
-
-class _UnknownError(Exception):
-    """Rows cannot be counted without reading a file."""
-
-
-def _rows_of(path: Path) -> int:
-    name = path.name.lower()
-    if name.endswith(".parquet"):
-        rows = pl.scan_parquet(path, hive_partitioning=False).select(pl.len()).collect()
-        return int(rows.item())
-    if not name.endswith(TEXTS):
-        raise _UnknownError
-    ends = {b"\n": 0, b"\r": 0}
-    with path.open("rb") as file:
-        while part := file.read(_PART_BYTES):
-            for end in ends:
-                ends[end] += part.count(end)
-    return max(ends.values()) + 1
+def rows_of_tables(tables: Mapping[str, Table]) -> dict[str, int] | None:
+    """As many rows as each table has at most; None where one of them cannot tell."""
+    found = {}
+    for name, table in tables.items():
+        rows = table.most_rows()
+        if rows is None:
+            return None
+        found[name] = rows
+    return found

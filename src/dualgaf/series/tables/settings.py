@@ -1,6 +1,5 @@
-"""Every setting of a folder of tables, and what is allowed for each."""
+"""Every setting of tables, wherever they lie, and what is allowed for each."""
 
-import codecs
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,8 +14,6 @@ from dualgaf.series.splits import SplitSettings
 from dualgaf.series.tables.cells import Decimal
 from dualgaf.series.tables.classes import LabelFrom, Unlabelled
 from dualgaf.series.tables.columns import check_name, name_list, parse_gap, parse_step
-from dualgaf.series.tables.dialects.encodings import ENCODINGS
-from dualgaf.series.tables.dialects.layout import SEPARATORS
 from dualgaf.series.tables.dialects.zones import check_zone
 
 StepRule = Literal["mean", "last", "max"]
@@ -24,20 +21,18 @@ Stamps = Literal["start", "end"]
 SameTime = Literal["error", "keep"]
 ScaleBy = Literal["all", "plant"]
 _NAMES = (
-    "pattern",
     "time_format",
     "unlabelled_class",
     "label_column",
     "split_column",
     "working_column",
     "plant_column",
-    "sheet",
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TableSettings:
-    """How the files of a folder are written, and what their columns are.
+    """How cells are written, and what the columns are.
 
     Raises:
         ConfigError: a setting has a value that is not allowed.
@@ -47,11 +42,6 @@ class TableSettings:
     """Whether the tables are new ones for a trained network: classes are known where they are, and
     cut nothing."""
 
-    root: str | Path
-    """A folder, or one file."""
-    pattern: str | None = None
-    """Which files of the folder, e.g. ``*.tidy.csv.gz``; None = all tables in it, and in folders
-    that are called ``key=value``."""
     time_column: str | tuple[str, ...] | None = "auto"
     """Column with times or step numbers; two columns, one with dates and one with times of day;
     ``auto`` = datetime, time, timestamp, date or step, else the one whose cells are times; None =
@@ -113,19 +103,8 @@ class TableSettings:
     null_values: tuple[str, ...] = ("", "NA", "NaN", "nan", "null", "#VALUE!")
     """Cells that are missing values. A number means it in every way of writing: ``-999`` is
     ``-999.0``, too, also in Parquet."""
-    encoding: str | None = None
-    """How the letters of CSV files are written: utf-8, utf-16, cp1252 or another that Python knows;
-    None = the one of these three that fits."""
-    separator: str | None = None
-    """What stands between two cells: comma, semicolon, tab, pipe; None = what cuts header and first
-    rows alike."""
     decimal: Decimal = "auto"
     """``point``, ``comma``; ``auto``: a point, and a comma where nothing else fits."""
-    header_line: int | None = None
-    """The line of a CSV file, or the row of a sheet, that has the names of the columns; None = the
-    first that has as many cells as those below it."""
-    sheet: str | None = None
-    """The sheet of each workbook; None = the one that has a table."""
     long: tuple[str, ...] | None = None
     """Columns with time (or date and time of day), name and value, where a row is one value of one
     sensor."""
@@ -143,10 +122,6 @@ class TableSettings:
     """Rule for pieces of unequal length where ``window_size`` is None."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.root, str | Path) or not str(self.root):
-            raise ConfigError(
-                not_allowed("data.root", self.root, "a folder or a file", "data.root=FOLDER")
-            )
         if self.label not in get_args(LabelFrom):
             raise ConfigError(_unknown_label(self.label))
         for option in ("channels", "exclude", "group_columns", "null_values"):
@@ -154,7 +129,6 @@ class TableSettings:
             object.__setattr__(self, option, given)
         for option, allowed in (
             ("unlabelled", (None, "predict", "drop", "class")),
-            ("separator", (None, *SEPARATORS)),
             ("decimal", get_args(Decimal)),
             ("step_rule", get_args(StepRule)),
             ("stamps", get_args(Stamps)),
@@ -186,19 +160,8 @@ class TableSettings:
         object.__setattr__(self, "split", SplitSettings.of(self.split))
 
     def _check_names(self) -> None:
-        if isinstance(self.sheet, int) and not isinstance(self.sheet, bool):
-            object.__setattr__(self, "sheet", str(self.sheet))  # 2024 is a name
         for option in _NAMES:
             check_name(f"data.{option}", getattr(self, option))
-        if self.pattern is not None and Path(self.pattern).is_absolute():
-            raise ConfigError(
-                not_allowed(
-                    "data.pattern",
-                    self.pattern,
-                    "names of files below the folder",
-                    'data.pattern="*.csv" data.root=FOLDER',
-                )
-            )
         if self.unlabelled == "class" and is_missing(self.unlabelled_class):
             raise ConfigError(
                 not_allowed(
@@ -210,8 +173,6 @@ class TableSettings:
             )
 
     def _check_numbers(self) -> None:
-        if self.header_line is not None:
-            check_whole("data.header_line", self.header_line, 1, 1)
         if self.year is not None:
             check_whole("data.year", self.year, 1000, 2024)
             if self.year > 9999:
@@ -249,8 +210,6 @@ class TableSettings:
         object.__setattr__(self, "time_column", given)
 
     def _check_layout(self) -> None:
-        if self.encoding is not None and not _is_encoding(self.encoding):
-            raise ConfigError(unknown_choice("data.encoding", self.encoding, ENCODINGS))
         if self.long is not None:
             given = _texts(self.long, 3) or _texts(self.long, 4)
             if given is None or len(set(given)) < len(given):
@@ -263,12 +222,7 @@ class TableSettings:
                     )
                 )
             object.__setattr__(self, "long", given)
-        if not isinstance(self.fault_log, str | Path | None) or self.fault_log == "":
-            raise ConfigError(
-                not_allowed(
-                    "data.fault_log", self.fault_log, "a file, or null", "data.fault_log=FILE"
-                )
-            )
+        self._check_log()
         if self.fault_log is not None and (self.label != "auto" or self.label_column is not None):
             label = self.label != "auto"
             other = "data.label=auto" if label else "data.label_column=null"
@@ -277,19 +231,20 @@ class TableSettings:
                 f"{other}, or data.fault_log=null"
             )
 
+    def _check_log(self) -> None:
+        if not isinstance(self.fault_log, str | Path | None) or self.fault_log == "":
+            raise ConfigError(
+                not_allowed(
+                    "data.fault_log", self.fault_log, "a file, or null", "data.fault_log=FILE"
+                )
+            )
+
 
 def _texts(value: Any, n: int) -> tuple[str, ...] | None:
     """``n`` texts as a tuple; None where it is anything else."""
     if not isinstance(value, list | tuple) or len(value) != n:
         return None
     return tuple(value) if all(isinstance(item, str) for item in value) else None
-
-
-def _is_encoding(name: object) -> bool:
-    try:
-        return isinstance(name, str) and codecs.lookup(name)._is_text_encoding
-    except (LookupError, ValueError):
-        return False
 
 
 def _unknown_label(label: object) -> str:

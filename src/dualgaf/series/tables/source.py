@@ -1,49 +1,34 @@
-"""CSV and Parquet files of plant data as series that no gap, group or label change crosses.
+"""`TableSource`: CSV and Parquet files and workbooks of a folder; how they are read is `Tabular`'s.
 
-1. Read each file (`files.py`); find which column plays which role (`columns.py`), what its cells
-   mean (`cells.py`), and the times (`clocks.py`).
-2. Over all files: one order of day and month, the channels, no column that tells the class
-   (`suspects.py`), no row twice (`copies.py`).
-3. For each file (`rows.py`): where a group's rows are not together or not in order of time, sort by
-   group, then time; a time that comes twice in a group is an error. Keep the rows whose working
-   column has the working value. Cut (`pieces.py`) between two rows where the group, the label or
-   the prescribed split changes, where time jumps by more than ``max_gap``, and, unless ``max_gap``
-   was given, where a row was left out.
-4. Each piece is one series, also one that is shorter than a window. Those that are not lie end to
-   end in one array, which `room.py` has ready before the files are read.
-
-polars reads, parses, sorts and compares; there is no loop over rows. What is left out is logged.
+Which files are read, and how their letters and lines are written.
 """
 
-from collections import Counter
-from dataclasses import dataclass, replace
+import codecs
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from dualgaf.errors import SourceError
+from dualgaf.errors import ConfigError, SourceError, check_whole, not_allowed, unknown_choice
 from dualgaf.series.contents import Contents
-from dualgaf.series.inspection import Refuse, refuse_at_once, tell_notes
-from dualgaf.series.missing import cut_at_holes, repair_nan
-from dualgaf.series.series import SeriesSet
-from dualgaf.series.tables.classes import BY_FILE
-from dualgaf.series.tables.continued import records
-from dualgaf.series.tables.copies import drop_copies
-from dualgaf.series.tables.dialects.faultlog import log_path
-from dualgaf.series.tables.dialects.steps import resampled, step_width
-from dualgaf.series.tables.doubts import check_sentinels, check_steps, days_said, odd_dates
-from dualgaf.series.tables.drafts import chosen_channels, no_working_row
-from dualgaf.series.tables.facts import DEAD, file_facts, lost_windows, table_facts
-from dualgaf.series.tables.pieces import Pieces, pieces_of, series_of
-from dualgaf.series.tables.reading import read_rows, shared_channels, table_paths
-from dualgaf.series.tables.rows import FileRows, largest_gap, median_step, sorted_by_time
-from dualgaf.series.tables.settings import TableSettings
-from dualgaf.series.tables.suspects import check_suspects
+from dualgaf.series.tables.columns import check_name
+from dualgaf.series.tables.dialects.encodings import ENCODINGS
+from dualgaf.series.tables.dialects.faultlog import FaultTable
+from dualgaf.series.tables.dialects.layout import SEPARATORS
+from dualgaf.series.tables.dialects.sheets import SHEETS
+from dualgaf.series.tables.files import BROKEN, TEXTS, named_files, read_table
+from dualgaf.series.tables.needed import unread
+from dualgaf.series.tables.notes import Notes
+from dualgaf.series.tables.table import Table
+from dualgaf.series.tables.tabular import Tabular
+
+_PART_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
-class TableSource(TableSettings):
-    """CSV or Parquet files in a folder; its fields are those of `TableSettings`.
+class TableSource(Tabular):
+    """CSV or Parquet files in a folder; its further fields are those of `TableSettings`.
 
     Raises:
         ConfigError: a setting has a value that is not allowed.
@@ -54,143 +39,192 @@ class TableSource(TableSettings):
         (96, 'group')
     """
 
+    root: str | Path
+    """A folder, or one file."""
+    pattern: str | None = None
+    """Which files of the folder, e.g. ``*.tidy.csv.gz``; None = all tables in it, and in folders
+    that are called ``key=value``."""
+    encoding: str | None = field(default=None, kw_only=True)
+    """How the letters of CSV files are written: utf-8, utf-16, cp1252 or another that Python knows;
+    None = the one of these three that fits."""
+    separator: str | None = field(default=None, kw_only=True)
+    """What stands between two cells: comma, semicolon, tab, pipe; None = what cuts header and first
+    rows alike."""
+    header_line: int | None = field(default=None, kw_only=True)
+    """The line of a CSV file, or the row of a sheet, that has the names of the columns; None = the
+    first that has as many cells as those below it."""
+    sheet: str | None = field(default=None, kw_only=True)
+    """The sheet of each workbook; None = the one that has a table."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.root, str | Path) or not str(self.root):
+            raise ConfigError(
+                not_allowed("data.root", self.root, "a folder or a file", "data.root=FOLDER")
+            )
+        super().__post_init__()
+        if isinstance(self.sheet, int) and not isinstance(self.sheet, bool):
+            object.__setattr__(self, "sheet", str(self.sheet))  # 2024 is a name
+        for option in ("pattern", "sheet"):
+            check_name(f"data.{option}", getattr(self, option))
+        if self.separator not in (None, *SEPARATORS):
+            raise ConfigError(unknown_choice("data.separator", self.separator, SEPARATORS))
+        if self.pattern is not None and Path(self.pattern).is_absolute():
+            raise ConfigError(
+                not_allowed(
+                    "data.pattern",
+                    self.pattern,
+                    "names of files below the folder",
+                    'data.pattern="*.csv" data.root=FOLDER',
+                )
+            )
+        if self.header_line is not None:
+            check_whole("data.header_line", self.header_line, 1, 1)
+        if self.encoding is not None and not _is_encoding(self.encoding):
+            raise ConfigError(unknown_choice("data.encoding", self.encoding, ENCODINGS))
+
     def contents(self) -> str:
         """Hash of the files, their names in the folder, and the settings."""
-        root = Path(self.root).expanduser()
         found = Contents(self, leave_out=("root", "fault_log"))
-        for file, path in table_paths(root, self).items():
+        for file, path in self.paths().items():
             found.add_file(file, path)
-        if (faults := log_path(root, self)) is not None:
-            found.add_file("fault_log", faults)
+        if (log := self._log_path()) is not None:
+            found.add_file("fault_log", log)
         return found.hexdigest()
 
-    def load(self) -> SeriesSet:
-        r"""All files as one set, one series a piece between two cuts.
+    @property
+    def place(self) -> str:
+        """The folder, or the file, as messages call it."""
+        return str(self._root)
 
-        Returns:
-            The set. `Origin` names the file and the first row (from 0, after sorting).
+    @property
+    def set_name(self) -> str:
+        """The name of the folder or file alone."""
+        return self._root.name
+
+    @property
+    def log_name(self) -> str | None:
+        """The name of the fault log's file."""
+        return None if self.fault_log is None else Path(self.fault_log).name
+
+    def tables(self, notes: Notes) -> Mapping[str, Table]:
+        """The files by name, without the fault log."""
+        return {
+            file: TableFile(path, file, self, self.sheet)
+            for file, path in self.paths(notes).items()
+        }
+
+    def fault_table(self, notes: Notes) -> FaultTable | None:
+        """The fault log, read; ``data.sheet`` is of it where it has several."""
+        path = self._log_path()
+        if path is None:
+            return None
+        file, is_sheet = path.name, path.name.lower().endswith(SHEETS)
+        how = (self.separator, None, self.encoding, notes)
+        try:
+            table = read_table(path, file, *how)
+        except SourceError:
+            if self.sheet is None:
+                raise
+            table = read_table(path, file, *how, self.sheet)
+        return FaultTable(file, table, is_sheet)
+
+    def paths(self, notes: Notes | None = None) -> dict[str, Path]:
+        """The tables of the folder by name, without its fault log.
 
         Raises:
-            SourceError: a folder, file, column or cell is missing, cannot be read, or can be read
-                in two ways.
-            SeriesError: ``nan="error"`` and a value is missing.
-
-        Example:
-            >>> import tempfile
-            >>> folder = tempfile.TemporaryDirectory()
-            >>> text = "step,flow,fault\n1,0.5,a\n2,0.6,a\n3,0.7,b\n"
-            >>> _ = Path(folder.name, "pump.csv").write_text(text)
-            >>> TableSource(folder.name).load().lengths
-            (2, 1)
-            >>> folder.cleanup()
+            SourceError: there is none, or a sheet is named and none is a workbook.
         """
-        found = self.understand(refuse_at_once)
-        if found.facts is not None:
-            tell_notes(found.facts)
-        return found
-
-    def understand(self, refuse: Refuse) -> SeriesSet:
-        """As `load`, without a word, and with a say in what is refused.
-
-        Args:
-            refuse: gets each error after which reading can go on, so that several are seen at
-                once: columns that are no measurements are left out then, and rows without a class
-                are not learned.
-
-        Returns:
-            The set, with its ``facts``.
-
-        Raises:
-            SourceError, SeriesError: reading cannot go on.
-        """
-        root = Path(self.root).expanduser()
-        read = read_rows(root, self, refuse)
-        tables, said = read.tables, read.said
-        channels = shared_channels(tables, chosen_channels(self))
-        if self.channels is None:
-            channels = check_suspects(tables, channels, refuse)
-            check_sentinels(tables, channels, self.null_values, refuse)
-        if not any(table.rows["keep"].any() for table in tables):
-            raise SourceError(no_working_row(root, self, read.working))
-        said += drop_copies(tables, channels, self.window_size, keep=self.same_time == "keep")
-        joined, of_file = records(tables, channels, said)
-        lost, mixed = Counter[str](), 0
-        parts: list[Pieces] = []
-        for table in joined:
-            rows = sorted_by_time(table, channels)
-            if (again := table.rows.height - rows.height) > 0:
-                said.append(f"{again} rows of {table.file} come twice, and are read once")
-            step = None if table.time_column is None else median_step(rows)
-            of_file.setdefault(table.file, file_facts(table, step))
-            said += odd_dates(table, rows)
-            part, n_mixed = self._pieces(table, rows, channels, step, lost)
-            mixed += n_mixed
-            parts += [] if part is None else [part]
-        files = [of_file[table.file] for table in tables]
-        said += days_said(joined, bool(read.roles.groups))
-        if self.step is None:
-            check_steps(files, all(table.dated for table in tables), refuse)
-        if mixed:
-            said.append(f"{mixed} steps of {self.step} in which the class changes are left out")
-        if not parts:
+        root, log = self._root, self._log_path()
+        paths = named_files(root, self.pattern, notes)
+        if self.sheet is not None and not any(
+            str(path).lower().endswith(SHEETS) for path in (*paths.values(), log)
+        ):
             raise SourceError(
-                f"no row of {root} is left: the class changes in every step of data.step="
-                f"{self.step}; type data.step=null, or a finer step"
+                f"data.sheet={self.sheet}, and no file of {root} is a workbook "
+                f"({', '.join(SHEETS)}); type data.sheet=null"
             )
-        whole = series_of(parts, channels, self.window_size or 0, root.name, read.room)
-        del parts
-        before = self._n_windows(whole)
-        if self.fill_limit is not None:
-            whole, n_rows = cut_at_holes(whole, self.fill_limit)
-            if n_rows:
-                said.append(f"{n_rows} rows in holes of more than {self.fill_limit} are left out")
-        found = repair_nan(whole, self.nan, drop_dead=True)
-        lost[DEAD] = before - self._n_windows(found)
-        facts = table_facts(root.name, read, files, channels, self, lost)
-        return replace(found, facts=facts)
+        if log is None:
+            return paths
+        left = {file: path for file, path in paths.items() if path.resolve() != log.resolve()}
+        if not left:
+            raise SourceError(
+                f"folder {root} has no table beside its fault log; type data.root=FOLDER"
+            )
+        return left
 
     @property
-    def by_file(self) -> bool:
-        """Whether no column of classes is looked for."""
-        return self.label in BY_FILE
+    def _root(self) -> Path:
+        return Path(self.root).expanduser()
 
-    def _pieces(
-        self,
-        table: FileRows,
-        rows: pl.DataFrame,
-        channels: tuple[str, ...],
-        step: float | None,
-        lost: Counter[str],
-    ) -> tuple[Pieces | None, int]:
-        """The series of one file, None where no row is left; and the steps of two classes."""
-        gap, holes, n_mixed = largest_gap(table, step, self.max_gap), self.max_gap == "auto", 0
-        kept = rows.filter(pl.col("keep"))
-        if self.step is not None and kept.height:
-            fine = table
-            kept, table, n_mixed = resampled(
-                kept, fine, channels, self.step, self.step_rule, keep_mixed=self.is_new
-            )
-            fine.release(channels)
-            width = step_width(table, self.step)
-            wide = width * (1 + 1e-9)
-            gap, step = wide if holes or gap is None else max(gap, wide), width
-            rows = kept.with_columns(pl.lit(True).alias("keep"))
-            holes = False
-        if self.window_size is not None:
-            cut_by = rows
-            if self.is_new:
-                cut_by = rows.with_columns(pl.lit(None, dtype=pl.Int32).alias("label"))
-            lost += lost_windows(cut_by, step, gap, self.window_size, self._stride)
-        if not kept.height:
-            return None, n_mixed
-        return pieces_of(kept, table, gap, holes, self.is_new), n_mixed
+    def _log_path(self) -> Path | None:
+        """Where ``data.fault_log`` lies: as it is typed, or in the folder."""
+        if self.fault_log is None:
+            return None
+        typed = Path(self.fault_log).expanduser()
+        folder = self._root if self._root.is_dir() else self._root.parent
+        for path in (typed, folder / typed):
+            if path.is_file():
+                return path
+        raise SourceError(
+            f"there is no file {typed}, and none of that name in {folder}; type data.fault_log=FILE"
+        )
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A file that is not read yet.
+
+    Example:
+        >>> TableFile(Path("a.csv.gz"), "a.csv.gz", TableSource("a.csv.gz")).most_rows() is None
+        True
+    """
+
+    path: Path
+    """Where it is."""
+    file: str
+    """What messages call it."""
+    settings: TableSource
+    """How it is written."""
+    sheet: str | None = None
+    """Of a workbook."""
 
     @property
-    def _stride(self) -> int:
-        return self.stride or self.window_size or 1
+    def header_line(self) -> int | None:
+        """As it was typed."""
+        return self.settings.header_line
 
-    def _n_windows(self, series_set: SeriesSet) -> int:
-        if self.window_size is None:
-            return len(series_set)
-        longest_first = (n - self.window_size for n in series_set.lengths)
-        return sum(max(0, last // self._stride + 1) for last in longest_first)
+    def read(self, notes: Notes) -> pl.DataFrame:
+        """See `read_table`; of a Parquet file the columns that something looks at."""
+
+        def left_out(schema: Mapping[str, pl.DataType]) -> Collection[str]:
+            return unread(schema, self.settings, self.file)
+
+        how = (self.settings.separator, self.header_line, self.settings.encoding, notes)
+        return read_table(self.path, self.file, *how, self.sheet, left_out)
+
+    def most_rows(self) -> int | None:
+        """A line of a text is at most one row; what is packed or a workbook is not counted."""
+        name = self.path.name.lower()
+        try:
+            if name.endswith(".parquet"):
+                rows = pl.scan_parquet(self.path, hive_partitioning=False).select(pl.len())
+                return int(rows.collect().item())
+            return _lines(self.path) if name.endswith(TEXTS) else None
+        except BROKEN:
+            return None  # reading it tells what is wrong
+
+
+def _lines(path: Path) -> int:
+    ends = {b"\n": 0, b"\r": 0}
+    with path.open("rb") as file:
+        while part := file.read(_PART_BYTES):
+            for end in ends:
+                ends[end] += part.count(end)
+    return max(ends.values()) + 1
+
+
+def _is_encoding(name: object) -> bool:
+    try:
+        return isinstance(name, str) and codecs.lookup(name)._is_text_encoding
+    except (LookupError, ValueError):
+        return False

@@ -18,7 +18,7 @@ from dualgaf.series.tables.dialects.dates import has_date, is_plain_number, is_t
 from dualgaf.series.tables.dialects.parts import date_parts, of_parts, time_parts
 
 if TYPE_CHECKING:
-    from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.tabular import Tabular
 
 _DAYTIME = r"(?i)^\s*([01]?\d|2[0-4]):[0-5]\d(:[0-5]\d(\.\d+)?)?\s*([ap]m)?\s*$"
 _MIDNIGHT = r"[ T]0{1,2}:00(:00(\.0*)?)?\s*$"
@@ -38,7 +38,7 @@ class TimeColumn:
 
 
 def with_time_column(
-    table: pl.DataFrame, source: "TableSource", file: str, first: TimeColumn | None
+    table: pl.DataFrame, source: "Tabular", file: str, first: TimeColumn | None
 ) -> tuple[pl.DataFrame, TimeColumn]:
     """The column of times, and the table with it.
 

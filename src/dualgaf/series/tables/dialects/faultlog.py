@@ -5,7 +5,7 @@ other's. A date without a time of day ends with its day.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -14,8 +14,6 @@ from dualgaf.series.tables.cells import label_texts
 from dualgaf.series.tables.clocks import Clock, read_clock
 from dualgaf.series.tables.columns import LABEL_NAMES, find_column
 from dualgaf.series.tables.dialects.dates import has_date, is_plain_number, looks
-from dualgaf.series.tables.dialects.sheets import SHEETS
-from dualgaf.series.tables.files import read_table
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.settings import TableSettings
 
@@ -38,22 +36,14 @@ class FaultLog:
     """Whether an end is a date without a time of day."""
 
 
-def log_path(root: Path, source: TableSettings) -> Path | None:
-    """Where ``data.fault_log`` lies: as it is typed, or in the folder.
+class FaultTable(NamedTuple):
+    """A fault log that is read."""
 
-    Raises:
-        SourceError: it is in neither place.
-    """
-    if source.fault_log is None:
-        return None
-    typed = Path(source.fault_log).expanduser()
-    folder = root if root.is_dir() else root.parent
-    for path in (typed, folder / typed):
-        if path.is_file():
-            return path
-    raise SourceError(
-        f"there is no file {typed}, and none of that name in {folder}; type data.fault_log=FILE"
-    )
+    file: str
+    """What messages call it."""
+    table: pl.DataFrame
+    from_sheet: bool = False
+    """Whether midnight looks like a day without a time of day."""
 
 
 def check_no_log(table: pl.DataFrame, source: TableSettings, file: str) -> None:
@@ -84,14 +74,18 @@ def _is_number(column: pl.Series) -> bool:
     return len(cells) == 1 and is_plain_number(str(cells[0]).strip())
 
 
-def read_log(path: Path, source: TableSettings, notes: Notes) -> FaultLog:
+def read_log(given: FaultTable, source: TableSettings, notes: Notes) -> FaultLog:
     """The intervals of a fault log.
+
+    Args:
+        given: its cells.
+        source: the settings.
+        notes: what was found out goes there.
 
     Raises:
         SourceError: a column is missing, or a cell is no time.
     """
-    file = path.name
-    table = _table_of(path, file, source, notes)
+    file, table, from_sheet = given
     found = {}
     for what, names in (("start", _STARTS), ("end", _ENDS), ("class", _CLASSES)):
         name = find_column(table.columns, names)
@@ -112,21 +106,10 @@ def read_log(path: Path, source: TableSettings, notes: Notes) -> FaultLog:
         days = [_is_day(cell) for cell in ends]
     elif ends.dtype == pl.Date:
         days = [True] * len(ends)
-    if any(days) and path.name.lower().endswith(SHEETS):  # midnight would look so, too
+    if any(days) and from_sheet:  # midnight would look so, too
         notes.add("an end without a time of day is the end of that day", file)
     classes = label_texts(found["class"], source.null_values)
     return FaultLog(file, clocks[0], clocks[1], classes, pl.Series(days))
-
-
-def _table_of(path: Path, file: str, source: TableSettings, notes: Notes) -> pl.DataFrame:
-    """The cells; ``data.sheet`` is of the tables first, and of the log where that has several."""
-    how = (source.separator, None, source.encoding, notes)
-    try:
-        return read_table(path, file, *how)
-    except SourceError:
-        if source.sheet is None:
-            raise
-        return read_table(path, file, *how, source.sheet)
 
 
 def checked(log: FaultLog, start: pl.Series, end: pl.Series) -> pl.DataFrame:
