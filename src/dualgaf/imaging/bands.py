@@ -58,7 +58,7 @@ class BandRenderer(Renderer):
             >>> plain = np.zeros(2, np.float32), np.ones(2, np.float32)
             >>> BandRenderer(recipe, 3).bands(windows, np.array([0]), lag, *plain, out)
             >>> out[0, 0].tolist()  # cosines are -1, 0, 1, sines 0, 1, 0
-            [[0.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+            [[-0.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
         """
         kind = self.recipe.storage if stored else "float32"
         levels = 0 if kind == "float16" else LEVELS.get(kind)
