@@ -46,6 +46,16 @@ def gather_kernel() -> ModuleType:
     return load("dualgaf.imaging.gather_kernel")
 
 
+@cache
+def bands_kernel() -> ModuleType:
+    """`dualgaf.imaging.bands_kernel`: what draws a few diagonals.
+
+    Raises:
+        DependencyError: numba cannot be imported.
+    """
+    return load("dualgaf.imaging.bands_kernel")
+
+
 def load(module: str) -> ModuleType:
     """A module of compiled kernels.
 

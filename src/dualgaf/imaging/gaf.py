@@ -95,16 +95,24 @@ class Renderer:
             SeriesError: a series holds a NaN or an infinity, leaves [-1, 1] where it may not, or
                 changes and is all below 2.2e-308.
         """
+        self.render_rows(windows, np.arange(first, last), out)
+
+    def render_rows(self, windows: Windows, rows: Array, out: Array) -> None:
+        """`render` of the windows of ``rows`` (B,) int64, in this order.
+
+        Raises:
+            SeriesError: as `render`.
+        """
         images = out[:, None] if self.recipe.layout == "packed" else out
         if self.recipe.storage != "float16":
             n_levels = LEVELS.get(self.recipe.storage)
-            self._draw(windows, first, images, None if n_levels is None else float(n_levels))
+            self._draw(windows, rows, images, None if n_levels is None else float(n_levels))
             return
-        rows = max(1, HALF_SCRATCH_BYTES // (images[0].size * 4))
-        scratch = np.empty((min(rows, len(images)), *images.shape[1:]), dtype=np.float32)
-        for start in range(0, len(images), rows):
-            part = images[start : start + rows]
-            self._draw(windows, first + start, scratch[: len(part)], None)
+        most = max(1, HALF_SCRATCH_BYTES // (images[0].size * 4))
+        scratch = np.empty((min(most, len(images)), *images.shape[1:]), dtype=np.float32)
+        for start in range(0, len(images), most):
+            part = images[start : start + most]
+            self._draw(windows, rows[start : start + most], scratch[: len(part)], None)
             halves = part.reshape(-1).view(np.uint16)
             kernel().halve(scratch[: len(part)].reshape(-1), halves)
 
@@ -130,21 +138,20 @@ class Renderer:
         status = kernel().polar(
             windows.flat, starts, self.window_size, *self._arguments(windows), out
         )
-        _raise_for(status, rows)
+        raise_for(status, rows)
         return out
 
-    def _draw(self, windows: Windows, first: int, images: Array, n_levels: float | None) -> None:
-        rows = np.arange(first, first + len(images))
+    def _draw(self, windows: Windows, rows: Array, images: Array, n_levels: float | None) -> None:
         status = kernel().render(
             windows.flat,
-            windows.starts[first : first + len(images)],
+            windows.starts[rows],
             self.window_size,
             *self._arguments(windows),
             n_levels,
             self.recipe.layout == "packed",
             images,
         )
-        _raise_for(status, rows)
+        raise_for(status, rows)
 
     def _arguments(self, windows: Windows) -> tuple[Array, Array, Array]:
         bounds = np.zeros((2, windows.n_channels)) if self.bounds is None else self.bounds
@@ -157,7 +164,12 @@ class Renderer:
         )
 
 
-def _raise_for(status: tuple[int, int, int], rows: Array) -> None:
+def raise_for(status: tuple[int, int, int], rows: Array) -> None:
+    """Say what a kernel has found: place in ``rows``, channel and code; nothing where it is `OK`.
+
+    Raises:
+        SeriesError: a window cannot be drawn.
+    """
     window, channel, code = status
     if code != OK:
         raise SeriesError(f"window {rows[window]}, channel {channel} {_REASONS[code]}")

@@ -19,7 +19,7 @@ from dualgaf.given import is_frame
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.inference.new_data import NewWindows, read_array, read_frame, read_tables
 from dualgaf.inference.predictions import Prediction
-from dualgaf.inference.probabilities import window_probabilities
+from dualgaf.inference.probabilities import WindowClassifier
 from dualgaf.inference.unlike import compare
 from dualgaf.models.classifier import DualGAFClassifier
 
@@ -42,8 +42,8 @@ class Predictor:
 
     def __init__(self, checkpoint: Checkpoint, model: DualGAFClassifier | None = None) -> None:
         self._imaging = checkpoint.needed_imaging
-        self._model = model or checkpoint.classifier()
-        self._draws_each_batch = checkpoint.draws_each_batch
+        model = model or checkpoint.classifier().eval()
+        self._classify = WindowClassifier(model, self._imaging, checkpoint.draws_each_batch)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -134,9 +134,7 @@ class Predictor:
         with tqdm(
             total=total, desc="predicting", unit=" windows", disable=None, delay=SHORT_S
         ) as bar:
-            probabilities = window_probabilities(
-                self._model, self._imaging, new.windows, self._draws_each_batch, bar.update
-            )
+            probabilities = self._classify(new.windows, bar.update)
         known = dict(new.known)
         unlike = compare(
             new.windows,

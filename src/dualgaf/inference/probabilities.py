@@ -1,11 +1,13 @@
 """Probabilities of windows that are in memory, by a network and what it was trained on."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from dualgaf.data.batch import Batch, PolarBatch, StoredBatch, to_images
 from dualgaf.data.buffers import ImageBuffers
@@ -13,9 +15,10 @@ from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.window_digest import window_hashes
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.windows import Windows
+from dualgaf.inference.fused import FusedNet, reads_only_diagonals
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.eval_mode import eval_mode
-from dualgaf.models.idle_threads import idle_threads_asleep
+from dualgaf.models.idle_threads import idle_threads_asleep, one_thread_for_few
 
 Array = npt.NDArray[Any]
 
@@ -23,55 +26,92 @@ AT_A_TIME = 64
 """Windows that are drawn and classified at a time."""
 
 
-def window_probabilities(
-    model: DualGAFClassifier,
-    state: ImagingState,
-    windows: Windows,
-    on_device: bool,
-    progress: Callable[[int], object] = int,
-) -> Array:
-    """Probabilities of each class for each window, on the device of the model.
+class WindowClassifier:
+    """Windows -> probabilities, on the device of the model.
+
+    Where the network reads a few diagonals only these are drawn (`FusedNet`), else whole images.
 
     Args:
-        model: the trained classifier.
+        model: the trained classifier. Its weights are those of now.
         state: what its windows were.
-        windows: N of them, of finite numbers; their type becomes that of the training.
         on_device: whether its images were drawn for each batch; else pixels are those of the store.
-        progress: is told how many windows were classified, again and again.
-
-    Returns:
-        (N, K) float64; each row adds up to 1.
-
-    Raises:
-        SeriesError: a window cannot be drawn, as in training.
     """
-    renderer = Renderer(state.recipe, state.window_size, state.bounds)
-    flat = windows.flat.astype(state.dtype, copy=False)
-    windows = Windows(flat, windows.starts, windows.window_size)
-    total = len(windows)
-    # A window's place in a batch changes its last digits. In an order of their own, a window's
-    # probabilities do not follow from the order in which windows are given.
-    order = np.argsort(window_hashes(windows, np.arange(total)), kind="stable")
-    buffers, device = ImageBuffers(), model.device
-    found = np.empty((total, len(state.class_names)))
-    with eval_mode(model), torch.inference_mode(), idle_threads_asleep(device):
-        for first in range(0, total, AT_A_TIME):
-            rows = order[first : first + AT_A_TIME]
-            series = torch.from_numpy(state.scaler.transform(windows.take(rows)))
-            none = torch.zeros(len(rows), dtype=torch.int64)
-            batch: Any
-            if on_device:
-                angles = torch.from_numpy(renderer.polar(windows, rows))
-                batch = PolarBatch(angles.to(device), series.to(device), none)
-            else:
-                shape = (len(rows), *state.recipe.row_shape(windows.n_channels))
-                fields = np.empty(shape, state.recipe.dtype)
-                chosen = Windows(windows.flat, windows.starts[rows], windows.window_size)
-                renderer.render(chosen, 0, len(rows), fields)
-                pixels = torch.from_numpy(fields)
-                batch = StoredBatch(pixels.to(device), series.to(device), none)
-            made: Batch = to_images(batch, buffers)
-            logits = model(made.gasf, made.gadf, made.series)
-            found[rows] = torch.softmax(logits.double(), dim=1).cpu().numpy()
-            progress(len(rows))
-    return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+    def __init__(self, model: DualGAFClassifier, state: ImagingState, on_device: bool) -> None:
+        self._model, self._state = model, state
+        self._logits: Callable[[Windows, Array, Tensor], Tensor]
+        if reads_only_diagonals(model, state):
+            self._logits = FusedNet(model.net, state, on_device)
+            self._part: torch.nn.Module = model.net
+        else:
+            self._logits = _ImageNet(model, state, on_device)
+            self._part = model
+        self._modules = tuple(self._part.modules())
+
+    def __call__(self, windows: Windows, progress: Callable[[int], object] = int) -> Array:
+        """Probabilities of each class for each window.
+
+        Args:
+            windows: N of them, of finite numbers; their type becomes that of the training.
+            progress: is told how many windows were classified, again and again.
+
+        Returns:
+            (N, K) float64; each row adds up to 1.
+
+        Raises:
+            SeriesError: a window cannot be drawn, as in training.
+        """
+        state, device = self._state, self._model.device
+        flat = windows.flat.astype(state.dtype, copy=False)
+        windows = Windows(flat, windows.starts, windows.window_size)
+        total = len(windows)
+        found = np.empty((total, len(state.class_names)))
+        is_ready = not any(module.training for module in self._modules)
+        with (
+            torch.inference_mode(),
+            nullcontext() if is_ready else eval_mode(self._part),
+            one_thread_for_few(total if device.type == "cpu" else total + AT_A_TIME),
+            idle_threads_asleep(device),
+        ):
+            for rows in _in_parts(windows):
+                series = torch.from_numpy(state.scaler.transform(windows.take(rows)))
+                logits = self._logits(windows, rows, series)
+                found[rows] = torch.softmax(logits.double(), dim=1).cpu().numpy()
+                progress(len(rows))
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+
+class _ImageNet:
+    """A classifier that is given whole images."""
+
+    def __init__(self, model: DualGAFClassifier, state: ImagingState, on_device: bool) -> None:
+        self._model, self._on_device = model, on_device
+        self._renderer = Renderer(state.recipe, state.window_size, state.bounds)
+        self._buffers = ImageBuffers()
+
+    def __call__(self, windows: Windows, rows: Array, series: Tensor) -> Tensor:
+        device, recipe = self._model.device, self._renderer.recipe
+        none = torch.zeros(len(rows), dtype=torch.int64)
+        batch: Any
+        if self._on_device:
+            angles = torch.from_numpy(self._renderer.polar(windows, rows))
+            batch = PolarBatch(angles.to(device), series.to(device), none)
+        else:
+            fields = np.empty((len(rows), *recipe.row_shape(windows.n_channels)), recipe.dtype)
+            self._renderer.render_rows(windows, rows, fields)
+            batch = StoredBatch(torch.from_numpy(fields).to(device), series.to(device), none)
+        made: Batch = to_images(batch, self._buffers)
+        logits: Tensor = self._model(made.gasf, made.gadf, made.series)
+        return logits
+
+
+def _in_parts(windows: Windows) -> list[Array]:
+    """Rows of `AT_A_TIME` windows each.
+
+    A window's place in a batch changes its last digits. In an order of their own, a window's
+    probabilities do not follow from the order in which windows are given.
+    """
+    rows = np.arange(len(windows))
+    if len(rows) > 1:
+        rows = np.argsort(window_hashes(windows, rows), kind="stable")
+    return [rows[first : first + AT_A_TIME] for first in range(0, len(rows), AT_A_TIME)]

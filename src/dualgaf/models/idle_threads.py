@@ -19,6 +19,8 @@ import torch
 SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 """Variables by which somebody has decided how threads wait."""
 STARTED_S = 30.0
+FEW = 4
+"""Windows for which threads take longer to meet than they save."""
 
 _held: WeakKeyDictionary[object, threading.Event] = WeakKeyDictionary()
 
@@ -68,6 +70,26 @@ def idle_threads_asleep(device: torch.device) -> Iterator[None]:
         yield
     finally:
         release(owner)
+
+
+@contextmanager
+def one_thread_for_few(n_windows: int) -> Iterator[None]:
+    """One thread of torch for a block that reads at most `FEW` windows; else as many as before.
+
+    Example:
+        >>> with one_thread_for_few(1):
+        ...     torch.get_num_threads()
+        1
+    """
+    before = torch.get_num_threads()
+    if before == 1 or n_windows > FEW:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Block:

@@ -188,9 +188,11 @@ class DualGAFNet(nn.Module):
             SeriesError: a shape does not fit, or ``series`` is missing.
         """
         logits = self.by_images(gasf, gadf, series, bands=bands)
-        if self.minirocket is None or series is None or self.training:
-            return logits
-        return self.minirocket.ensemble(logits, series)
+        return logits if series is None or self.training else self.ensemble(logits, series)
+
+    def ensemble(self, logits: Tensor, series: Tensor) -> Tensor:
+        """Logits (B, K) of the images and windows (B, C, T) -> logits (B, K) of all branches."""
+        return logits if self.minirocket is None else self.minirocket.ensemble(logits, series)
 
     def read_pixels(
         self, gasf: Tensor, gadf: Tensor, series: Tensor | None
@@ -205,10 +207,14 @@ class DualGAFNet(nn.Module):
             SeriesError: as `forward`.
         """
         self._check_shapes(gasf, gadf, series)
-        if not isinstance(self.joint_extractor, DiagonalExtractor) or gasf.shape[-1] > SIDE:
+        if not self.reads_diagonals(int(gasf.shape[-1])):
             return None
         row, column, _ = lag_pixels(int(gasf.shape[-1]), gasf.device)
         return row, column
+
+    def reads_diagonals(self, side: int) -> bool:
+        """Whether of images of S x S only the pixels of `LAGS` are read, by one extractor."""
+        return isinstance(self.joint_extractor, DiagonalExtractor) and side <= SIDE
 
     def by_images(
         self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None, *, bands: bool = False
@@ -216,7 +222,11 @@ class DualGAFNet(nn.Module):
         """Logits (B, K) without the MiniRocket branch: what follows the gradient in training."""
         if not bands:
             self._check_shapes(gasf, gadf, series)
-        features = self.attention(self._fields(gasf, gadf, bands))  # (B, V, W)
+        return self.of_features(self._fields(gasf, gadf, bands), series)
+
+    def of_features(self, features: Tensor, series: Tensor | None) -> Tensor:
+        """Features (B, V, W) of the images and windows (B, C, T) -> logits (B, K)."""
+        features = self.attention(features)
         if self.statistics is None:
             joined = features.flatten(1)  # (B, V W)
         else:

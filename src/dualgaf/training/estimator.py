@@ -24,7 +24,7 @@ from dualgaf.data.imaging_state import ImagingState
 from dualgaf.errors import SeriesError, check_whole
 from dualgaf.imaging.windows import Windows
 from dualgaf.inference.checkpoint import Checkpoint
-from dualgaf.inference.probabilities import window_probabilities
+from dualgaf.inference.probabilities import WindowClassifier
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.losses.class_weights import balanced_class_weights
 from dualgaf.models.net import DualGAFNet
@@ -124,8 +124,8 @@ class NetEstimator(NetParameters):
         """(N, C, T) -> (N, K) float64, in the order of ``classes_``."""
         state = self._imaging
         with quiet():
-            windows = Windows.stacked(x)
-            found = window_probabilities(self.classifier_, state, windows, self._on_device)
+            classify = WindowClassifier(self.classifier_, state, self._on_device)
+            found = classify(Windows.stacked(x))
         texts = class_texts(self.classes_)
         return np.ascontiguousarray(found[:, [state.class_names.index(text) for text in texts]])
 

@@ -95,9 +95,9 @@ class DiagonalExtractor(nn.Module):
         n_series = in_channels * len(LAGS)
         self.normalise = nn.BatchNorm1d(n_series, momentum=MOMENTUM, affine=False)
         self.blocks = nn.Sequential(
-            _TimeBlock(n_series, width),
-            _TimeBlock(width, 2 * width),
-            _TimeBlock(2 * width, 2 * width),
+            TimeBlock(n_series, width),
+            TimeBlock(width, 2 * width),
+            TimeBlock(2 * width, 2 * width),
         )
         self.readout = nn.Linear(2 * width, width)
 
@@ -116,7 +116,7 @@ class DiagonalExtractor(nn.Module):
         return features
 
 
-class _TimeBlock(nn.Module):
+class TimeBlock(nn.Module):
     """(N, n_in, S) -> (N, n_out, S): three convolutions and a shortcut."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
@@ -137,5 +137,6 @@ class _TimeBlock(nn.Module):
         )
 
     def forward(self, series: Tensor) -> Tensor:
+        """(N, n_in, S) -> (N, n_out, S)."""
         found: Tensor = F.relu(self.path(series) + self.shortcut(series))
         return found
