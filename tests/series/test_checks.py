@@ -134,3 +134,15 @@ def test_equal_series_are_found_beside_longer_ones():
         assert equal_windows(whole, None, None) == told
         other = second + np.eye(*second.shape)  # control: the first value differs
         assert equal_windows(replace(whole, values=(first, second, other)), None, None) is None
+
+
+def test_equal_windows_that_end_in_nan_are_found():
+    series = np.array([[1.0, np.nan, 2.0, np.nan]])
+    whole = replace(
+        _set(("a", 0, 4), ("b", 0, 4)), values=(series, series.copy()), official=("train", "val")
+    )
+    assert (
+        equal_windows(whole, 2, None) == "2 of the 2 windows of val are equal to windows of train"
+    )
+    other = replace(whole, values=(series, series + 1.0))  # control: they end in NaN as well
+    assert equal_windows(other, 2, None) is None
