@@ -5,10 +5,10 @@ two of train, val and test; train has two classes or more, and every class of va
 Windows of two splits that are equal are counted.
 """
 
-from collections.abc import Mapping
-from itertools import combinations
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, compress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
@@ -17,8 +17,10 @@ from dualgaf.errors import SplitError
 from dualgaf.series.arrays import Array
 from dualgaf.series.series import SeriesSet
 
-_HEAD = 8
-"""Values of the first channel that say whether two windows begin alike."""
+_SMALL_BYTES = 4096
+"""A series up to this size is hashed as fast as one of its values is read."""
+_TAIL = 32
+"""Values of the last channel that say whether two windows end alike."""
 
 
 class _Rows(NamedTuple):
@@ -113,8 +115,9 @@ def check_labels(splits: Mapping[str, SeriesSet]) -> None:
 def equal_windows(whole: SeriesSet, window_size: int | None, stride: int | None) -> str | None:
     """How many windows of an official split are also in another one, by their values.
 
-    Windows that begin alike are compared by a hash of all their values; others are not read any
-    further. What is to be predicted may be known from training.
+    A hash of each small series, or the last value of each window, says for most that no other is
+    equal to them. Those that share it are compared by how they end, and those that end alike by a
+    hash of all their values. What is to be predicted may be known from training.
 
     Args:
         whole: series that are marked with their split.
@@ -132,32 +135,76 @@ def equal_windows(whole: SeriesSet, window_size: int | None, stride: int | None)
         >>> equal_windows(join_sets([train, val], "both"), None, None)
         '2 of the 2 windows of val are equal to windows of train'
     """
-    windows: dict[str, list[Array]] = {}
-    for series, split in zip(whole.values, whole.official, strict=True):
+    series: dict[str, list[Array]] = {}
+    for one, split in zip(whole.values, whole.official, strict=True):
         if split in ("train", "val", "test"):
-            windows.setdefault(split, []).extend(_windows(series, window_size, stride))
-    heads = {split: [w[0, :_HEAD].tobytes() for w in own] for split, own in windows.items()}
+            series.setdefault(split, []).append(one)
+    is_small = window_size is None and whole.values[0].nbytes <= _SMALL_BYTES
+    keys = {
+        split: _hashes(own) if is_small else _lasts(own, window_size, stride)
+        for split, own in series.items()
+    }
+    alike = _in_two(keys.values())
+    if not alike:
+        return None
+    windows = {
+        split: _chosen(_windows(own, window_size, stride), keys[split], alike)
+        for split, own in series.items()
+    }
+    tails = {split: [*map(_tail, own)] for split, own in windows.items()}
+    alike = _in_two(tails.values())
+    hashes = {
+        split: [*map(_hash, _chosen(own, tails[split], alike))] for split, own in windows.items()
+    }
     told = []
-    for earlier, later in combinations(windows, 2):
-        alike = set(heads[earlier]).intersection(heads[later])
-        known, asked = (
-            [_hash(w) for w, head in zip(windows[name], heads[name], strict=True) if head in alike]
-            for name in (earlier, later)
-        )
-        twice = set(known)
-        if n_equal := sum(window in twice for window in asked):
-            n_windows = len(windows[later])
+    for earlier, later in combinations(hashes, 2):
+        known = set(hashes[earlier])
+        if n_equal := sum(window in known for window in hashes[later]):
             told.append(
-                f"{n_equal} of the {n_windows} windows of {later} are equal to windows of {earlier}"
+                f"{n_equal} of the {len(keys[later])} windows of {later} are equal to windows "
+                f"of {earlier}"
             )
     return "; ".join(told) or None
 
 
-def _windows(series: Array, window_size: int | None, stride: int | None) -> list[Array]:
+def _in_two(keys: Iterable[Collection[Any]]) -> set[Any]:
+    """What is in two of the collections, or in more."""
+    return set().union(*(one & other for one, other in combinations(map(set, keys), 2)))
+
+
+def _chosen(windows: Iterable[Array], keys: Iterable[Any], wanted: set[Any]) -> list[Array]:
+    return [*compress(windows, map(wanted.__contains__, keys))]
+
+
+def _hashes(series: Sequence[Array]) -> list[int]:
+    return [*map(xxhash.xxh3_64_intdigest, map(np.ascontiguousarray, series))]  # type: ignore[arg-type]
+
+
+def _lasts(
+    series: Sequence[Array], window_size: int | None, stride: int | None
+) -> list[float | None]:
+    """The last value of each window, None for NaN, which is equal to no NaN."""
     if window_size is None:
-        return [series]
-    firsts = range(0, series.shape[1] - window_size + 1, stride or window_size)
-    return [series[:, first : first + window_size] for first in firsts]
+        values = [one.item(-1) for one in series]
+    else:
+        step = stride or window_size
+        values = [value for one in series for value in one[-1, window_size - 1 :: step].tolist()]
+    return [value if value == value else None for value in values]
+
+
+def _windows(
+    series: Sequence[Array], window_size: int | None, stride: int | None
+) -> Iterator[Array]:
+    if window_size is None:
+        yield from series
+        return
+    for one in series:
+        for first in range(0, one.shape[1] - window_size + 1, stride or window_size):
+            yield one[:, first : first + window_size]
+
+
+def _tail(window: Array) -> bytes:
+    return window[-1, -_TAIL:].tobytes()
 
 
 def _hash(window: Array) -> bytes:
