@@ -18,6 +18,8 @@ store. Each build is a process of its own, sides take turns; the case comes firs
 A trial that is done is kept in ``--work`` and not made again. Cgroups are made below this
 process' own; where that is not allowed, the case is left out, and a line says so.
 
+It has not been run to its end yet (docs/design/0022-live-load.md).
+
 Windows are long and images small, so that a build of 20 s needs 1 GB: drawing is what takes time.
 """
 

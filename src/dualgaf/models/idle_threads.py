@@ -20,7 +20,8 @@ SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 """Variables by which somebody has decided how threads wait."""
 STARTED_S = 30.0
 FEW = 4
-"""Windows for which threads take longer to meet than they save."""
+"""Windows that one thread reads: threads would take longer to meet than they save. Chosen, not
+measured."""
 
 _held: WeakKeyDictionary[object, threading.Event] = WeakKeyDictionary()
 
