@@ -10,7 +10,6 @@ import numpy.typing as npt
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.pool.fill import FillJob, FillReport, fill
-from dualgaf.pool.memory_watch import MemoryWatch
 from dualgaf.pool.messages import Job, share_windows
 from dualgaf.pool.supervisor import ProcessPool
 from dualgaf.store.backing import open_writer
@@ -49,8 +48,9 @@ def fill_by(
         stack.callback(os.close, source)
         writer = stack.enter_context(open_writer(layout, ["memfd"]))
         left = dict(enumerate(layout.chunks(7)))
-        files = (source, *writer.segments.descriptors)
-        pool.fill(job, files, left, MemoryWatch(writer, len(pool.pids) or 1), progress)
+        pool.fill(
+            job, (source, *writer.segments.descriptors), left, writer.check_headroom, progress
+        )
         assert left == {}
         store = writer.seal()
     array = store.array.copy()

@@ -4,14 +4,12 @@ import contextlib
 import dataclasses
 import errno
 import gc
-import mmap
 import os
 import random
 import re
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,9 +24,9 @@ from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.plan import BuildRequest, make_plan
 from dualgaf.plan.preset import HardwarePreset
-from dualgaf.pool import memory_watch, pool_size, supervisor
+from dualgaf.pool import pool_size, supervisor
 from dualgaf.pool.settings import PoolSettings
-from dualgaf.store import backing, places, writer
+from dualgaf.store import backing, writer
 from dualgaf.system.machine import Headroom
 from fills import bounds_of, images_of, windows_of
 
@@ -327,98 +325,6 @@ def test_memory_that_vanishes_between_two_chunks_leads_to_a_file(monkeypatch, ba
         )
     assert report.backing == "file"
     assert sum(done) == len(LARGE)  # what is drawn again is not told twice
-    np.testing.assert_array_equal(store.array, images_of(LARGE, LARGE_RECIPE))
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("backend", ["process", "thread", "serial"])
-def test_finished_rows_move_to_the_file_and_are_not_drawn_again(monkeypatch, backend):
-    monkeypatch.setattr(writer, "CHECK_BYTES", MIB)
-    told, spans, move = [], [], places.move_rows
-
-    def move_and_mark(source, target):
-        spans.extend(source.there.spans)
-        move(source, target)
-        assert target.there.spans == spans
-        row = spans[0][0]
-        # what was moved is free: rows before it were never finished
-        assert source.allocated_bytes() <= source.layout.offset(row) + mmap.PAGESIZE
-        target.write_rows(row, np.full_like(target.read_rows(row, row + 1), 77))
-
-    monkeypatch.setattr(places, "move_rows", move_and_mark)
-
-    def vanish(rows):
-        told.append(rows)
-        if len(told) == 4:
-            monkeypatch.setattr(writer, "memory_headroom", lambda: Headroom(0, "cgroup x"))
-
-    with pytest.warns(FallbackWarning, match="memory became short"):
-        store, report = built(
-            LARGE, LARGE_RECIPE, vanish, backend=backend, chunk_size=100, n_jobs=2
-        )
-    assert report.backing == "file"
-    assert 4 * 50 <= sum(last - first for first, last in spans) < len(LARGE)
-    assert sum(told) == len(LARGE)
-    expected = images_of(LARGE, LARGE_RECIPE)
-    expected[spans[0][0]] = 77  # the row that was marked is as it was marked: nobody drew it again
-    np.testing.assert_array_equal(store.array, expected)
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize(
-    ("backend", "shm"),
-    [("process", True), ("thread", True), ("serial", True), ("thread", False), ("serial", False)],
-)
-def test_memory_that_comes_back_lets_the_build_go_on_where_it_was(monkeypatch, backend, shm):
-    monkeypatch.setattr(writer, "CHECK_BYTES", MIB)
-    monkeypatch.setattr(memory_watch, "PATIENCE_S", (60.0, 60.0))
-    told, asked, enough = [], [], writer.memory_headroom
-
-    def short_for_a_while():
-        asked.append(1)
-        return Headroom(0, "cgroup x") if len(asked) < 4 else enough()
-
-    def vanish(rows):
-        told.append(rows)
-        if len(told) == 4:
-            monkeypatch.setattr(writer, "memory_headroom", short_for_a_while)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        store, report = built(
-            LARGE, LARGE_RECIPE, vanish, backend=backend, chunk_size=100, n_jobs=1, shm=shm
-        )
-    assert len(asked) >= 4
-    assert report.backing == ("memfd" if shm else "private")
-    assert sum(told) == len(LARGE)
-    np.testing.assert_array_equal(store.array, images_of(LARGE, LARGE_RECIPE))
-
-
-@pytest.mark.faults
-def test_private_memory_that_becomes_short_leads_to_a_file(monkeypatch):
-    monkeypatch.setattr(writer, "CHECK_BYTES", MIB)
-    told = []
-
-    def vanish(rows):
-        told.append(rows)
-        if len(told) == 4:
-            monkeypatch.setattr(writer, "memory_headroom", lambda: Headroom(0, "cgroup x"))
-
-    with pytest.warns(FallbackWarning, match="disk file instead of memory; private: memory became"):
-        store, report = built(LARGE, LARGE_RECIPE, vanish, backend="thread", shm=False)
-    assert (report.backing, report.backend, sum(told)) == ("file", "thread", len(LARGE))
-    np.testing.assert_array_equal(store.array, images_of(LARGE, LARGE_RECIPE))
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("backend", ["process", "thread"])
-def test_a_chunk_larger_than_a_part_is_drawn_in_parts(monkeypatch, backend):
-    monkeypatch.setattr(writer, "CHECK_BYTES", MIB)
-    told = []
-    store, report = built(LARGE, LARGE_RECIPE, told.append, backend=backend, chunk_size=len(LARGE))
-    part = MIB // LARGE_RECIPE.row_bytes(LARGE.n_channels)
-    assert told[:-1] == [part] * (len(told) - 1)
-    assert (sum(told), report.backing) == (len(LARGE), "memfd")
     np.testing.assert_array_equal(store.array, images_of(LARGE, LARGE_RECIPE))
 
 

@@ -141,7 +141,6 @@ class _Draw:
     progress: Callable[[int], None] | None
     drawn: int = 0
     told: int = 0
-    peak_bytes: int = 0
 
     def __call__(self, writer: StoreWriter) -> dict[str, Any]:
         self.drawn = 0
@@ -156,14 +155,10 @@ class _Draw:
             plan.backend,
             self.pool,
         )
-        meter = MemoryMeter(writer.allocated_bytes)
-        try:
-            with meter:
-                filled = fill(job, self._step)
-        finally:
-            self.peak_bytes = max(self.peak_bytes, meter.peak_bytes)
+        with MemoryMeter(writer.allocated_bytes) as meter:
+            filled = fill(job, self._step)
         measured = {"backend": filled.backend, "workers": filled.workers}
-        return {**measured, "peak_bytes": self.peak_bytes}
+        return {**measured, "peak_bytes": meter.peak_bytes}
 
     def _step(self, rows: int) -> None:
         self.check()

@@ -16,8 +16,7 @@ from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.pool import calibration as module
 from dualgaf.pool.calibration import TASKS_A_WORKER, Drawing, auto_chunk_rows, measure_window_s
 from dualgaf.pool.chunk import ChunkFiller
-from dualgaf.store.private_writer import PrivateWriter
-from dualgaf.store.writer import SegmentWriter
+from dualgaf.store.writer import PrivateWriter, SegmentWriter
 
 MUCH = 1 << 40
 ROW = 1 << 18

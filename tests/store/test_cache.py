@@ -123,7 +123,7 @@ def test_whatever_ends_a_build_the_next_one_goes_on_from_there(tmp_path, error):
     cut_off(tmp_path, (0, 2), (4, 5), error=error)
     assert names(tmp_path) == [".journal", ".part"]
     with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
-        there = [(a, b) for a in range(5) for b in range(a + 1, 6) if writer.there.covers(a, b)]
+        there = [(a, b) for a in range(5) for b in range(a + 1, 6) if writer.has_rows(a, b)]
         assert there == [(0, 1), (0, 2), (1, 2), (4, 5)]
         fill(writer, 1, 4)  # chunks of another size overlap what is there
         store = writer.seal()
@@ -144,7 +144,7 @@ def test_rows_whose_bytes_changed_are_drawn_again(tmp_path):
         file.seek(LAYOUT.offset(3))
         file.write(b"\xff")
     with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
-        assert (writer.there.covers(0, 2), writer.there.covers(2, 4)) == (True, False)
+        assert (writer.has_rows(0, 2), writer.has_rows(2, 4)) == (True, False)
 
 
 @pytest.mark.parametrize("wrong", ["nonce", "layout", "size", "no journal", "link", "folder"])
@@ -163,7 +163,7 @@ def test_a_part_that_is_not_that_of_the_journal_is_begun_anew(tmp_path, wrong):
         part.rename(tmp_path / "elsewhere")
         part.symlink_to("elsewhere") if wrong == "link" else part.mkdir()
     with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
-        assert not writer.there.covers(0, 1)
+        assert not writer.has_rows(0, 1)
         fill(writer, 0, 5)
         assert np.array_equal(writer.seal().array, ROWS)
     left = {".json", ".store"} | {
@@ -218,7 +218,7 @@ def test_a_build_of_another_recipe_under_a_name_is_begun_anew(tmp_path):
     for kind in ("part", "journal"):
         moved(tmp_path, kind)
     with StoreCache(tmp_path).claim(KEY, LAYOUT) as writer:
-        assert not writer.there.covers(0, 1)
+        assert not writer.has_rows(0, 1)
         fill(writer, 0, 5)
         assert np.array_equal(writer.seal().array, ROWS)
 

@@ -18,8 +18,7 @@ from dualgaf.errors import StoreFullError
 from dualgaf.store import writer as writer_module
 from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
-from dualgaf.store.private_writer import PrivateWriter
-from dualgaf.store.writer import memory_reserve
+from dualgaf.store.writer import PrivateWriter, memory_reserve
 from dualgaf.system.machine import Headroom, Machine
 
 LAYOUT = StoreLayout(50, (3, 7), "uint16")

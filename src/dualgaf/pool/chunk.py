@@ -14,8 +14,7 @@ import numpy.typing as npt
 from dualgaf.errors import SystemRefusedError
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.windows import Windows
-from dualgaf.store.private_writer import PrivateWriter
-from dualgaf.store.writer import StoreWriter
+from dualgaf.store.writer import PrivateWriter, StoreWriter
 from dualgaf.system.machine import format_bytes, process_limits
 
 Array = npt.NDArray[Any]

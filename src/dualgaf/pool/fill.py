@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,6 @@ from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.pool.chunk import ChunkFiller, check_limits
-from dualgaf.pool.memory_watch import PAUSE_S, MemoryWatch
 from dualgaf.pool.messages import Job, share_windows
 from dualgaf.pool.queues import WorkStealingQueues
 from dualgaf.pool.settings import PoolSettings
@@ -114,9 +113,7 @@ def fill(job: FillJob, progress: Callable[[int], None] | None = None) -> FillRep
     fills = {"process": _fill_by_processes, "thread": _fill_by_threads, "serial": _fill_here}
     ways = BACKENDS[BACKENDS.index(job.backend) :]
     # Each takes out what it has finished; the next one goes on with the rest.
-    begun = job.writer.there
-    rest = ((n, (begun.end_of(first), last)) for n, (first, last) in enumerate(job.chunks))
-    left = {n: (first, last) for n, (first, last) in rest if first < last}
+    left = {n: rows for n, rows in enumerate(job.chunks) if not job.writer.has_rows(*rows)}
     there = job.writer.layout.n_rows - sum(last - first for first, last in left.values())
     if there and progress is not None:
         progress(there)
@@ -171,8 +168,7 @@ def _fill_by_pool(job: FillJob, pool: ProcessPool, left: Left, finished: Finishe
     assert job.writer.segments is not None
     descriptors, before = (source, *job.writer.segments.descriptors), pool.retries
     try:
-        watch = MemoryWatch(job.writer, job.workers)
-        workers = pool.fill(qualified_name, descriptors, left, watch, finished)
+        workers = pool.fill(qualified_name, descriptors, left, job.writer.check_headroom, finished)
     finally:
         os.close(source)
     return FillReport("process", workers, len(job.chunks), pool.retries - before)
@@ -195,15 +191,14 @@ def _compile(job: FillJob) -> None:
 def _fill_by_threads(job: FillJob, left: Left, finished: Finished) -> FillReport:
     filler = ChunkFiller(job.renderer, job.windows, job.writer)
     bounds, chunks = dict(left), WorkStealingQueues(list(left), job.workers)
-    stop, done = threading.Event(), queue.SimpleQueue[tuple[int, Bounds] | None]()
-    watch = MemoryWatch(job.writer, job.workers)
+    stop, done = threading.Event(), queue.SimpleQueue[int | None]()
 
     def work(number: int) -> None:
         try:
             while not stop.is_set() and (chunk := chunks.take(number)) is not None:
-                for part in _parts(watch, bounds[chunk], stop):
-                    _fill_chunk(filler, chunk, part)
-                    done.put((chunk, part))
+                job.writer.check_headroom()
+                _fill_chunk(filler, chunk, bounds[chunk])
+                done.put(chunk)
         except BaseException:
             stop.set()
             raise
@@ -215,37 +210,16 @@ def _fill_by_threads(job: FillJob, left: Left, finished: Finished) -> FillReport
             futures = _start(threads, work, job.workers)
             running = len(futures)
             while running:
-                told = done.get()
-                if told is None:
+                chunk = done.get()
+                if chunk is None:
                     running -= 1
                     continue
-                _take_out(left, *told)
-                finished(*told[1])
+                finished(*left.pop(chunk))
         finally:
             stop.set()
     for future in futures:
         future.result()
     return FillReport("thread", len(futures), len(job.chunks), 0)
-
-
-def _parts(watch: MemoryWatch, bounds: Bounds, stop: threading.Event) -> Iterator[Bounds]:
-    """The chunk in the parts that memory has room for; waits where it has none, until ``stop``."""
-    first, last = bounds
-    while first < last and not stop.is_set():
-        rows = watch.rows(first, last)
-        if not rows:
-            stop.wait(PAUSE_S)
-            continue
-        yield first, first + rows
-        watch.done(rows)
-        first += rows
-
-
-def _take_out(left: Left, chunk: int, part: Bounds) -> None:
-    """A part is drawn: parts of a chunk come in their order."""
-    _, last = left.pop(chunk)
-    if part[1] < last:
-        left[chunk] = part[1], last
 
 
 def _start(
@@ -263,12 +237,11 @@ def _start(
 
 def _fill_here(job: FillJob, left: Left, finished: Finished) -> FillReport:
     filler = ChunkFiller(job.renderer, job.windows, job.writer)
-    watch, never = MemoryWatch(job.writer, 1), threading.Event()
-    for chunk, bounds in list(left.items()):
-        for part in _parts(watch, bounds, never):
-            _fill_chunk(filler, chunk, part)
-            _take_out(left, chunk, part)
-            finished(*part)
+    for chunk, (first, last) in list(left.items()):
+        job.writer.check_headroom()
+        _fill_chunk(filler, chunk, (first, last))
+        del left[chunk]
+        finished(first, last)
     return FillReport("serial", 1, len(job.chunks), 0)
 
 

@@ -29,7 +29,6 @@ from typing import Any, Self
 from dualgaf import errors
 from dualgaf.errors import ChunkError, DualGAFError, PoolError
 from dualgaf.pool.launch import Program, ending, launch
-from dualgaf.pool.memory_watch import PAUSE_S, MemoryWatch
 from dualgaf.pool.messages import Job, receive, send
 from dualgaf.pool.queues import WorkStealingQueues
 from dualgaf.system.cgroups import oom_kills
@@ -55,8 +54,6 @@ class _Worker:
     ready: bool = False
     job: int = 0
     chunk: int | None = None
-    rows: int = 0
-    """Of the chunk, from its first on, that it draws: all, or where memory is short a part."""
     limit_s: float = STARTUP_TIMEOUT_S
     since: float = field(default_factory=time.monotonic)
     overdue: bool = False
@@ -78,7 +75,6 @@ class _Fill:
     descriptors: tuple[int, ...]
     left: dict[int, Bounds]
     todo: WorkStealingQueues
-    watch: MemoryWatch
     n_workers: int
     oom_kills: int
     losses: dict[int, int] = field(default_factory=dict)
@@ -124,7 +120,7 @@ class ProcessPool:
         job: Job,
         descriptors: tuple[int, ...],
         left: dict[int, Bounds],
-        watch: MemoryWatch,
+        between: Callable[[], None],
         finished: Callable[[int, int], None],
     ) -> int:
         """Fill chunks of one store.
@@ -132,9 +128,9 @@ class ProcessPool:
         Args:
             job: what to draw.
             descriptors: the open file of the input, then those of the store.
-            left: (first, last) windows by chunk; what is finished is taken out.
-            watch: says how much of a chunk is handed out; may raise to end the build.
-            finished: called with (first, last) windows of each finished chunk, or part of one.
+            left: (first, last) windows by chunk; a finished chunk is taken out.
+            between: called before each chunk is handed out; may raise to end the build.
+            finished: called with (first, last) windows of each finished chunk.
 
         Returns:
             Workers at its end: one less for each that the kernel ended for want of memory.
@@ -147,14 +143,14 @@ class ProcessPool:
         self._job += 1
         self._losses_at_start = 0
         queues = WorkStealingQueues(list(left), self._n_workers)
-        fill = _Fill(job, descriptors, left, queues, watch, self._n_workers, oom_kills(_ROOT))
+        fill = _Fill(job, descriptors, left, queues, self._n_workers, oom_kills(_ROOT))
         try:
             for worker in [w for w in self._workers if w.program.process.poll() is not None]:
                 self._forget(worker)  # died while it had nothing to do
             while left:
                 self._top_up(min(fill.n_workers, len(left)))
-                paused = self._hand_out(fill)
-                for worker in self._next_events(PAUSE_S if paused else LONGEST_WAIT_S):
+                self._hand_out(fill, between)
+                for worker in self._next_events():
                     self._hear(worker, fill, finished)
             for worker in self._workers:
                 self._tell(worker, {"kind": "end"})
@@ -186,27 +182,23 @@ class ProcessPool:
             self._workers.append(worker)
             self._selector.register(worker.channel, selectors.EVENT_READ, worker)
 
-    def _hand_out(self, fill: _Fill) -> bool:
-        """Give each idle worker a chunk, or a part; returns whether one has to wait for memory."""
+    def _hand_out(self, fill: _Fill, between: Callable[[], None]) -> None:
         for worker in self._workers:
             if not worker.ready or worker.chunk is not None:
                 continue
-            chunk = fill.todo.take(worker.queue)
-            if chunk is None:
+            worker.chunk = fill.todo.take(worker.queue)
+            if worker.chunk is None:
                 continue
-            first, last = fill.left[chunk]
-            rows = fill.watch.rows(first, last)
-            if not rows:
-                fill.todo.put_back(chunk)
-                return True
-            worker.chunk, worker.rows, worker.limit_s = chunk, rows, self._timeout_s
+            between()
+            worker.limit_s = self._timeout_s
             if worker.job != self._job:
                 worker.job, worker.limit_s = self._job, self._timeout_s + STARTUP_TIMEOUT_S
                 self._tell(worker, fill.job.to_message(), fill.descriptors)
             worker.since = time.monotonic()
-            part = {"first": first, "last": first + rows}
-            self._tell(worker, {"kind": "chunk", "chunk": chunk, **part})
-        return False
+            first, last = fill.left[worker.chunk]
+            self._tell(
+                worker, {"kind": "chunk", "chunk": worker.chunk, "first": first, "last": last}
+            )
 
     def _tell(
         self, worker: _Worker, message: dict[str, Any], descriptors: tuple[int, ...] = ()
@@ -215,12 +207,12 @@ class ProcessPool:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             send(worker.channel, message, descriptors)
 
-    def _next_events(self, longest_s: float) -> list[_Worker]:
+    def _next_events(self) -> list[_Worker]:
         """Workers that said something or hung up; one that is silent too long is killed here."""
         times = [worker.overdue_at for worker in self._workers]
         now = time.monotonic()
         first = min((at for at in times if at is not None), default=now + 1.0)
-        events = self._selector.select(min(max(0.0, first - now), longest_s))
+        events = self._selector.select(min(max(0.0, first - now), LONGEST_WAIT_S))
         heard = [key.data for key, _ in events]
         now = time.monotonic()
         for worker in self._workers:
@@ -244,13 +236,7 @@ class ProcessPool:
             raise _as_error(message, fill.left)
         else:
             worker.chunk = None
-            fill.watch.done(worker.rows)
-            chunk: int = message["chunk"]
-            first, last = fill.left.pop(chunk)
-            if first + worker.rows < last:
-                fill.left[chunk] = first + worker.rows, last
-                fill.todo.put_back(chunk)
-            finished(first, first + worker.rows)
+            finished(*fill.left.pop(message["chunk"]))
 
     def _lose(self, worker: _Worker, fill: _Fill) -> None:
         """A worker has died: give its chunk to another, unless it has cost two."""
@@ -262,8 +248,9 @@ class ProcessPool:
             fill.oom_kills += 1  # each kill counts for one worker
             fill.n_workers = max(1, fill.n_workers - 1)
             how = f"{how} by the kernel, because memory was short"
-        if worker.chunk is not None:
-            self._give_away(worker, fill, how, words)
+        chunk = worker.chunk
+        if chunk is not None:
+            self._give_away(chunk, fill, how, words)
         elif not worker.ready:
             self._losses_at_start += 1
             if self._losses_at_start >= MAX_LOSSES_AT_START:
@@ -271,10 +258,7 @@ class ProcessPool:
                     f"{MAX_LOSSES_AT_START} workers ended before they were ready: {how}; {words}"
                 )
 
-    def _give_away(self, worker: _Worker, fill: _Fill, how: str, words: str) -> None:
-        fill.watch.done(worker.rows)
-        chunk = worker.chunk
-        assert chunk is not None
+    def _give_away(self, chunk: int, fill: _Fill, how: str, words: str) -> None:
         fill.losses[chunk] = fill.losses.get(chunk, 0) + 1
         first, last = fill.left[chunk]
         named = f"chunk {chunk} (windows {first} to {last - 1})"

@@ -81,9 +81,7 @@ def _filler(job: Job, source: int, *store: int) -> ChunkFiller:
     os.close(source)
     renderer = Renderer(job.recipe, job.window_size, bounds)
     segments = Segments(store, job.layout.total_bytes)
-    # The supervisor looks at the memory, and hands out what there is room for.
-    writer = SegmentWriter(job.layout, job.place, segments, b"", in_memory=False)
-    return ChunkFiller(renderer, windows, writer)
+    return ChunkFiller(renderer, windows, SegmentWriter(job.layout, job.place, segments, b""))
 
 
 def _fill(filler: ChunkFiller, message: dict[str, int]) -> dict[str, object]:

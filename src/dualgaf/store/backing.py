@@ -19,9 +19,8 @@ from pathlib import Path
 
 from dualgaf.errors import ConfigError, FallbackWarning, StoreFullError, unknown_choice
 from dualgaf.store.layout import StoreLayout
-from dualgaf.store.private_writer import PrivateWriter
 from dualgaf.store.segments import segment_count
-from dualgaf.store.writer import SegmentWriter, StoreWriter, memory_reserve
+from dualgaf.store.writer import PrivateWriter, SegmentWriter, StoreWriter, memory_reserve
 from dualgaf.system.machine import disk_free, format_bytes, is_in_memory, memory_headroom
 
 MEMFD_NAME = "dualgaf-store"
@@ -100,20 +99,16 @@ def _open_memfd(layout: StoreLayout, files: int) -> StoreWriter:
     if not hasattr(os, "memfd_create"):
         raise StoreFullError(errno.ENOSYS, "this system has no memfd_create")
     flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
-    new_file = lambda: os.memfd_create(MEMFD_NAME, flags)  # noqa: E731
-    return SegmentWriter.begin(layout, "memfd", new_file, files, in_memory=True)
+    return SegmentWriter.begin(layout, "memfd", lambda: os.memfd_create(MEMFD_NAME, flags), files)
 
 
 def _open_file(layout: StoreLayout, folder: Path, files: int) -> StoreWriter:
     free = disk_free(folder)
     if free < layout.total_bytes:
         raise StoreFullError(f"{folder} has {format_bytes(free)} free")
-    in_memory = is_in_memory(folder)
-    if in_memory:
+    if is_in_memory(folder):
         _check_memory(layout)
-    return SegmentWriter.begin(
-        layout, "file", lambda: anonymous_file(folder), files, in_memory=in_memory
-    )
+    return SegmentWriter.begin(layout, "file", lambda: anonymous_file(folder), files)
 
 
 def _open_private(layout: StoreLayout) -> StoreWriter:

@@ -29,8 +29,7 @@ from dualgaf.store.layout import StoreLayout
 from dualgaf.store.manifest import CacheEntry, EntryPaths, checked_nonce
 from dualgaf.store.segments import Segments
 from dualgaf.store.store import Store
-from dualgaf.store.writer import SegmentWriter, filling_reserve
-from dualgaf.system.machine import is_in_memory
+from dualgaf.store.writer import SegmentWriter
 
 # Methods without a docstring are documented by StoreWriter.
 # ruff: noqa: D102
@@ -54,16 +53,12 @@ class CacheWriter(SegmentWriter):
         journal: Journal,
     ) -> None:
         assert entry.nonce is not None
-        in_memory = is_in_memory(paths.folder)
-        reserve = filling_reserve() if in_memory else 0
-        super().__init__(
-            entry.layout, "cache", segments, entry.nonce, in_memory=in_memory, reserve=reserve
-        )
+        super().__init__(entry.layout, "cache", segments, entry.nonce)
         self._paths = paths
         self._entry = entry
         self._ranges = list(entry.ranges)
         self._journal = journal
-        self._done += [(rows.first, rows.last) for rows in entry.ranges]
+        self._there = Coverage.of(entry.ranges)
 
     @classmethod
     def open(cls, paths: EntryPaths, key: StoreKey, layout: StoreLayout) -> Self:
@@ -111,12 +106,14 @@ class CacheWriter(SegmentWriter):
             raise
         return cls(paths, CacheEntry(key, layout, (), nonce), segments, journal)
 
+    def has_rows(self, first: int, last: int) -> bool:
+        return self._there.covers(first, last)
+
     def rows_are_there(self, first: int, last: int) -> None:
         with refusal_of(self._paths.folder):
             rows = RowRange.of(self._descriptor, self.layout, first, last)
             self._journal.add(rows)
         self._ranges.append(rows)
-        super().rows_are_there(first, last)
 
     def seal(self) -> Store:
         """Publish the entry.

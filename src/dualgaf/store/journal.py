@@ -77,8 +77,8 @@ class Coverage:
 
     Example:
         >>> there = Coverage([(4, 6), (0, 3), (2, 4)])
-        >>> there.spans, there.n_rows, there.covers(1, 6), there.covers(5, 7), there.end_of(2)
-        ([(0, 6)], 6, True, False, 6)
+        >>> there.spans, there.n_rows, there.covers(1, 6), there.covers(5, 7)
+        ([(0, 6)], 6, True, False)
     """
 
     def __init__(self, bounds: Iterable[tuple[int, int]]) -> None:
@@ -99,11 +99,6 @@ class Coverage:
         """Whether all of rows first..last-1 are."""
         at = bisect_right(self.spans, first, key=lambda span: span[0]) - 1
         return at >= 0 and last <= self.spans[at][1]
-
-    def end_of(self, row: int) -> int:
-        """The first row from this one on that is not covered."""
-        at = bisect_right(self.spans, row, key=lambda span: span[0]) - 1
-        return max(row, self.spans[at][1]) if at >= 0 else row
 
     def gaps(self, n_rows: int) -> list[tuple[int, int]]:
         """(first, last) of the rows of ``n_rows`` that are not covered."""

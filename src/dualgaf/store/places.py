@@ -1,16 +1,13 @@
 """Where a store is filled: the first place that takes it, or the cache.
 
-    cache -> shared memory (memfd) -> an anonymous file
-             private memory        -> an anonymous file
+    cache -> shared memory (memfd) -> an anonymous file; or private memory, as the plan says
 
 A place that refuses, or becomes full in the middle, is one warning that says what to change, and
-the next one is tried. Rows that are finished in memory move there, the last ones first, and what
-they took is freed meanwhile. When all refuse, the error lists each with its reason.
+the next one is tried. When all refuse, the error lists each with its reason.
 """
 
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 from dualgaf.errors import CacheWarning, StoreFullError
@@ -24,10 +21,8 @@ from dualgaf.store.writer import StoreWriter
 Draw = Callable[[StoreWriter], dict[str, Any]]
 """Fills the store of a writer; returns what it measured."""
 
-PLACES = {"memfd": ("memfd", "file"), "file": ("file",), "private": ("private", "file")}
+PLACES = {"memfd": ("memfd", "file"), "file": ("file",), "private": ("private",)}
 """Where a store goes, and where it goes when that is refused."""
-MOVE_BYTES = 8 << 20
-"""Rows that are copied at a time."""
 
 
 def in_first_place(
@@ -52,40 +47,16 @@ def in_first_place(
     Raises:
         StoreFullError: no place took it; the text lists each with its reason.
     """
-    left: StoreWriter | None = None
-    with ExitStack() as stack:
-        while True:
-            writer = open_writer(layout, places, workers=workers, refused=refused)
-            stack.enter_context(writer)
-            places = places[places.index(writer.place) + 1 :]
-            try:
-                if left is not None:
-                    move_rows(left, writer)
-                    left.abort()
-                report = {"cache": "off", **draw(writer)}
-                return writer.seal(), report
-            except StoreFullError as error:
-                refused = (*writer.refused, f"{writer.place}: {error.strerror or error}")
-                if not places:
-                    raise no_place(layout, refused) from error
-            left = writer
-
-
-def move_rows(source: StoreWriter, target: StoreWriter) -> None:
-    """Copy the finished rows to where the others will be drawn; what they took is freed meanwhile.
-
-    Raises:
-        StoreFullError: the target is full.
-    """
-    step = max(1, MOVE_BYTES // source.layout.row_bytes)
-    for start, end in reversed(source.there.spans):
-        last = end
-        while last > start:
-            first = max(start, last - step)
-            target.write_rows(first, source.read_rows(first, last))
-            source.drop_rows(first)
-            last = first
-        target.rows_are_there(start, end)
+    with open_writer(layout, places, workers=workers, refused=refused) as writer:
+        below = places[places.index(writer.place) + 1 :]
+        try:
+            report = {"cache": "off", **draw(writer)}
+            return writer.seal(), report
+        except StoreFullError as error:
+            refused = (*writer.refused, f"{writer.place}: {error.strerror or error}")
+            if not below:
+                raise no_place(layout, refused) from error
+    return in_first_place(below, layout, workers, draw, refused)
 
 
 def through_cache(

@@ -108,26 +108,6 @@ class Segments:
                 written = os.pwrite(descriptor, view[: end - offset], offset - start)
                 view, offset = view[written:], offset + written
 
-    def read(self, view: memoryview, offset: int) -> None:
-        """Fill the view with the bytes from ``offset`` on, across the seams.
-
-        Raises:
-            OSError: a file ends before them.
-        """
-        starts, ends = self.starts, (*self.starts[1:], self.total_bytes)
-        for descriptor, start, end in zip(self.descriptors, starts, ends, strict=True):
-            while len(view) and start <= offset < end:
-                size = os.preadv(descriptor, [view[: end - offset]], offset - start)
-                if not size:
-                    raise OSError(errno.EIO, f"a file of the store ends before byte {offset}")
-                view, offset = view[size:], offset + size
-
-    def cut(self, offset: int) -> None:
-        """Free what the bytes from ``offset`` to the end take. The files stay, shorter."""
-        for descriptor, start, size in zip(self.descriptors, self.starts, self.sizes, strict=True):
-            if offset < start + size:
-                os.ftruncate(descriptor, max(0, offset - start))
-
     def map(self) -> mmap.mmap:
         """All bytes as one private map: reading copies nothing, writing copies a page.
 

@@ -4,10 +4,10 @@ Files are filled by ``pwrite`` from a block that is still in the processor's cac
 writing into a mapping. So a full disk or a full tmpfs is an error and never a SIGBUS; no writable
 mapping exists, so the store can be sealed; and workers take no page faults. There is no reservation
 either: reserving tmpfs beyond a cgroup's limit makes the kernel kill the process instead of
-refusing. Memory is read while rows are drawn (`pool.memory_watch`), and the build leaves this place
-while there is still room.
+refusing. `check_headroom` is called between chunks and stops while there is still room.
 """
 
+import contextlib
 import errno
 import secrets
 from abc import ABC, abstractmethod
@@ -19,11 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import StoreFullError
-from dualgaf.store.journal import Coverage
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.segments import Segments
 from dualgaf.store.store import Store
-from dualgaf.system.machine import Headroom, format_bytes, memory_headroom
+from dualgaf.system.machine import format_bytes, memory_headroom
 
 Array = npt.NDArray[Any]
 
@@ -54,11 +53,6 @@ def memory_reserve() -> int:
     return min(max(1 << 30, headroom // 10), headroom // 2)
 
 
-def filling_reserve() -> int:
-    """What of it stays while a store is filled: half may go to the workers that fill it."""
-    return memory_reserve() // 2
-
-
 class StoreWriter(ABC):
     """A store that is being filled. Leaving its ``with`` block unsealed frees it."""
 
@@ -70,14 +64,6 @@ class StoreWriter(ABC):
     """The open files that hold the rows; None for private memory."""
     refused: tuple[str, ...] = ()
     """Why places that were tried before did not take the store."""
-    in_memory: bool
-    """Whether the rows take memory that the kernel cannot take back: not those on a disk."""
-
-    def __init__(self, layout: StoreLayout, place: str, *, in_memory: bool, reserve: int) -> None:
-        self.layout, self.place, self.in_memory = layout, place, in_memory
-        self._reserve = reserve
-        self._checked_at = 0
-        self._done: list[tuple[int, int]] = []
 
     @abstractmethod
     def write_rows(self, first: int, rows: Array) -> None:
@@ -99,55 +85,19 @@ class StoreWriter(ABC):
     def abort(self) -> None:
         """Free everything. Does nothing after `seal`."""
 
-    @abstractmethod
-    def read_rows(self, first: int, last: int) -> Array:
-        """Rows first..last-1, which were written."""
-
-    @abstractmethod
-    def drop_rows(self, first: int) -> None:
-        """Free what rows first, first + 1, ... to the end take; nobody writes or needs them."""
-
-    def missing_bytes(self) -> int:
-        """Bytes that are still to be written."""
-        return max(0, self.layout.total_bytes - self.allocated_bytes())
-
-    def check_headroom(self) -> None:
-        """Stop before memory is short; called between parts of what one process writes.
+    def check_headroom(self) -> None:  # noqa: B027  # only shared memory has something to check
+        """Stop before memory is short; called between chunks.
 
         Raises:
             StoreFullError: the next `CHECK_BYTES` would use up what is kept in reserve.
         """
-        taken = self.allocated_bytes()
-        if not self.in_memory or taken < self._checked_at + CHECK_BYTES:
-            return
-        self._checked_at = taken
-        spare, headroom = self.spare_bytes()
-        if spare < min(self.missing_bytes(), CHECK_BYTES):
-            raise self.shortage(headroom)
 
-    def spare_bytes(self) -> tuple[int, Headroom]:
-        """What may be written beside the reserve, below 0 where that is touched; and of what."""
-        headroom = memory_headroom()
-        return headroom.bytes - self._reserve, headroom
+    def has_rows(self, first: int, last: int) -> bool:
+        """Whether rows first..last-1 are there from a build that was cut off (cache only)."""
+        return False
 
-    def shortage(self, headroom: Headroom) -> StoreFullError:
-        """The error of a place in memory that cannot go on."""
-        return StoreFullError(
-            errno.ENOMEM,
-            f"memory became short while building: {format_bytes(headroom.bytes)} are left "
-            f"({headroom.limited_by}), {format_bytes(self.missing_bytes())} are still to be "
-            f"written and {format_bytes(self._reserve)} stay in reserve; free memory, or type "
-            "layout=packed, a smaller image_size or images=on_device",
-        )
-
-    @property
-    def there(self) -> Coverage:
-        """Rows that are written; in the cache also those of a build that was cut off."""
-        return Coverage(self._done)
-
-    def rows_are_there(self, first: int, last: int) -> None:
+    def rows_are_there(self, first: int, last: int) -> None:  # noqa: B027  # the cache keeps a journal
         """Told by the building thread when rows first..last-1 are written."""
-        self._done.append((first, last))
 
     def __enter__(self) -> Self:
         return self
@@ -161,7 +111,7 @@ class StoreWriter(ABC):
         self.abort()
 
 
-# The methods of the writer below are documented by StoreWriter.
+# The methods of the two writers below are documented by StoreWriter.
 # ruff: noqa: D102
 
 
@@ -173,33 +123,22 @@ class SegmentWriter(StoreWriter):
         place: ``memfd``, ``file`` or ``cache``.
         segments: the open files, which it owns from now on.
         nonce: of the header.
-        in_memory: whether the files take memory, as memfds and those of a tmpfs do.
         reserve: bytes of memory that must stay free while rows are written.
     """
 
     def __init__(
-        self,
-        layout: StoreLayout,
-        place: str,
-        segments: Segments,
-        nonce: bytes,
-        *,
-        in_memory: bool,
-        reserve: int = 0,
+        self, layout: StoreLayout, place: str, segments: Segments, nonce: bytes, reserve: int = 0
     ) -> None:
-        super().__init__(layout, place, in_memory=in_memory, reserve=reserve)
+        self.layout = layout
+        self.place = place
         self.segments: Segments | None = segments
         self._nonce = nonce
+        self._reserve = reserve
+        self._checked_at = 0
 
     @classmethod
     def begin(
-        cls,
-        layout: StoreLayout,
-        place: str,
-        new_file: Callable[[], int],
-        count: int = 1,
-        *,
-        in_memory: bool,
+        cls, layout: StoreLayout, place: str, new_file: Callable[[], int], count: int = 1
     ) -> Self:
         """A writer over ``count`` new empty files, which it owns from now on.
 
@@ -207,9 +146,11 @@ class SegmentWriter(StoreWriter):
             OSError: the system refuses a file.
             StoreFullError: there is no room for the header.
         """
-        reserve, nonce = filling_reserve(), secrets.token_bytes(16)
-        files = Segments.create(new_file, layout.total_bytes, count)
-        writer = cls(layout, place, files, nonce, in_memory=in_memory, reserve=reserve)
+        # Half of the reserve that was there at the start may go to the workers that fill the store.
+        nonce, reserve = secrets.token_bytes(16), memory_reserve() // 2
+        writer = cls(
+            layout, place, Segments.create(new_file, layout.total_bytes, count), nonce, reserve
+        )
         try:
             writer._write(layout.header(nonce), 0)
         except BaseException:
@@ -221,20 +162,25 @@ class SegmentWriter(StoreWriter):
         rows = checked_rows(self.layout, first, rows)
         self._write(rows.reshape(-1).view(np.uint8).data, self.layout.offset(first))
 
-    def read_rows(self, first: int, last: int) -> Array:
-        assert self.segments is not None
-        rows = np.empty((last - first, *self.layout.row_shape), dtype=self.layout.dtype)
-        self.segments.read(rows.reshape(-1).view(np.uint8).data, self.layout.offset(first))
-        return rows
-
-    def drop_rows(self, first: int) -> None:
-        assert self.segments is not None
-        self.segments.cut(self.layout.offset(first))
-
     def allocated_bytes(self) -> int:
-        if not self.in_memory or self.segments is None:
+        if self.place != "memfd" or self.segments is None:
             return 0
         return self.segments.allocated_bytes()
+
+    def check_headroom(self) -> None:
+        taken = self.allocated_bytes()
+        if self.place != "memfd" or taken < self._checked_at + CHECK_BYTES:
+            return
+        self._checked_at = taken
+        headroom, missing = memory_headroom(), max(0, self.layout.total_bytes - taken)
+        if headroom.bytes - min(missing, CHECK_BYTES) < self._reserve:
+            raise StoreFullError(
+                errno.ENOMEM,
+                f"memory became short while building: {format_bytes(headroom.bytes)} are left "
+                f"({headroom.limited_by}), {format_bytes(missing)} are still to be written and "
+                f"{format_bytes(self._reserve)} stay in reserve; free memory, or type "
+                "layout=packed, a smaller image_size or images=on_device",
+            )
 
     def seal(self) -> Store:
         if self.segments is None:
@@ -260,3 +206,36 @@ class SegmentWriter(StoreWriter):
                     error.errno, f"{self.place} is full after {taken}: {error.strerror}"
                 ) from error
             raise
+
+
+class PrivateWriter(StoreWriter):
+    """Rows in memory of this process."""
+
+    def __init__(self, layout: StoreLayout) -> None:
+        self.layout = layout
+        self.place = "private"
+        self.segments = None
+        self._rows: Array | None = None
+        with contextlib.suppress(MemoryError):
+            self._rows = np.empty((layout.n_rows, *layout.row_shape), dtype=layout.dtype)
+        if self._rows is None:
+            raise StoreFullError(errno.ENOMEM, "the system refuses that much memory")
+
+    def rows(self, first: int, last: int) -> Array:
+        """A view of these rows, to draw into without a copy."""
+        assert self._rows is not None
+        return self._rows[first:last]
+
+    def write_rows(self, first: int, rows: Array) -> None:
+        self.rows(first, first + len(rows))[:] = checked_rows(self.layout, first, rows)
+
+    def allocated_bytes(self) -> int:
+        return 0  # private memory of this process is counted by the meter itself
+
+    def seal(self) -> Store:
+        assert self._rows is not None
+        rows, self._rows = self._rows, None
+        return Store.from_array(self.layout, rows)
+
+    def abort(self) -> None:
+        self._rows = None
