@@ -11,7 +11,7 @@ def test_every_stage_enters_files_and_the_last_ones_are_those_of_the_network(tmp
     assert rows[-1]["new files"] == sum(row["new files"] for row in rows[:-1])
     named = {name.rpartition("/dualgaf/")[2] for stage in stages for name in stage.functions}
     for expected in (
-        "series/tables/source.py:TableSource.load",
+        "series/tables/tabular.py:Tabular.load",
         "build.py:build_store",
         "imaging/kernel.py:render",
         "models/heads.py:MLPHead.forward",
