@@ -99,11 +99,7 @@ class Tabular(TableSettings, ABC):
             >>> from pathlib import Path
             >>> from dualgaf import TableSource
             >>> folder = tempfile.TemporaryDirectory()
-            >>> text = "step,flow,fault
-        1,0.5,a
-        2,0.6,a
-        3,0.7,b
-        "
+            >>> text = "step,flow,fault\n1,0.5,a\n2,0.6,a\n3,0.7,b\n"
             >>> _ = Path(folder.name, "pump.csv").write_text(text)
             >>> TableSource(folder.name).load().lengths
             (2, 1)
