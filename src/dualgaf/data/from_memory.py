@@ -79,10 +79,9 @@ class FromMemory(CheckpointedDataModule):
         """
         own = {field.name for field in fields(FrameSource)} - {"frames"}
         told = {name: options.pop(name) for name in own & {*options}}
-        given = {"train": train, "val": val, "test": test}
         if val is None and test is None:
             return cls._of(FrameSource(train, **told), options)
-        return cls._of(split_frames(given, **told), options)
+        return cls._of(split_frames({"train": train, "val": val, "test": test}, **told), options)
 
     @classmethod
     def _of(cls, source: Source, settings: dict[str, Any]) -> Self:

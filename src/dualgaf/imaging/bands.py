@@ -37,8 +37,8 @@ class BandRenderer(Renderer):
             windows: N windows of T steps.
             rows: (B,) int64 windows to take.
             lags: (L,) int64, 0 and more.
-            centre: (M,) float32, is taken from a pixel.
-            scale: (M,) float32, the result is multiplied by it.
+            centre: (M,) float32, is taken from a pixel before it is multiplied by ``scale``.
+            scale: (M,) float32.
             out: (B, 1, S, M) float32 with M = C * 2 * L for all channels side by side, or
                 (B, C, S, M) with M = 2 * L; C-contiguous. At step t and lag j is the pixel
                 (t - j // 2, t - j // 2 + j), first of the GASF, then of the GADF; 0 where there is
@@ -60,9 +60,7 @@ class BandRenderer(Renderer):
             >>> out[0, 0].tolist()  # cosines are -1, 0, 1, sines 0, 1, 0
             [[-0.0, 1.0], [0.0, 1.0], [0.0, 0.0]]
         """
-        kind = self.recipe.storage if stored else "float32"
-        levels = 0 if kind == "float16" else LEVELS.get(kind)
-        arguments = self._arguments(windows)
+        how = (*self._arguments(windows), _rounding(self.recipe.storage) if stored else None)
         found: list[tuple[int, int, int]] = []
 
         def work(part: slice) -> None:
@@ -70,12 +68,8 @@ class BandRenderer(Renderer):
                 windows.flat,
                 windows.starts[rows[part]],
                 self.window_size,
-                *arguments,
-                None if levels is None else float(levels),
-                lags,
-                centre,
-                scale,
-                out[part],
+                *how,
+                *(lags, centre, scale, out[part]),
             )
             if status != OK:
                 found.append((part.start + window, channel, status))
@@ -83,3 +77,9 @@ class BandRenderer(Renderer):
         share_out(work, len(rows), threads)
         if found:
             raise_for(min(found), rows)
+
+
+def _rounding(storage: str) -> float | None:
+    """How many levels the kernel rounds to; 0 for those of float16, None for none."""
+    levels = 0 if storage == "float16" else LEVELS.get(storage)
+    return None if levels is None else float(levels)

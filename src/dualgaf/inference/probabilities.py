@@ -70,7 +70,7 @@ class WindowClassifier:
         with (
             torch.inference_mode(),
             nullcontext() if is_ready else eval_mode(self._part),
-            one_thread_for_few(total if device.type == "cpu" else total + AT_A_TIME),
+            one_thread_for_few(total) if device.type == "cpu" else nullcontext(),
             idle_threads_asleep(device),
         ):
             for rows in _in_parts(windows):

@@ -112,6 +112,17 @@ def check_name(option: str, value: object) -> None:
         raise ConfigError(not_allowed(f"{option}", value, "a text, or null", f"{option}=NAME"))
 
 
+def need_own_names(names: Sequence[str], file: str) -> None:
+    """Raise SourceError where two columns have one name.
+
+    Example:
+        >>> need_own_names(["time", "oat"], "a.csv")
+    """
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise SourceError(f"{file} has two columns {double!r}; give each its own name")
+
+
 def find_column(header: Sequence[str], names: Sequence[str]) -> str | None:
     """First column of the header that has one of these names, in the order of the names.
 

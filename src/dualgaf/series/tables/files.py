@@ -13,10 +13,12 @@ from pathlib import Path
 import polars as pl
 
 from dualgaf.errors import SourceError, typed_option
+from dualgaf.series.tables.columns import need_own_names
 from dualgaf.series.tables.dialects.encodings import as_utf8
 from dualgaf.series.tables.dialects.layout import check_rows, lay_out
 from dualgaf.series.tables.dialects.long import is_flux, read_flux
 from dualgaf.series.tables.dialects.sheets import SHEETS, read_sheet
+from dualgaf.series.tables.needed import with_all_names
 from dualgaf.series.tables.notes import Notes
 
 TEXTS = (".csv", ".tsv", ".txt")
@@ -163,9 +165,7 @@ def read_table(
     if len(names) > 1 and not names[-1] and table.to_series(-1).null_count() == table.height:
         notes.add("a blank cell at the end of each line is left out", file)
         table, names = table.drop(table.columns[-1]), names[:-1]
-    double = next((name for name in names if names.count(name) > 1), None)
-    if double is not None:
-        raise SourceError(f"{file} has two columns {double!r}; give each its own name")
+    need_own_names(names, file)
     if table.height == 0:
         raise SourceError(f"{file} has a header and no data row")
     table.columns = names
@@ -202,8 +202,7 @@ def _read_parquet(
     if not kept:
         return pl.read_parquet(path)  # for its number of rows
     table = pl.read_parquet(path, columns=kept)
-    empty = [pl.lit(None, dtype=pl.Null).alias(name) for name in schema if name in out]
-    return table.with_columns(empty).select(list(schema))
+    return with_all_names(table, schema)
 
 
 def _tables(root: Path, notes: Notes) -> list[Path]:

@@ -12,6 +12,7 @@ import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.given import is_absent, is_frame
+from dualgaf.series.tables.columns import need_own_names
 
 Frame = pl.DataFrame | pl.LazyFrame
 INDEX = "index"
@@ -32,6 +33,16 @@ def is_tabular(given: Any) -> bool:
     return (
         isinstance(given, pl.LazyFrame) or hasattr(given, "__arrow_c_stream__") or is_frame(given)
     )
+
+
+def clock_name(time_column: object) -> str:
+    """What an index of times without a name is called, by ``data.time_column``.
+
+    Example:
+        >>> clock_name("auto"), clock_name("stamp")
+        ('time', 'stamp')
+    """
+    return time_column if isinstance(time_column, str) and time_column != "auto" else "time"
 
 
 def as_table(frame: Any, name: str, clock: str = "time") -> Frame:
@@ -71,17 +82,15 @@ def as_table(frame: Any, name: str, clock: str = "time") -> Frame:
 
 
 def _of_pandas(frame: Any, name: str, clock: str) -> pl.DataFrame:
-    columns: dict[str, Any] = {}
-    for title, column in [*_levels(frame.index, clock), *frame.items()]:
+    columns = [*_levels(frame.index, clock), *frame.items()]
+    for title, _ in columns:
         if isinstance(title, tuple):
             raise SourceError(
                 f"{name}: its columns have names of several levels, {title!r}; give each column "
                 "one name: frame.columns = ['_'.join(map(str, c)) for c in frame.columns]"
             )
-        if str(title) in columns:
-            raise SourceError(f"{name} has two columns {str(title)!r}; give each its own name")
-        columns[str(title)] = column
-    return pl.DataFrame([_as_series(title, column) for title, column in columns.items()])
+    need_own_names([str(title) for title, _ in columns], name)
+    return pl.DataFrame([_as_series(str(title), column) for title, column in columns])
 
 
 def _levels(index: Any, clock: str) -> list[tuple[Hashable, Any]]:
@@ -89,18 +98,19 @@ def _levels(index: Any, clock: str) -> list[tuple[Hashable, Any]]:
     levels = [index.get_level_values(k) for k in range(index.nlevels)]
     found = []
     for level in levels:
-        holds_times = hasattr(level, "to_timestamp") or np.dtype(_numpy_type(level)).kind == "M"
-        if level.name is None and not holds_times and np.dtype(_numpy_type(level)).kind in "iu":
+        kind = _kind(level)
+        if level.name is None and kind in "iu":
             continue
-        title = level.name if level.name is not None else clock if holds_times else INDEX
+        title = level.name if level.name is not None else clock if kind == "M" else INDEX
         found.append((title, level.to_series().reset_index(drop=True)))
     return found
 
 
-def _numpy_type(values: Any) -> Any:
-    if hasattr(values, "tz"):
-        return "M8[ns]"
-    return values.dtype if isinstance(values.dtype, np.dtype) else object
+def _kind(level: Any) -> str:
+    """M for times and periods, else what NumPy has for the type; O where it has none."""
+    if hasattr(level, "to_timestamp") or hasattr(level, "tz"):
+        return "M"
+    return level.dtype.kind if isinstance(level.dtype, np.dtype) else "O"
 
 
 def _as_series(title: str, column: Any) -> pl.Series:

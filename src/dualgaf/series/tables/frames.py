@@ -12,10 +12,10 @@ from dualgaf.series.doors import ARRAYS, in_python, worded
 from dualgaf.series.inspection import Refuse
 from dualgaf.series.series import SPLITS, SeriesSet
 from dualgaf.series.splits import SplitSettings
-from dualgaf.series.tables.columns import LABEL_NAMES, find_column
+from dualgaf.series.tables.columns import LABEL_NAMES, find_column, need_own_names
 from dualgaf.series.tables.dialects.faultlog import FaultTable
-from dualgaf.series.tables.frame_kinds import KINDS, Frame, as_table, is_tabular
-from dualgaf.series.tables.needed import unread
+from dualgaf.series.tables.frame_kinds import KINDS, Frame, as_table, clock_name, is_tabular
+from dualgaf.series.tables.needed import unread, with_all_names
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.table import Table
 from dualgaf.series.tables.tabular import Tabular
@@ -63,8 +63,7 @@ class FrameSource(Tabular):
         given = self.frames if isinstance(self.frames, Mapping) else {ONE: self.frames}
         if not given:
             raise SourceError("frames is empty; give a frame, or a mapping of names to frames")
-        clock = self.time_column
-        clock = clock if isinstance(clock, str) and clock != "auto" else "time"
+        clock = clock_name(self.time_column)
         # A stream can be read once, and what it gives may change: it is read here.
         tables = {str(name): as_table(frame, str(name), clock) for name, frame in given.items()}
         object.__setattr__(self, "frames", tables)
@@ -159,9 +158,7 @@ class FrameTable:
         """The columns that something looks at; of the others the names."""
         schema = self.frame.collect_schema()
         names = [name.strip() for name in schema]
-        double = next((name for name in names if names.count(name) > 1), None)
-        if double is not None:
-            raise SourceError(f"{self.name} has two columns {double!r}; give each its own name")
+        need_own_names(names, self.name)
         out = unread(schema, self.settings, self.name)
         kept = [name for name in schema if name not in out] or list(schema)
         try:
@@ -170,9 +167,7 @@ class FrameTable:
             raise SourceError(f"{self.name} cannot be read: {error}") from error
         if table.height == 0:
             raise SourceError(f"{self.name} has no row")
-        empty = [pl.lit(None, dtype=pl.Null).alias(name) for name in schema if name not in kept]
-        table = table.with_columns(empty).select(list(schema))
-        return table.rename(dict(zip(schema, names, strict=True)))
+        return with_all_names(table, schema).rename(dict(zip(schema, names, strict=True)))
 
     def most_rows(self) -> int | None:
         """The rows of a frame that is not lazy."""
@@ -205,8 +200,7 @@ def split_frames(given: Mapping[str, Any], **options: Any) -> FrameSource:
                 f"{option} says how rows are split, and so do val and test; leave {option} out, or "
                 "give all rows as train"
             )
-    clock = options.get("time_column", "auto")
-    clock = clock if isinstance(clock, str) and clock != "auto" else "time"
+    clock = clock_name(options.get("time_column", "auto"))
     frames: dict[str, Frame] = {}
     for split, one in given.items():
         named = one if isinstance(one, Mapping) else {} if one is None else {"": one}

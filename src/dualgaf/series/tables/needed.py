@@ -4,7 +4,7 @@ The name of each stays, for messages; so does every column of texts or times, wh
 or the classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from dualgaf.series.tables.tabular import Tabular
 
 _ROLES = {*TIME_NAMES, *LABEL_NAMES, *GROUP_NAMES}
+
+
+def with_all_names(table: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """A table with these columns in order; those that were not read have no cell.
+
+    Example:
+        >>> with_all_names(pl.DataFrame({"b": [1]}), ["a", "b"]).dtypes
+        [Null, Int64]
+    """
+    names = list(names)
+    empty = [pl.lit(None, dtype=pl.Null).alias(name) for name in names if name not in table.columns]
+    return table.with_columns(empty).select(names)
 
 
 def unread(schema: Mapping[str, pl.DataType], source: "Tabular", file: str) -> set[str]:

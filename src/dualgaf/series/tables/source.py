@@ -108,10 +108,7 @@ class TableSource(Tabular):
 
     def tables(self, notes: Notes) -> Mapping[str, Table]:
         """The files by name, without the fault log."""
-        return {
-            file: TableFile(path, file, self, self.sheet)
-            for file, path in self.paths(notes).items()
-        }
+        return {file: TableFile(path, file, self) for file, path in self.paths(notes).items()}
 
     def fault_table(self, notes: Notes) -> FaultTable | None:
         """The fault log, read; ``data.sheet`` is of it where it has several."""
@@ -185,8 +182,6 @@ class TableFile:
     """What messages call it."""
     settings: TableSource
     """How it is written."""
-    sheet: str | None = None
-    """Of a workbook."""
 
     @property
     def header_line(self) -> int | None:
@@ -199,8 +194,9 @@ class TableFile:
         def left_out(schema: Mapping[str, pl.DataType]) -> Collection[str]:
             return unread(schema, self.settings, self.file)
 
-        how = (self.settings.separator, self.header_line, self.settings.encoding, notes)
-        return read_table(self.path, self.file, *how, self.sheet, left_out)
+        told = self.settings
+        how = (told.separator, told.header_line, told.encoding, notes, told.sheet)
+        return read_table(self.path, self.file, *how, left_out)
 
     def most_rows(self) -> int | None:
         """A line of a text is at most one row; what is packed or a workbook is not counted."""
