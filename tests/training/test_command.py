@@ -7,6 +7,7 @@ import pytest
 
 from dualgaf.cli import main as cli
 from dualgaf.errors import ConfigError
+from dualgaf.system import termination
 from dualgaf.system.termination import Stopped
 from dualgaf.training.command import as_command, goes_on_in
 
@@ -61,6 +62,39 @@ def test_the_last_line_says_how_to_go_on_with_the_sweep_not_with_its_job(capsys)
     assert capsys.readouterr().err == line
     assert as_command(ends_with(Stopped(2))) == 130  # and is forgotten then
     assert capsys.readouterr().err == "dualgaf: interrupted\n"
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Signals end this process as they end a program, for a test."""
+    handlers = {number: signal.getsignal(number) for number in termination.SIGNALS}
+    monkeypatch.setattr(termination, "_first", None)
+    monkeypatch.setattr(termination, "_watching", 0)
+    termination.stop_on_signals()
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("error", [AttributeError("half done"), SystemExit(1), ConfigError("half")])
+@pytest.mark.parametrize("command", ["train.py", "python -m dualgaf"])
+def test_an_error_that_a_signal_has_caused_is_the_signal(
+    error, command, stopping, capsys, monkeypatch
+):
+    def program(*given):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Stopped:
+            raise error from None
+
+    monkeypatch.setattr("dualgaf.cli._run", program)
+    assert (as_command(program) if command == "train.py" else cli(["doctor"])) == 143
+    assert capsys.readouterr().err == "dualgaf: ended by SIGTERM\n"
+
+
+@pytest.mark.parametrize("error", [AttributeError("half done"), SystemExit(1), ConfigError("half")])
+def test_an_error_without_a_signal_stays_what_it_is(error, stopping):
+    assert as_command(ends_with(error)) == 2
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,15 @@ def test_a_sweep_without_jobs_writes_nothing(tmp_path, caplog):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_job_that_was_stopped_before_it_began_has_no_row(tmp_path):
+    job(tmp_path, 0, ["seed=0"], {"test/acc": 0.5})
+    (tmp_path / "1/.hydra").mkdir(parents=True)
+    (tmp_path / "1/.hydra/config.yaml").write_text("seed: 1\n")
+    SweepTable().on_multirun_end(config(tmp_path))
+    with (tmp_path / "sweep.csv").open() as file:
+        assert [row["job"] for row in csv.DictReader(file)] == ["0"]
+
+
 def test_the_table_grows_with_each_job_and_is_there_when_a_later_one_fails(tmp_path):
     for number in range(2):
         job(tmp_path, number, [f"seed={number}"], {"test/acc": 0.5})

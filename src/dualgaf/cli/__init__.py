@@ -17,7 +17,7 @@ from typing import Any
 
 from dualgaf import __version__
 from dualgaf.errors import ConfigError, DualGAFError, unknown_choice
-from dualgaf.system.termination import Stopped, stop_on_signals
+from dualgaf.system.termination import Stopped, stop_on_signals, stops_before_errors
 from dualgaf.training.wording import as_typed
 
 WRONG = 2
@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stop_on_signals()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = _run(given)
+        with stops_before_errors():
+            status = _run(given)
         sys.stdout.flush()
     except DualGAFError as error:
         print(f"dualgaf: {as_typed(str(error))}", file=sys.stderr)

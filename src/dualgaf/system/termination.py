@@ -76,6 +76,20 @@ def check_stopped() -> None:
 
 
 @contextmanager
+def stops_before_errors() -> Iterator[None]:
+    """A block in which an error that comes after a signal is `Stopped`.
+
+    Where `Stopped` passes through code of others it may become something else: what they have half
+    done raises an error of its own, or they end the program with a status of theirs.
+    """
+    try:
+        yield
+    except (Exception, SystemExit):
+        check_stopped()
+        raise
+
+
+@contextmanager
 def signals_held_back() -> Iterator[None]:
     """A block in which neither signal reaches this thread, nor a process that is started in it.
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dualgaf.errors import DualGAFError
-from dualgaf.system.termination import Stopped, is_started_rank
+from dualgaf.system.termination import Stopped, is_started_rank, stops_before_errors
 from dualgaf.training.overrides import check_overrides
 from dualgaf.training.resume import in_full, resume_command
 
@@ -38,10 +38,11 @@ def as_command(main: Callable[[], object]) -> int:
     """
     _folders.clear()
     try:
-        check_overrides(sys.argv[1:])
-        if not is_started_rank():  # that has them in full already
-            sys.argv[1:] = in_full(sys.argv[1:])
-        main()
+        with stops_before_errors():
+            check_overrides(sys.argv[1:])
+            if not is_started_rank():  # that has them in full already
+                sys.argv[1:] = in_full(sys.argv[1:])
+            main()
     except DualGAFError as error:
         print(f"dualgaf: {error}", file=sys.stderr)
         return WRONG

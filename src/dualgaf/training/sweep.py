@@ -118,7 +118,9 @@ def mean_over_seeds(rows: Sequence[Row]) -> str:
 
 
 def _write(folder: Path) -> list[Row]:
-    rows = [_row(job) for job in sorted(folder.glob("*/.hydra"), key=_number)]
+    # Hydra writes the overrides last: without them a job was stopped before it began.
+    begun = {path.parent for path in folder.glob("*/.hydra/overrides.yaml")}
+    rows = [_row(job) for job in sorted(begun, key=_number)]
     if rows:
         with whole_file(folder / "sweep.csv") as draft, draft.open("w", newline="") as file:
             table = csv.DictWriter(file, _columns(rows))
