@@ -169,6 +169,30 @@ def test_a_rank_ends_with_the_process_that_has_started_it():
     assert done.stdout == "watches\n"  # its end is waited for: it has the pipe
 
 
+ORPHAN_BEFORE = """
+import os, time
+from dualgaf.system.termination import FIRST_RANK
+from dualgaf.training import ranks
+first = os.getpid()
+if os.fork():
+    os._exit(0)
+while os.getppid() == first:
+    time.sleep(0.01)
+os.environ[FIRST_RANK] = str(first)
+ranks.end_with_parent()
+print("watches", flush=True)
+time.sleep(15)
+print("was left", flush=True)
+"""
+
+
+def test_a_rank_whose_parent_was_killed_before_it_watches_ends_too():
+    environment = {**os.environ, "LOCAL_RANK": "1"}
+    command = [sys.executable, "-c", ORPHAN_BEFORE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "was left" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("devices", "first"),
     [(2, 1), ("auto", 1), (-1, 1), ([3, 4], [3]), (OmegaConf.create([3, 4]), [3])],

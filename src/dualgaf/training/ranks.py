@@ -63,7 +63,9 @@ def end_with_parent() -> None:
     Where that one is killed before all have met, Lightning would wait for it for half an hour.
     """
     if not is_first():
-        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+        # The parent of now may be who takes in orphans: the first rank says who it was.
+        parent = int(os.environ.get(FIRST_RANK, os.getppid()))
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 
 def _watch(parent: int) -> None:
