@@ -204,6 +204,19 @@ def test_bad_input_says_what_to_type(x, options, error, text):
         dual_gaf(x, **options)
 
 
+@pytest.mark.parametrize(
+    ("scaling", "bounds", "says"),
+    [
+        ("train", None, "scaling=train needs fitted bounds; they belong to scaling=train and come"),
+        ("window", np.array([[0.0], [1.0]]), "scaling=window takes no fitted bounds"),
+    ],
+)
+def test_bounds_go_with_the_scaling_that_they_are_of(scaling, bounds, says):
+    recipe = ImagingRecipe(image_size=2, scaling=scaling)
+    with pytest.raises(ConfigError, match=says):
+        Renderer(recipe, window_size=4, bounds=bounds)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_value_that_is_not_finite_is_named(bad):
     x = noisy()
