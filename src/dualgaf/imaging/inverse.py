@@ -146,9 +146,9 @@ def _fields(gasf: Any, gadf: Any, layout: str) -> tuple[Array, Array | None, flo
     """Both fields as they are stored, and by how much a pixel may be off."""
     if layout not in ("dual", "packed"):
         raise ConfigError(unknown_choice("layout", layout, ("dual", "packed")))
-    given = {"gasf": as_numbers(gasf, "gasf")}
+    given = {"gasf": as_numbers(gasf, "gasf", name="gasf")}
     if gadf is not None:
-        given["gadf"] = as_numbers(gadf, "gadf")
+        given["gadf"] = as_numbers(gadf, "gadf", name="gadf")
     for name, field in given.items():
         if field.dtype.name not in PIXEL_ERROR:
             raise SeriesError(
