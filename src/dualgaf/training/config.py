@@ -1,5 +1,6 @@
 """From what was typed to a configuration and a DataModule; errors name what is allowed."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -110,13 +111,15 @@ def looked_up(text: str) -> str:
     try:
         return str(OmegaConf.create({"data": text}).data)
     except InterpolationResolutionError as error:
-        raise ConfigError(_not_found("--data", error)) from None
+        raise ConfigError(_not_found(error)) from None
 
 
-def _not_found(option: str, error: InterpolationResolutionError) -> str:
+def _not_found(error: InterpolationResolutionError) -> str:
     """What ``${...}`` asks for is not there."""
     told = str(error).splitlines()[0]
-    return f"{option} cannot be looked up: {told}; type export NAME=... with the name that it has"
+    if name := re.search(r"Environment variable '(\w+)' not found", told):
+        return f"the environment has no {name[1]}, which is looked up; type export {name[1]}=..."
+    return f"a value of the configuration cannot be looked up: {told}"
 
 
 def in_current_names(cfg: DictConfig) -> DictConfig:
@@ -135,8 +138,7 @@ def make_data(cfg: DictConfig) -> DualGAFDataModule:
     try:
         data: DualGAFDataModule = instantiate(cfg.datamodule, _convert_="all")
     except InterpolationResolutionError as error:
-        key = (error.full_key or "").replace("datamodule.source.", "data.")
-        raise ConfigError(_not_found(key, error)) from None
+        raise ConfigError(_not_found(error)) from None
     except MissingMandatoryValue as error:
         key = (error.full_key or "").replace("datamodule.source.", "data.")
         raise ConfigError(f"{key} is missing; type {key}=...") from error

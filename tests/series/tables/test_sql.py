@@ -2,8 +2,10 @@
 
 import datetime
 import re
+import shlex
 import sqlite3
 import stat
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,6 +236,74 @@ def test_a_uri_that_is_none_is_not_repeated(text, says):
     assert "cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("uri", "query", "advice", "real"),
+    [
+        (5, "SELECT * FROM plant", "data.uri=URI", "data.uri=sqlite:///plant.db"),
+        ("mysql://h/d", "SELECT * FROM plant", "data.uri=URI", "data.uri=duckdb:///plant.duckdb"),
+        ("plant.db", "SELECT * FROM plant", "data.uri=sqlite:///plant.db", None),
+        ("duckdb:/plant.duckdb", "SELECT * FROM plant", "data.uri=duckdb:///plant.duckdb", None),
+        ("duckdb:///plant.db", "SELECT * FROM plant", "data.uri=sqlite:///plant.db", None),
+        (
+            "sqlite:///no.db",
+            "SELECT * FROM plant",
+            "data.uri=sqlite:///FILE",
+            "data.uri=sqlite:///plant.db",
+        ),
+        (None, "DROP TABLE plant", "'data.query=\"SELECT * FROM TABLE\"'", "SELECT * FROM plant"),
+        (None, " ", "'data.query=\"SELECT * FROM TABLE\"'", "SELECT * FROM plant"),
+        (None, " ", "data.query=FILE.sql", "data.query=plant.sql"),
+        (None, "no.sql", "data.query=FILE.sql", "data.query=plant.sql"),
+        (None, "SELECT sat, fault FROM plant ORDER BY time", "data.time_column=null", None),
+    ],
+)
+def test_what_a_message_advises_is_typed_and_works(
+    folder, tmp_path, monkeypatch, uri, query, advice, real
+):
+    from dualgaf.errors import typed_option
+    from dualgaf.training.config import load_config, make_data
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("plant.db", "plant.duckdb"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "plant.sql").write_text("SELECT * FROM plant;")
+    uri = "sqlite:///plant.db" if uri is None else uri
+    typed = {
+        "data.uri": f"data.uri={uri}",
+        "data.query": shlex.split(typed_option("data.query", query))[0],
+    }
+
+    def load():
+        return make_data(
+            load_config(["data=sql", "data.window_size=12", *typed.values()])
+        ).source.load()
+
+    with pytest.raises(DualGAFError, match=re.escape(advice)):
+        load()
+    (word,) = shlex.split(real if real and "=" in real else advice)
+    if real and "=" not in real:
+        word = word.replace("SELECT * FROM TABLE", real)
+    typed[word.partition("=")[0]] = word
+    assert sum(load().lengths) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    "kind", ["adbc_driver_sqlite.dbapi", "duckdb", "adbc_driver_postgresql.dbapi"]
+)
+def test_a_driver_that_is_missing_is_named_with_its_extra(kind, uri, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, kind, None)
+    _, _, extra = kind.removesuffix(".dbapi").rpartition("_")
+    where = {
+        "sqlite": f"sqlite:///{folder}/plant.db",
+        "duckdb": f"duckdb:///{folder}/plant.duckdb",
+        "postgresql": "postgresql://127.0.0.1:1/plant",
+    }[extra]
+    with pytest.raises(
+        SourceError, match=rf'not installed; type pip install "dualgaf\[{extra}\]"$'
+    ):
+        SQLSource(where, "SELECT * FROM plant").load()
+
+
 def test_the_other_kind_of_file_is_named(folder):
     with pytest.raises(SourceError, match=re.escape(f"type data.uri=sqlite:///{folder}/plant.db")):
         SQLSource(f"duckdb:///{folder}/plant.db", "SELECT * FROM plant").load()
@@ -372,7 +442,9 @@ def test_days_of_times_with_a_zone_are_local_where_the_zone_is_typed(tmp_path):
 
 
 def test_an_infinite_time_is_named(tmp_path):
-    rows = "SELECT 'infinity'::TIMESTAMP AS {}, 1.5 AS sat UNION ALL SELECT TIMESTAMP '2024-01-01', 2.5"
+    rows = (
+        "SELECT 'infinity'::TIMESTAMP AS {}, 1.5 AS sat UNION ALL SELECT '2024-01-01'::TIMESTAMP, 2"
+    )
     uri = duckdb_file(tmp_path / "inf.duckdb", "CREATE TABLE t AS SELECT 1")
     with pytest.raises(SourceError, match=r"column 'time', data row \d: the time is infinite"):
         SQLSource(uri, rows.format("time")).load()

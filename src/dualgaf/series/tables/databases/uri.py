@@ -165,14 +165,13 @@ def _not_understood(text: str) -> str:
             "data.uri cannot be read: in a user, password or name @ is written %40, / %2F, ? %3F; "
             f"allowed: {FORMS}"
         )
-    path = Path(text)
-    if "://" not in text and path.suffix.lower() in _ENDINGS:
-        # A name of a file holds no password.
-        kind = _ENDINGS[path.suffix.lower()]
-        return f"data.uri={path} is a path; allowed: {FORMS}; type data.uri={kind}:///{path}"
-    if found := re.fullmatch(r"(sqlite|duckdb)://?(?!/)(.*)", text):
+    if found := re.fullmatch(r"(sqlite|duckdb):/{0,2}(?!/)(.*)", text):
         kind, path = found[1], Path(found[2] or "FILE")
         return f"a file comes after three slashes; type data.uri={kind}:///{path}"
+    path = Path(text)
+    if path.suffix.lower() in _ENDINGS and re.fullmatch(r"[^=@:]+", text):  # holds no password
+        kind = _ENDINGS[path.suffix.lower()]
+        return f"data.uri={path} is a path; allowed: {FORMS}; type data.uri={kind}:///{path}"
     scheme = re.match(r"[A-Za-z][\w+.-]*(?=://)", text)
     begins = f"begins with {scheme[0]}://" if scheme else "begins with none of these"
     return f"data.uri {begins}; allowed: {FORMS}; type data.uri=URI"
