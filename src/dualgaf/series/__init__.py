@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from dualgaf.series.simulate import SimulatedSource
     from dualgaf.series.tables.frames import FrameSource
     from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.sql import SQLSource
 
 __all__ = [
     "ArchiveSource",
     "ArraySource",
     "FrameSource",
     "Origin",
+    "SQLSource",
     "SeriesSet",
     "SimulatedSource",
     "Source",
@@ -33,6 +35,7 @@ __all__ = [
 _LATER = {
     "ArchiveSource": "dualgaf.series.archive",
     "FrameSource": "dualgaf.series.tables.frames",
+    "SQLSource": "dualgaf.series.tables.sql",
     "SimulatedSource": "dualgaf.series.simulate",
     "TableSource": "dualgaf.series.tables.source",
 }

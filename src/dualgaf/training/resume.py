@@ -10,7 +10,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -64,7 +64,7 @@ def in_full(typed: Sequence[str]) -> list[str]:
     others = [text for text in others if text not in _MULTIRUN]
     named, others = _flags(others)
     again = {key_of(text) for text in others}
-    told = [*stored.overrides.task, *stored.overrides.hydra]
+    told = [*as_typed_words(stored.overrides.task), *as_typed_words(stored.overrides.hydra)]
     kept = [current_choice(text) for text in told if key_of(text) not in {*again, *_OWN}]
     words = (typed_option(key, str(run)) for key in (place, "resume"))
     # Hydra takes no flag behind an override.
@@ -114,6 +114,16 @@ def key_of(text: str) -> str:
         ['seed', 'callbacks.a', 'logger', '']
     """
     return "" if text.startswith("-") else text.lstrip("+~").partition("=")[0]
+
+
+def as_typed_words(stored: Any) -> list[str]:
+    """Overrides that Hydra has stored, as they were typed: ``${oc.env:PLANT_URI}`` stays that.
+
+    Example:
+        >>> as_typed_words(OmegaConf.create(["data.uri=${oc.env:PLANT_URI}"]))
+        ['data.uri=${oc.env:PLANT_URI}']
+    """
+    return [str(text) for text in cast(list[Any], OmegaConf.to_container(stored, resolve=False))]
 
 
 def _run_of(override: str) -> Path | None:

@@ -115,15 +115,7 @@ class TableSource(Tabular):
         path = self._log_path()
         if path is None:
             return None
-        file, is_sheet = path.name, path.name.lower().endswith(SHEETS)
-        how = (self.separator, None, self.encoding, notes)
-        try:
-            table = read_table(path, file, *how)
-        except SourceError:
-            if self.sheet is None:
-                raise
-            table = read_table(path, file, *how, self.sheet)
-        return FaultTable(file, table, is_sheet)
+        return read_fault_log(path, notes, self.separator, self.encoding, self.sheet)
 
     def paths(self, notes: Notes | None = None) -> dict[str, Path]:
         """The tables of the folder by name, without its fault log.
@@ -155,16 +147,7 @@ class TableSource(Tabular):
 
     def _log_path(self) -> Path | None:
         """Where ``data.fault_log`` lies: as it is typed, or in the folder."""
-        if self.fault_log is None:
-            return None
-        typed = Path(self.fault_log).expanduser()
-        folder = self._root if self._root.is_dir() else self._root.parent
-        for path in (typed, folder / typed):
-            if path.is_file():
-                return path
-        raise SourceError(
-            f"there is no file {typed}, and none of that name in {folder}; type data.fault_log=FILE"
-        )
+        return fault_file(self.fault_log, self._root if self._root.is_dir() else self._root.parent)
 
 
 @dataclass(frozen=True)
@@ -208,6 +191,52 @@ class TableFile:
             return _lines(self.path) if name.endswith(TEXTS) else None
         except BROKEN:
             return None  # reading it tells what is wrong
+
+
+def fault_file(given: str | Path | None, folder: Path) -> Path | None:
+    """Where ``data.fault_log`` lies: as it is typed, or in a folder; None where there is none.
+
+    Raises:
+        SourceError: it is in neither.
+    """
+    if given is None:
+        return None
+    typed = Path(given).expanduser()
+    for path in (typed, folder / typed):
+        if path.is_file():
+            return path
+    raise SourceError(
+        f"there is no file {typed}, and none of that name in {folder}; type data.fault_log=FILE"
+    )
+
+
+def read_fault_log(
+    path: Path,
+    notes: Notes,
+    separator: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+) -> FaultTable:
+    """A fault log that is a file.
+
+    Args:
+        path: where it is.
+        notes: what was found out goes there.
+        separator: ``data.separator``.
+        encoding: ``data.encoding``.
+        sheet: ``data.sheet``, which is of the log where that has several.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    file, how = path.name, (separator, None, encoding, notes)
+    try:
+        table = read_table(path, file, *how)
+    except SourceError:
+        if sheet is None:
+            raise
+        table = read_table(path, file, *how, sheet)
+    return FaultTable(file, table, file.lower().endswith(SHEETS))
 
 
 def _lines(path: Path) -> int:
