@@ -14,12 +14,14 @@ from dualgaf.series.splits import SplitSettings, split_series
 if TYPE_CHECKING:
     from dualgaf.series.archive import ArchiveSource
     from dualgaf.series.simulate import SimulatedSource
+    from dualgaf.series.tables.energyplus import EnergyPlusSource
     from dualgaf.series.tables.frames import FrameSource
     from dualgaf.series.tables.source import TableSource
 
 __all__ = [
     "ArchiveSource",
     "ArraySource",
+    "EnergyPlusSource",
     "FrameSource",
     "Origin",
     "SeriesSet",
@@ -32,6 +34,7 @@ __all__ = [
 
 _LATER = {
     "ArchiveSource": "dualgaf.series.archive",
+    "EnergyPlusSource": "dualgaf.series.tables.energyplus",
     "FrameSource": "dualgaf.series.tables.frames",
     "SimulatedSource": "dualgaf.series.simulate",
     "TableSource": "dualgaf.series.tables.source",

@@ -81,8 +81,9 @@ def typed_data_options(overrides: Sequence[str]) -> dict[str, Any]:
             )
     if not overrides:
         return {}
-    cfg = load_config(["data=ahu", "data.root=here", *overrides])
     keys = [text.lstrip("+").partition("=")[0].split(".")[1] for text in overrides]
+    group = "energyplus" if "mixed_steps" in keys else "ahu"
+    cfg = load_config([f"data={group}", "data.root=here", *overrides])
     values = cast(dict[str, Any], OmegaConf.to_container(cfg.data, resolve=True))
     return {key: values[key] for key in keys}
 
