@@ -38,6 +38,8 @@ class Run:
     periods: Sequence[tuple[str, tuple[int, int], tuple[int, int]]] = (("Year", (1, 1), (12, 31)),)
     """Name, first and last day as (month, day), of each run period."""
     year: int = 2023
+    end_year: int | None = None
+    """Of the last day; None = ``year``."""
     fault: str = "normal"
     """One of `FAULTS`."""
     severity: float = 0.0
@@ -148,7 +150,7 @@ def building(run: Run) -> dict[str, Any]:
                 "begin_year": run.year,
                 "end_month": end[0],
                 "end_day_of_month": end[1],
-                "end_year": run.year,
+                "end_year": run.end_year or run.year,
             }
             for name, begin, end in run.periods
         },

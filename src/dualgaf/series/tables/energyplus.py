@@ -132,9 +132,8 @@ class EnergyPlusSource(FolderSource):
                 "ReadVarsESO); run it, or let EnergyPlus write one (OutputControl:Files, Output "
                 "CSV = Yes), then type data.root=FOLDER"
             )
-        return _no_run(
-            f"folder {root}" + (f" (data.pattern={self.pattern})" * bool(self.pattern)), root
-        )
+        asked = f" (data.pattern={self.pattern})" if self.pattern else ""
+        return _no_run(f"folder {root}{asked}", root)
 
 
 @dataclass
@@ -219,5 +218,6 @@ def _stem(path: Path) -> str:
 def _no_run(what: str, root: Path) -> str:
     return (
         f"{what} has no table of EnergyPlus: a CSV file whose header begins "
-        f"'Date/Time,KEY:Variable [unit](TimeStep)'; for other tables type data=ahu data.root={root}"
+        f"'Date/Time,KEY:Variable [unit](TimeStep)'; for other tables type "
+        f"data=ahu data.root={root}"
     )
