@@ -41,6 +41,10 @@ RUNS = {
         "periods": (("JULY", (7, 20), (7, 22)),), "design_days": True, "outputs": (OUTDOOR,),
         "own_csv": True,
     },
+    "first_alone": {  # between the hours the first column alone has a value
+        "periods": (("ONE", (7, 3), (7, 3)),), "outputs": (ROOMS[1], FAN), "own_csv": True,
+        "sql": True,
+    },
     "every_step": {
         "periods": (("ONE", (7, 3), (7, 3)),),
         "outputs": tuple((*SOUTH, e) for e in ("Detailed", "Timestep", "Hourly", "Daily")),
@@ -56,8 +60,8 @@ RUNS = {
 """Fields of `vav_building.Run` by the name of the folder."""
 
 
-def make(folder: Path) -> None:
-    """Write every sample."""
+def make(folder: Path, *names: str) -> None:
+    """Write these samples; without a name all of them."""
     sys.path.insert(0, str(NOTEBOOKS))
     from vav_building import Run, simulate, write_weather
 
@@ -65,7 +69,8 @@ def make(folder: Path) -> None:
         work = Path(name)
         plain = write_weather(work / "plain.epw")
         leap = write_weather(work / "leap.epw", leap=True)
-        for sample, fields in RUNS.items():
+        for sample in names or RUNS:
+            fields = RUNS[sample]
             run = Run(steps_per_hour=2, **fields)
             simulate(run, work / "run", leap if sample == "leap" else plain)
             keep(work / "run", folder / sample)
@@ -92,5 +97,4 @@ def keep(run: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(SAMPLES)
-    print(f"written: {', '.join(RUNS)}")
+    make(SAMPLES, *sys.argv[1:])

@@ -2,7 +2,8 @@
 
 Times are the ends of intervals, `` 06/28  24:00:00``, without a year. ReadVarsESO ends lines with a
 blank, keeps 255 columns, and has the periods in the order in which they were simulated. EnergyPlus
-sorts all rows by month and day. Both end a row early where the last columns are empty.
+sorts all rows by month and day, and where the first column alone has a value, it stands one cell
+too far. Both end a row early where the last columns are empty.
 """
 
 import csv
@@ -15,8 +16,9 @@ from pathlib import Path
 import polars as pl
 
 from dualgaf.errors import SourceError
+from dualgaf.series.tables.columns import need_own_names
 from dualgaf.series.tables.dialects.encodings import as_utf8
-from dualgaf.series.tables.dialects.eplus_names import variable
+from dualgaf.series.tables.dialects.eplus_names import FREQUENCIES, variable
 from dualgaf.series.tables.dialects.eplus_periods import (
     MonthDay,
     Period,
@@ -35,6 +37,7 @@ MOST_COLUMNS = 255
 _TIME = r"^\s*(\d{1,2})/(\d{1,2})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*$"
 _DAY_US = 86_400_000_000
 _HEAD_BYTES = 1 << 20
+_BEYOND = "beyond the header"
 
 
 def header_of(path: Path) -> list[str]:
@@ -73,11 +76,13 @@ def read_run_csv(path: Path, file: str, year: int | None, notes: Notes) -> pl.Da
             "missing; eplusout.sql has all of them",
             file,
         )
-    cells = pl.read_csv(io.BytesIO(raw), infer_schema=False, truncate_ragged_lines=True)
-    cells.columns = [name.strip() for name in names]
-    if not cells.height:
-        raise SourceError(f"{file} has a header and no data row")
-    numbers = [_numbers(column, file) for column in cells.iter_columns() if column.name != END]
+    cells = _cells(raw, [name.strip() for name in names], file)
+    if sorted_by_day:
+        cells = _first_put_back(cells, file, notes)
+    beyond = cells[_BEYOND].is_not_null().arg_true()
+    if len(beyond):
+        raise SourceError(f"{file}, data row {beyond[0] + 1} has more cells than the header")
+    numbers = [_numbers(cells[name], file) for name in cells.columns[1:-1]]
     ends, period = _placed(cells[END], file, periods_beside(path), year, sorted_by_day, notes)
     table = pl.DataFrame([ends.alias(END), period.alias(PERIOD), *numbers])
     table = table.filter(pl.col(PERIOD).is_not_null())
@@ -89,14 +94,51 @@ def read_run_csv(path: Path, file: str, year: int | None, notes: Notes) -> pl.Da
     return table
 
 
+def _cells(raw: bytes, names: list[str], file: str) -> pl.DataFrame:
+    """All cells as texts, null where a row ends early; `_BEYOND` has those behind the header's."""
+    _, _, body = raw.partition(b"\n")
+    if not body.strip():
+        raise SourceError(f"{file} has a header and no data row")
+    need_own_names(names, file)
+    header = ",".join(f"{number}" for number in range(len(names) + 1)).encode()
+    try:
+        cells = pl.read_csv(io.BytesIO(header + b"\n" + body), infer_schema=False)
+    except pl.exceptions.ComputeError as error:
+        told = str(error).splitlines()[0]
+        raise SourceError(f"{file} has a row of more cells than the header ({told})") from None
+    cells.columns = [*names, _BEYOND]
+    return cells.with_columns(pl.all().str.strip_chars().replace("", None))
+
+
+def _first_put_back(cells: pl.DataFrame, file: str, notes: Notes) -> pl.DataFrame:
+    """With values of the first column in it.
+
+    A row in which no other has a value ends ``,,VALUE``, as one in which the second alone has. It
+    is the second alone only where that is written more often.
+    """
+    _, first, second, *others = cells.columns
+    one, two = variable(first), variable(second)
+    if one is not None and two is not None:
+        if FREQUENCIES.index(one.every) >= FREQUENCIES.index(two.every):
+            return cells
+    elif second != _BEYOND:
+        return cells
+    none = [pl.col(name).is_null() for name in (first, *others)]
+    alone = pl.all_horizontal(*none, pl.col(second).is_not_null())
+    if n := cells.select(alone.sum()).item():
+        notes.add(f"{n} values of the first column stand one cell too far and are put back", file)
+    return cells.with_columns(
+        pl.when(alone).then(pl.col(second)).otherwise(pl.col(first)).alias(first),
+        pl.when(~alone).then(pl.col(second)).alias(second),
+    )
+
+
 def _numbers(column: pl.Series, file: str) -> pl.Series:
-    texts = column.str.strip_chars()
-    texts = texts.set(texts == "", None)
-    found = texts.cast(pl.Float64, strict=False)
-    if found.null_count() > texts.null_count():
-        row = int((found.is_null() & texts.is_not_null()).arg_true()[0])
+    found = column.cast(pl.Float64, strict=False)
+    if found.null_count() > column.null_count():
+        row = int((found.is_null() & column.is_not_null()).arg_true()[0])
         raise SourceError(
-            f"{file}, column {column.name!r}, data row {row + 1}: {texts[row]!r} is not a number; "
+            f"{file}, column {column.name!r}, data row {row + 1}: {column[row]!r} is not a number; "
             "let EnergyPlus write the file again"
         )
     return found
