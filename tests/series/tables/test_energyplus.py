@@ -6,6 +6,8 @@ What is right is read from the files by `by_hand`, with csv and datetime alone.
 import csv
 import importlib.util
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -234,6 +236,98 @@ def test_days_hold_over_all_their_rows():
     found = series(read("every_step", mixed_steps="hold"))
     (value,) = set(found[f"{SOUTH} (Daily)"].values())
     assert value == pytest.approx(np.mean(list(found[f"{SOUTH} (TimeStep)"].values())), rel=1e-9)
+
+
+# --- eplusout.sql
+
+SQL = "eplusout.sql"
+
+
+@pytest.mark.parametrize("sample", ["first_alone", "every_step", "turn", "skipped", "leap"])
+@pytest.mark.parametrize("rule", ["hold", "drop", "coarse"])
+def test_the_sql_of_a_run_gives_the_series_of_its_csv(sample, rule):
+    out = [f"{SOUTH} (Daily)"] if (sample, rule) == ("every_step", "coarse") else []
+    ours, theirs = (
+        series(read(sample, mixed_steps=rule, pattern=pattern, exclude=out))
+        for pattern in (None, SQL)
+    )
+    assert {*ours} == {*theirs}
+    for name, values in ours.items():
+        assert theirs[name] == pytest.approx(values, rel=1e-12, abs=1e-12)
+
+
+def test_the_sql_of_the_mixed_run_gives_the_series_of_readvarseso():
+    ours, theirs = (read(sample, mixed_steps="hold") for sample in ("mixed", "mixed_sql"))
+    assert series(ours) == series(theirs)
+    assert days(theirs) == WARM_AND_LATE
+    assert any("design days are left out: SUMMER, WINTER" in n for n in theirs.facts.notes)
+    with pytest.raises(SourceError, match="every 30min"):
+        read("mixed_sql")
+
+
+def test_hours_alone_have_no_mark_of_warm_up_and_are_read():
+    found = read("hourly_sql")
+    assert days(found) == {"2023-06-28": 24, "2023-06-29": 24, "2023-07-03": 24}
+    with closing(sqlite3.connect(SAMPLES / "hourly_sql" / SQL)) as base:
+        assert base.execute("SELECT DISTINCT WarmupFlag FROM Time").fetchall() == [(None,)]
+
+
+def test_years_of_an_sql_are_its_own_or_as_typed():
+    assert days(read("turn", pattern=SQL)) == {"2023-12-31": 24, "2024-01-01": 24}
+    assert days(read("turn", pattern=SQL, year=2010)) == {"2010-12-31": 24, "2011-01-01": 24}
+    with pytest.raises(SourceError, match=r"data\.year=2023 has no 29 February"):
+        read("leap", pattern=SQL, year=2023)
+
+
+def changed(folder, sample, *statements):
+    shutil.copytree(SAMPLES / sample, folder, dirs_exist_ok=True)
+    with closing(sqlite3.connect(folder / SQL)) as base:
+        for statement in statements:
+            base.execute(statement)
+        base.commit()
+    return folder
+
+
+def test_an_sql_of_an_earlier_version_has_no_year(tmp_path):
+    (tmp_path / "turn").mkdir()
+    folder = changed(tmp_path / "turn", "turn", "ALTER TABLE Time DROP COLUMN Year")
+    found = EnergyPlusSource(folder, pattern=SQL, window_size=2).load()
+    assert days(found) == {"2023-12-31": 24, "2024-01-01": 24}
+
+
+def test_rows_of_the_warm_up_are_left_out(tmp_path):
+    warm = "UPDATE Time SET WarmupFlag = 1 WHERE Month = 6"
+    found = EnergyPlusSource(
+        changed(tmp_path, "mixed_sql", warm), mixed_steps="hold", window_size=2
+    )
+    assert days(found.load()) == {"2023-07-03": 48}
+
+
+def test_an_sql_that_has_no_rows_or_is_broken_says_so(tmp_path):
+    folder = changed(tmp_path / "a", "hourly_sql", "DELETE FROM Time")
+    with pytest.raises(SourceError, match="no row of a run period"):
+        EnergyPlusSource(folder).load()
+    folder = changed(tmp_path / "b", "hourly_sql", "UPDATE Time SET IntervalType = 3")
+    with pytest.raises(SourceError, match="rows of months and more"):
+        EnergyPlusSource(folder).load()
+    folder = changed(tmp_path / "c", "hourly_sql", "DROP TABLE ReportData")
+    with pytest.raises(SourceError, match="cannot be read: no such table: ReportData"):
+        EnergyPlusSource(folder).load()
+    (tmp_path / "d.sql").write_text("CREATE TABLE a;")
+    with pytest.raises(SourceError, match="no table of EnergyPlus"):
+        EnergyPlusSource(tmp_path / "d.sql").load()
+
+
+def test_a_csv_is_read_and_not_the_sql_beside_it_unless_it_is_full(tmp_path):
+    shutil.copytree(SAMPLES / "turn", tmp_path, dirs_exist_ok=True)
+    notes = Notes()
+    assert [*EnergyPlusSource(tmp_path).paths(notes)] == ["eplusout.csv"]
+    assert notes.lines() == ["eplusout.sql is left out, and the other table of the run read"]
+    names = ",".join(["Date/Time", *(f"A{k}:T [C](TimeStep)" for k in range(254))])
+    (tmp_path / "eplusout.csv").write_text(f"{names} \n")
+    notes = Notes()
+    assert [*EnergyPlusSource(tmp_path).paths(notes)] == [SQL]
+    assert "has 255 columns and is left out" in notes.lines()[0]
 
 
 # --- which files are runs, and their classes

@@ -9,9 +9,14 @@ import polars as pl
 
 from dualgaf.errors import ConfigError, SourceError, unknown_choice
 from dualgaf.series.contents import Contents
-from dualgaf.series.tables.dialects.eplus_csv import header_of, read_run_csv
-from dualgaf.series.tables.dialects.eplus_names import named, short, variable
+from dualgaf.series.tables.dialects.eplus_csv import (
+    MOST_COLUMNS,
+    header_of,
+    read_run_csv,
+)
+from dualgaf.series.tables.dialects.eplus_names import Variable, named, short, variable
 from dualgaf.series.tables.dialects.eplus_periods import eio_of
+from dualgaf.series.tables.dialects.eplus_sql import read_run_sql, sql_columns
 from dualgaf.series.tables.dialects.eplus_steps import END, PERIOD, MixedSteps, at_one_step
 from dualgaf.series.tables.files import without_hidden
 from dualgaf.series.tables.folder import FolderSource
@@ -20,7 +25,7 @@ from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.settings import SameTime, Stamps
 from dualgaf.series.tables.table import Table
 
-_CSV = (".csv", ".csv.gz")
+_CSV, _SQL = (".csv", ".csv.gz"), (".sql", ".sqlite", ".db")
 _METERS = ("mtr", "meter")
 _OUT = "eplusout"
 
@@ -29,7 +34,8 @@ _OUT = "eplusout"
 class EnergyPlusSource(FolderSource):
     """What EnergyPlus writes: one run folder or one CSV a class, or one of them.
 
-    A run folder has ``eplusout.csv``, of ReadVarsESO or of EnergyPlus' own writer. The class is the
+    A run folder has ``eplusout.csv``, of ReadVarsESO or of EnergyPlus' own writer, or
+    ``eplusout.sql``. The class is the
     name of the folder below ``root``, which may have the runs of several severities in folders of
     its own, or of the file, where it lies in ``root``. Channels are called as the variable, with
     its key: ``SOUTH:Zone Air Temperature``; the unit is kept apart, and design days are left out.
@@ -154,25 +160,16 @@ class RunTable:
     def read(self, notes: Notes) -> pl.DataFrame:
         """Rows of run periods, at one step."""
         told = self.settings
-        table = read_run_csv(self.path, self.file, told.year, notes)
-        found = []
-        for column in table.columns:
-            if column in (END, PERIOD):
-                continue
-            if (one := variable(column)) is None:
-                raise SourceError(
-                    f"{self.file}, column {column!r} is none of EnergyPlus; leave it out, or type "
-                    "data=ahu for a table of a plant"
-                )
-            found.append(one)
-        variables = named(found)
+        variables = named([self._variable(name) for name in columns_of(self.path)])
         self.named_units = {name: one.unit for name, one in variables.items() if one.unit}
         wanted = {
             name: one
             for name, one in variables.items()
             if name not in told.exclude and (told.channels is None or name in told.channels)
         }
-        table = table.select(END, PERIOD, *(pl.col(o.written).alias(n) for n, o in wanted.items()))
+        read = read_run_sql if is_sql(self.path) else read_run_csv
+        written = {one.written: name for name, one in wanted.items()}
+        table = read(self.path, self.file, written, told.year, notes).rename(written)
         dropped: set[str] = set()
         if wanted:
             table = at_one_step(table, wanted, told.mixed_steps, self.file, notes)
@@ -188,10 +185,31 @@ class RunTable:
         """Not counted."""
         return None
 
+    def _variable(self, column: str) -> Variable:
+        found = variable(column)
+        if found is None:
+            raise SourceError(
+                f"{self.file}, column {column!r} is none of EnergyPlus; leave it out, or type "
+                "data=ahu for a table of a plant"
+            )
+        return found
+
+
+def is_sql(path: Path) -> bool:
+    """Whether a file is called as one of SQLite."""
+    return path.name.lower().endswith(_SQL)
+
+
+def columns_of(path: Path) -> list[str]:
+    """The names of the columns of a table that EnergyPlus has written; none of any other file."""
+    if is_sql(path):
+        return sql_columns(path)
+    return header_of(path)[1:] if path.name.lower().endswith(_CSV) else []
+
 
 def is_run(path: Path) -> bool:
     """Whether a file is a table that EnergyPlus has written."""
-    return path.name.lower().endswith(_CSV) and path.is_file() and bool(header_of(path))
+    return path.is_file() and bool(columns_of(path))
 
 
 def has_run(root: Path) -> bool:
@@ -200,13 +218,21 @@ def has_run(root: Path) -> bool:
 
 
 def _one_a_run(paths: list[Path], notes: Notes) -> list[Path]:
-    """Without tables of meters beside those of variables."""
+    """One table a run: variables, not meters; the CSV, unless ReadVarsESO may have cut it."""
     found = []
     for path in paths:
         beside = [other for other in paths if other.parent == path.parent and other != path]
         if beside and _stem(path).lower().endswith(_METERS):
             notes.add("tables of meters are left out (data.pattern reads them)", path.name)
             continue
+        same = [other for other in beside if _stem(other) == _stem(path)]
+        if any(is_sql(other) != is_sql(path) for other in same):
+            table = path if not is_sql(path) else next(o for o in same if not is_sql(o))
+            is_cut = len(columns_of(table)) + 1 >= MOST_COLUMNS
+            if is_cut != is_sql(path):
+                why = f" has {MOST_COLUMNS} columns and" if is_cut else ""
+                notes.add(f"{path.name}{why} is left out, and the other table of the run read")
+                continue
         found.append(path)
     return found
 
@@ -217,7 +243,7 @@ def _stem(path: Path) -> str:
 
 def _no_run(what: str, root: Path) -> str:
     return (
-        f"{what} has no table of EnergyPlus: a CSV file whose header begins "
-        f"'Date/Time,KEY:Variable [unit](TimeStep)'; for other tables type "
+        f"{what} has no table of EnergyPlus: an eplusout.sql, or a CSV file whose header "
+        f"begins 'Date/Time,KEY:Variable [unit](TimeStep)'; for other tables type "
         f"data=ahu data.root={root}"
     )

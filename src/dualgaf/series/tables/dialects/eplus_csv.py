@@ -9,6 +9,7 @@ too far. Both end a row early where the last columns are empty.
 import csv
 import gzip
 import io
+from collections.abc import Collection
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -48,16 +49,20 @@ def header_of(path: Path) -> list[str]:
         except (OSError, EOFError):
             return []
     names = next(csv.reader([line]), [])
-    known = len(names) > 1 and names[0].strip() == END and variable(names[1]) is not None
+    names = [name.strip() for name in names]
+    known = len(names) > 1 and names[0] == END and variable(names[1]) is not None
     return names if known else []
 
 
-def read_run_csv(path: Path, file: str, year: int | None, notes: Notes) -> pl.DataFrame:
+def read_run_csv(
+    path: Path, file: str, wanted: Collection[str], year: int | None, notes: Notes
+) -> pl.DataFrame:
     """Its rows of run periods, with `END`, `PERIOD` and numbers under the names of the header.
 
     Args:
         path: where it is.
         file: what messages call it.
+        wanted: names of columns that are read.
         year: of the first day of each period; None = what the ``.eio`` beside it says.
         notes: what was found goes there.
 
@@ -82,7 +87,7 @@ def read_run_csv(path: Path, file: str, year: int | None, notes: Notes) -> pl.Da
     beyond = cells[_BEYOND].is_not_null().arg_true()
     if len(beyond):
         raise SourceError(f"{file}, data row {beyond[0] + 1} has more cells than the header")
-    numbers = [_numbers(cells[name], file) for name in cells.columns[1:-1]]
+    numbers = [_numbers(cells[name], file) for name in cells.columns[1:-1] if name in wanted]
     ends, period = _placed(cells[END], file, periods_beside(path), year, sorted_by_day, notes)
     table = pl.DataFrame([ends.alias(END), period.alias(PERIOD), *numbers])
     table = table.filter(pl.col(PERIOD).is_not_null())
