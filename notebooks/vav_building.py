@@ -28,6 +28,8 @@ OUTPUTS = (
     ("VAV OA CONTROLLER", "Air System Outdoor Air Flow Fraction"),
 )
 """What a run writes: key and variable."""
+FAN_FLOW = 1.45
+"""m3/s, the largest flow of the fan."""
 _ZONES = {"South": (0.0, 180.0), "North": (10.0, 0.0)}
 
 
@@ -348,6 +350,7 @@ def _system() -> dict[str, Any]:
         "HVACTemplate:System:PackagedVAV": {
             "VAV": {
                 "system_availability_schedule_name": "Fan",
+                "supply_fan_maximum_flow_rate": FAN_FLOW,
                 "economizer_type": "DifferentialDryBulb",
                 "supply_fan_part_load_power_coefficients": "VariableSpeedMotor",
             }
@@ -389,9 +392,10 @@ def _fault(run: Run) -> dict[str, Any]:
             "Schedule:Compact": {"Pressure": rise},
             "Curve:Quadratic": {
                 "Fan curve": {
-                    "coefficient1_constant": 1300.0,
-                    "coefficient2_x": -30.0,
-                    "coefficient3_x_2": -60.0,
+                    # 1000 Pa, the rise of the template, at the largest flow
+                    "coefficient1_constant": 1000.0 + 600.0 * FAN_FLOW**2,
+                    "coefficient2_x": 0.0,
+                    "coefficient3_x_2": -600.0,
                     "minimum_value_of_x": 0.0,
                     "maximum_value_of_x": 5.0,
                 }
