@@ -25,7 +25,7 @@ from dualgaf.series.doors import ARRAYS, worded
 from dualgaf.series.inspection import TableFacts, duration_text, refuse_at_once, tell_notes
 from dualgaf.series.missing import repair_nan
 from dualgaf.series.series import SeriesSet
-from dualgaf.series.tables.new_tables import NewFrames, NewQuery, NewTables, as_learned
+from dualgaf.series.tables.new_tables import NewFrames, NewQuery, as_learned, kind_of_files
 from dualgaf.series.tables.settings import TableSettings
 from dualgaf.series.tables.tabular import Tabular
 
@@ -64,7 +64,8 @@ def read_tables(
     path = Path(root).expanduser()
     if not path.exists():
         raise SourceError(f"there is no folder or file {root}; type --data FILE_OR_FOLDER")
-    source = NewTables(path, **_settings(NewTables, trained, stride, typed))
+    kind = kind_of_files(path, {} if trained.facts is None else trained.facts.source)
+    source = kind(path, **_settings(kind, trained, stride, typed))
     try:
         return _read(source, trained)
     except DualGAFError as error:
