@@ -110,7 +110,7 @@ def test_the_scaling_is_in_the_checkpoint_and_in_the_cache(tmp_path):
     folder = tmp_path / "plant"
     folder.mkdir()
     data = DualGAFDataModule(source_of(folder), seed=0)
-    state = data.imaging_state()
+    data.imaging_state()
     file = tmp_path / "state.pt"
     torch.save(data.state_dict()["imaging"], file)
     stored = ImagingState.from_plain(torch.load(file, weights_only=True))

@@ -59,9 +59,8 @@ def run(options: argparse.Namespace) -> int:
         else:
             from dualgaf.inference.onnx_file import OPSET, export_onnx
 
-            opset = options.opset or OPSET
-            export_onnx(net, imaging, path, opset)
-            says += f"; opset {opset}"
+            opset = OPSET if options.opset is None else options.opset
+            says += f"; opset {opset}, ONNX IR version {export_onnx(net, imaging, path, opset)}"
     except OSError as error:
         raise ConfigError(
             f"--output {path} cannot be written: {error.strerror or error}; type --output "

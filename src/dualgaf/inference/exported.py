@@ -1,9 +1,9 @@
 """Networks of files that ``python -m dualgaf export`` has written, in the place of a checkpoint's.
 
-`OnnxClassifier` runs an ``.onnx`` by onnxruntime, `ProgramClassifier` a ``.pt2`` by torch. Both take
-windows and give probabilities, as `dualgaf.inference.probabilities.WindowClassifier` does. Pixels
-are never rounded in such a file, so where training stored uint8, probabilities are those of the
-network on images that differ by 3.9e-3 at most.
+`OnnxClassifier` runs an ``.onnx`` by onnxruntime, `ProgramClassifier` a ``.pt2`` by torch. Both
+take windows and give probabilities, as `dualgaf.inference.probabilities.WindowClassifier` does.
+Pixels are never rounded in such a file, so where training stored uint8, probabilities are those of
+the network on images that differ by 3.9e-3 at most.
 """
 
 import importlib

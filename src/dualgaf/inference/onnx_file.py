@@ -52,7 +52,7 @@ COMPARED = (1, 16)
 """Batches that are compared before a file is written."""
 
 
-def export_onnx(net: nn.Module, state: ImagingState, path: Path, opset: int = OPSET) -> None:
+def export_onnx(net: nn.Module, state: ImagingState, path: Path, opset: int = OPSET) -> int:
     """Write a network with its imaging as ONNX.
 
     Args:
@@ -60,6 +60,9 @@ def export_onnx(net: nn.Module, state: ImagingState, path: Path, opset: int = OP
         state: the imaging that it was trained with, `Checkpoint.imaging`.
         path: the ``.onnx`` file to write; it is there whole, or as it was.
         opset: version of the operators, one of `OPSETS`.
+
+    Returns:
+        The version of ONNX's own format, ``ir_version``.
 
     Raises:
         ConfigError: the opset is none of them, a package is not installed, ONNX has no
@@ -74,13 +77,15 @@ def export_onnx(net: nn.Module, state: ImagingState, path: Path, opset: int = OP
     for name in ("onnx", "onnxscript"):
         installed(name)
     runtime = installed("onnxruntime")
-    content = _translated(net, state, opset)
+    model = _translated(net, state, opset)
+    content = bytes(model.SerializeToString())
     _compare(runtime, content, net, state, path)
     with whole_file(path) as draft:
         draft.write_bytes(content)
+    return int(model.ir_version)
 
 
-def _translated(net: nn.Module, state: ImagingState, opset: int) -> bytes:
+def _translated(net: nn.Module, state: ImagingState, opset: int) -> Any:
     program = traced(net, state)
     try:
         with _quiet():
@@ -103,7 +108,7 @@ def _translated(net: nn.Module, state: ImagingState, opset: int) -> bytes:
             f"--opset {opset} became {versions.get('')} for this network; type --opset {OPSET}"
         )
     _clean(model, state)
-    return bytes(model.SerializeToString())
+    return model
 
 
 def _untranslated(error: BaseException) -> str:
