@@ -867,6 +867,21 @@ ELSEWHERE = {
         "needs a trained model; type ckpt_path",
         "ckpt_path={} is not a file; type ",
         "--output {} is no program of torch",
+        "windows are no float64",
+        "{}; write it another way in an extractor of your own",
+        "would not give what the network gives",
+    ),
+    "is typed in tests/cli/test_export.py": (
+        "--opset {} is not allowed",
+        "--opset {} became {} for this network",
+        "is neither a program of torch (.pt2) nor ONNX (.onnx)",
+        "--opset is of .onnx, and --output is {}",
+        "--output {} cannot be written",
+    ),
+    "exports a network; tests/inference/test_exported.py and test_onnx.py": (
+        "type python -m dualgaf export RUN/checkpoints/best.ckpt --output {}",
+        "; type pip install dualgaf=={}, or {}",
+        'which cannot be imported: {}; type pip install "dualgaf[onnx]"',
     ),
     "needs a trained network; typed in tests/contracts/test_predict_advice.py": (
         "--min-windows {} is not allowed",
