@@ -29,6 +29,8 @@ SPLIT_METHODS = {"time": "within"}
 """Values of ``data.split.method`` that meant something else without `VERSION_KEY`."""
 VERSION_KEY = "config_version"
 """Key of a configuration that says since which change its values have their meaning."""
+BEFORE_THE_FOREST = ("use_forest", False)
+"""A setting of a network that was trained before there was one."""
 IMAGING = {"deviation": "std"}
 """Keys of the imaging in a checkpoint."""
 STATE = {
@@ -121,8 +123,8 @@ def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Example:
         >>> old = {"model": {"use_kernels": True, "extractor": None}}
-        >>> current_config(old)
-        {'model': {'use_minirocket': True, 'extractor': 'auto'}, 'config_version': 2}
+        >>> current_config(old)["model"]
+        {'use_minirocket': True, 'extractor': 'auto', 'use_forest': False}
     """
     found: dict[str, Any] = _with_current_targets(config)
     for group in {key.partition(".")[0] for key in OPTIONS}:
@@ -135,6 +137,8 @@ def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
             node = found[group]
             if name in node and isinstance(node[name], str | None):
                 node[name] = values.get(node[name], node[name])
+    if isinstance(model := found.get("model"), dict) and "use_minirocket" in model:
+        model.setdefault(*BEFORE_THE_FOREST)
     if VERSION_KEY not in config:
         found[VERSION_KEY] = 2
         split = (found.get("data") or {}).get("split")
@@ -145,7 +149,7 @@ def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def current_net(settings: Mapping[str, Any]) -> dict[str, Any]:
     """`DualGAFNet.settings` of a checkpoint in today's names."""
-    return _renamed(settings, _keys_of("model"))
+    return {**dict([BEFORE_THE_FOREST]), **_renamed(settings, _keys_of("model"))}
 
 
 def current_loss(settings: Mapping[str, Any]) -> dict[str, Any]:
