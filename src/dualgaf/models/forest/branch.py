@@ -26,11 +26,13 @@ from dualgaf.models.time_warp import TimeWarp
 
 TREES = 100
 """Trees that are learned."""
-TRIED, MOST_TRIED = 0.1, 256
+TRIED, MOST_TRIED = 0.1, 512
 """Fraction of the numbers that a node tries, each at one threshold that is drawn, and the most of
-them: of 10 000 numbers a tenth takes four times as long and is no better."""
+them: more take their time."""
 COPIES = 3
 """Warped copies beside each training window of several signals."""
+MOST_VALUES = 1 << 23
+"""The most numbers of all windows and copies together, 32 MB; of many fewer copies are made."""
 WINDOWS_AT_A_TIME = 64
 """Windows that are read at a time in `ForestBranch.fit`."""
 
@@ -97,9 +99,9 @@ class ForestBranch(nn.Module):
         self.n_steps = series.shape[-1]
         self.quantiles = IntervalQuantiles(self.n_channels, self.n_steps)
         has_copies = warp is not None and warp.changes and self.n_channels > 1
-        n_copies = min(COPIES, MOST_WINDOWS // len(series) - 1) if has_copies else 0
         rows = [self._in_parts(series)]
-        for _ in range(n_copies):
+        most = min(MOST_WINDOWS // len(series), MOST_VALUES // rows[0].numel()) - 1
+        for _ in range(min(COPIES, most) if has_copies else 0):
             assert warp is not None
             rows.append(self._in_parts(warp.of_series(series)))
         numbers = torch.cat(rows).numpy()
