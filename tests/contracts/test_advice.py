@@ -801,6 +801,29 @@ ELSEWHERE = {
     "needs a training whose loss is not logged; tests/models/test_optimization.py": (
         "which this epoch has not logged; type classifier.schedule=cosine",
     ),
+    "needs a database; typed in tests/series/tables/test_sql.py and test_postgresql.py": (
+        "column {} is {}, which is no number, time or text that can be compared; in the query",
+        "and a database is only read; allowed: one SELECT, also after WITH, or a file FILE.sql",
+        "{} is a file of SQLite; type data.uri=sqlite:///{}",
+        "the text is no UTF-8; in the query write hex({}) AS {}, or type {}",
+        "data.uri is no text; allowed: {}; type data.uri=URI",
+        "there is no file {} in this folder (three slashes), and there is {}; type data.uri={}",
+        "there is no file {}; type data.uri={}:///FILE",
+        "data.uri={} is a path; allowed: {}; type data.uri={}:///{}",
+        "a file comes after three slashes; type data.uri={}:///{}",
+        "data.uri {}; allowed: {}; type data.uri=URI",
+        "data.query is empty; type ",
+        "there is no file {}; type data.query=FILE.sql",
+        "and its rows have no order of their own; it has: {}; type data.time_column=NAME, or",
+    ),
+    "needs a run on a database; typed in tests/training/test_sql_run.py": (
+        "a database needs a query that says what is read; type ",
+        "a URI with a password is not taken from the command line or a file of options",
+        "the environment has no {}, which is looked up; type export {}=...",
+    ),
+    "needs an environment without its driver; tests/series/tables/test_sql.py": (
+        "{} is read by {}, which is not installed; type pip install",
+    ),
     "needs an environment without fastexcel; tests/series/tables/test_sheets.py": (
         "is a workbook, which fastexcel reads, and that is not installed; type pip install",
     ),
@@ -844,6 +867,21 @@ ELSEWHERE = {
         "needs a trained model; type ckpt_path",
         "ckpt_path={} is not a file; type ",
         "--output {} is no program of torch",
+        "windows are no float64",
+        "{}; write it another way in an extractor of your own",
+        "would not give what the network gives",
+    ),
+    "is typed in tests/cli/test_export.py": (
+        "--opset {} is not allowed",
+        "--opset {} became {} for this network",
+        "is neither a program of torch (.pt2) nor ONNX (.onnx)",
+        "--opset is of .onnx, and --output is {}",
+        "--output {} cannot be written",
+    ),
+    "exports a network; tests/inference/test_exported.py and test_onnx.py": (
+        "type python -m dualgaf export RUN/checkpoints/best.ckpt --output {}",
+        "; type pip install dualgaf=={}, or {}",
+        'which cannot be imported: {}; type pip install "dualgaf[onnx]"',
     ),
     "needs a trained network; typed in tests/contracts/test_predict_advice.py": (
         "--min-windows {} is not allowed",
