@@ -66,18 +66,11 @@ class ForestBranch(nn.Module):
     def forward(self, series: Tensor) -> Tensor:
         """(B, C, T) standardised -> (B, K)."""
         if self.trees is None:
-            return series.new_zeros(len(series), self.num_classes)
+            return series.new_zeros(series.shape[0], self.num_classes)
         # bfloat16 keeps three digits; thresholds differ by less.
         with torch.autocast(series.device.type, enabled=False):
             found: Tensor = self.trees(self._numbers(series.float()))
             return torch.log(found.clamp(min=1e-12))
-
-    def ensemble(self, logits: Tensor, series: Tensor) -> Tensor:
-        """Logits (B, K) of others, and windows (B, C, T) -> logits (B, K) of all."""
-        if self.trees is None:
-            return logits
-        others, own = torch.softmax(logits.float(), dim=1), torch.softmax(self(series), dim=1)
-        return torch.log(torch.lerp(others, own, self.ensemble_weight).clamp(min=1e-12))
 
     @torch.no_grad()
     def fit(
