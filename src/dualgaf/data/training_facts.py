@@ -27,6 +27,8 @@ AT_A_TIME = 256
 """Windows that are read at a time."""
 MOST_ITEMS = 10_000
 """A field of a source that has more items is data, no setting."""
+_PLACES = ("root", "uri", "query")
+"""Fields of a source that say where its data lie, or how one gets there."""
 _UNIT = re.compile(r"\[([^\[\]]+)\]\s*(?:\([^()]*\))?\s*$")
 
 
@@ -180,7 +182,7 @@ def source_settings(source: object) -> dict[str, Any]:
             value = getattr(source, field.name)
             if is_dataclass(value) and not isinstance(value, type):
                 value = {name: item for name, item in vars(value).items() if _is_setting(item)}
-            if field.name != "root" and _is_setting(value):
+            if field.name not in _PLACES and _is_setting(value):
                 found[field.name] = plain(value)
     return found
 

@@ -24,7 +24,7 @@ from dualgaf.inference.new_arrays import NewWindows
 from dualgaf.series.doors import ARRAYS, worded
 from dualgaf.series.inspection import TableFacts, duration_text, refuse_at_once, tell_notes
 from dualgaf.series.series import SeriesSet
-from dualgaf.series.tables.new_tables import NewFrames, NewTables, as_learned
+from dualgaf.series.tables.new_tables import NewFrames, NewQuery, as_learned, kind_of_files
 from dualgaf.series.tables.settings import TableSettings
 from dualgaf.series.tables.tabular import Tabular
 
@@ -51,11 +51,38 @@ def read_tables(
     path = Path(root).expanduser()
     if not path.exists():
         raise SourceError(f"there is no folder or file {root}; type --data FILE_OR_FOLDER")
-    source = NewTables(path, **_settings(NewTables, trained, stride, typed))
+    kind = kind_of_files(path, {} if trained.facts is None else trained.facts.source)
+    source = kind(path, **_settings(kind, trained, stride, typed))
     try:
         return _read(source, trained)
     except DualGAFError as error:
         raise type(error)(str(error).replace("data.root=", "--data ")) from error
+
+
+def read_query(
+    uri: str, trained: ImagingState, stride: int | None, typed: Mapping[str, Any]
+) -> NewWindows:
+    """Read and cut the rows of a query.
+
+    Args:
+        uri: of the database.
+        trained: of the checkpoint.
+        stride: as for `read_tables`.
+        typed: likewise, and ``query``.
+
+    Raises:
+        ConfigError, SourceError, SeriesError: as `read_tables`.
+    """
+    if "query" not in typed:
+        raise ConfigError(
+            "a database needs a query that says what is read; type "
+            "'data.query=\"SELECT * FROM TABLE\"'"
+        )
+    try:
+        return _read(NewQuery(uri, **_settings(NewQuery, trained, stride, typed)), trained)
+    except DualGAFError as error:
+        told = str(error).replace("data.uri=", "--data ").replace("data.uri", "--data")
+        raise type(error)(told) from None
 
 
 def _read(source: Tabular, trained: ImagingState) -> NewWindows:

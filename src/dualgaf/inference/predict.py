@@ -23,6 +23,7 @@ from dualgaf.inference.new_arrays import NewWindows, read_array
 from dualgaf.inference.parts import AT_A_TIME
 from dualgaf.inference.predictions import Prediction
 from dualgaf.inference.unlike import compare
+from dualgaf.series.tables.databases.uri import is_uri
 
 if TYPE_CHECKING:
     from torch import nn
@@ -113,19 +114,22 @@ class Predictor:
         stride: int | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Prediction:
-        """Judge a file, or all tables of a folder.
+        """Judge a file, all tables of a folder, or the rows of a query.
 
         Args:
-            root: where they are.
+            root: where they are; the URI of a database, as `SQLSource` has it, with the option
+                ``query``.
             stride: steps between the starts of two windows; None = as in training.
-            options: of `TableSource`, that take the place of those of the training.
+            options: of `TableSource` or `SQLSource`, that take the place of those of the training.
 
         Raises:
             OtherDataError: channels or the sampling step are not those of the training.
             ConfigError, SourceError, SeriesError: as `predict`.
         """
-        from dualgaf.inference.new_data import read_tables
+        from dualgaf.inference.new_data import read_query, read_tables
 
+        if isinstance(root, str) and is_uri(root):
+            return self.judge(read_query(root, self._imaging, stride, options or {}))
         return self.judge(read_tables(Path(root), self._imaging, stride, options or {}))
 
     def judge(self, new: NewWindows) -> Prediction:
