@@ -25,6 +25,7 @@ _HOMES = {
     "DualGAFClassifier": "dualgaf.models.classifier",
     "DualGAFDataModule": "dualgaf.data.datamodule",
     "DualGAFNet": "dualgaf.models.net",
+    "EnergyPlusSource": "dualgaf.series.tables.energyplus",
     "EqualAveraging": "dualgaf.models.averaging",
     "ExponentialAveraging": "dualgaf.models.averaging",
     "FocalLoss": "dualgaf.models.losses.classification",

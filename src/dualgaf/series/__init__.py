@@ -14,6 +14,7 @@ from dualgaf.series.splits import SplitSettings, split_series
 if TYPE_CHECKING:
     from dualgaf.series.archive import ArchiveSource
     from dualgaf.series.simulate import SimulatedSource
+    from dualgaf.series.tables.energyplus import EnergyPlusSource
     from dualgaf.series.tables.frames import FrameSource
     from dualgaf.series.tables.source import TableSource
     from dualgaf.series.tables.sql import SQLSource
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArchiveSource",
     "ArraySource",
+    "EnergyPlusSource",
     "FrameSource",
     "Origin",
     "SQLSource",
@@ -34,6 +36,7 @@ __all__ = [
 
 _LATER = {
     "ArchiveSource": "dualgaf.series.archive",
+    "EnergyPlusSource": "dualgaf.series.tables.energyplus",
     "FrameSource": "dualgaf.series.tables.frames",
     "SQLSource": "dualgaf.series.tables.sql",
     "SimulatedSource": "dualgaf.series.simulate",

@@ -84,11 +84,11 @@ def typed_data_options(overrides: Sequence[str], data: str = "") -> dict[str, An
             )
     if not overrides:
         return {}
-    base = ["data=ahu", "data.root=here"]
+    keys = [text.lstrip("+").partition("=")[0].split(".")[1] for text in overrides]
+    base = ["data=energyplus" if "mixed_steps" in keys else "data=ahu", "data.root=here"]
     if is_uri(data):
         base = ["data=sql", "data.uri=here", "data.query=here"]
     cfg = load_config([*base, *overrides])
-    keys = [text.lstrip("+").partition("=")[0].split(".")[1] for text in overrides]
     values = cast(dict[str, Any], OmegaConf.to_container(cfg.data, resolve=True))
     return {key: values[key] for key in keys}
 

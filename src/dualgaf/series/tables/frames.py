@@ -17,7 +17,7 @@ from dualgaf.series.tables.dialects.faultlog import FaultTable
 from dualgaf.series.tables.frame_kinds import KINDS, Frame, as_table, clock_name, is_tabular
 from dualgaf.series.tables.needed import unread, with_all_names
 from dualgaf.series.tables.notes import Notes
-from dualgaf.series.tables.table import Table
+from dualgaf.series.tables.table import NO_UNITS, Table
 from dualgaf.series.tables.tabular import Tabular
 
 ONE = "frame"
@@ -153,6 +153,7 @@ class FrameTable:
     """Which columns are needed."""
 
     header_line: ClassVar[int | None] = None
+    named_units: ClassVar[Mapping[str, str]] = NO_UNITS
 
     def read(self, notes: Notes) -> pl.DataFrame:
         """The columns that something looks at; of the others the names."""

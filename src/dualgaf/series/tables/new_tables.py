@@ -6,10 +6,12 @@ the same without it. Columns that the network has not learned are left out.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, ClassVar
 
 from dualgaf.errors import ConfigError
 from dualgaf.series.tables.classes import BY_FILE
+from dualgaf.series.tables.energyplus import EnergyPlusSource, has_run
 from dualgaf.series.tables.frames import FrameSource
 from dualgaf.series.tables.settings import TableSettings
 from dualgaf.series.tables.source import TableSource
@@ -25,8 +27,11 @@ NOT_KEPT = frozenset(
 are dealt out."""
 FIXED = ("channels", "window_size", "split", "split_column", "ragged", "scale_by")
 """What cannot be chosen any more: the network has learned it, or nothing is split."""
-TABULAR = ("TableSource", "FrameSource", "SQLSource")
+RUNS = "EnergyPlusSource"
+TABULAR = ("TableSource", "FrameSource", "SQLSource", RUNS)
 """Sources whose settings say how tables are read."""
+OF_RUNS = ("time_column", "stamps", "same_time")
+"""Settings of `RUNS` that say nothing of other tables."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,23 @@ class NewQuery(SQLSource):
     is_new: ClassVar[bool] = True
 
 
+@dataclass(frozen=True)
+class NewRuns(EnergyPlusSource):
+    """Runs of EnergyPlus, or one of them, whose rows are to be judged."""
+
+    is_new: ClassVar[bool] = True
+
+
+def kind_of_files(root: Path, learned: Mapping[str, Any]) -> type[NewTables] | type[NewRuns]:
+    """How files are read: as runs of EnergyPlus, where they are some and such were learned.
+
+    Args:
+        root: a folder or a file.
+        learned: what a checkpoint tells of the source.
+    """
+    return NewRuns if learned.get("source") == RUNS and has_run(root) else NewTables
+
+
 def as_learned(
     kind: type[TableSettings],
     channels: tuple[str, ...],
@@ -69,7 +91,7 @@ def as_learned(
     """The settings of a training for new tables.
 
     Args:
-        kind: `NewTables`, `NewFrames` or `NewQuery`.
+        kind: `NewTables`, `NewRuns`, `NewFrames` or `NewQuery`.
         channels: C names that the network has learned.
         window_size: T.
         stride: steps between the starts of two windows.
@@ -97,5 +119,7 @@ def as_learned(
     own = {name: kept[name] for name in known - NOT_KEPT if name in kept}
     if own.get("label") in BY_FILE:  # names of files of a training
         own["label"] = "auto"
+    if learned.get("source") == RUNS and not issubclass(kind, EnergyPlusSource):
+        own = {name: value for name, value in own.items() if name not in OF_RUNS}
     fixed = {"channels": channels, "window_size": window_size, "stride": stride}
     return {**own, **typed, **fixed}

@@ -29,11 +29,13 @@ class FileDraft:
     """Values of the working column."""
     plant: Coded
     """Of none where plants are not told apart."""
+    part: Coded
+    """Of none where the file is of one part."""
 
     @property
     def apart(self) -> list[Coded]:
-        """What tells groups of the file apart, without the days: the plant, columns of groups."""
-        return [*([self.plant] if self.plant.names else []), *self.groups]
+        """What tells groups of the file apart, without the days: plant, part, columns of groups."""
+        return [*(one for one in (self.plant, self.part) if one.names), *self.groups]
 
 
 @dataclass

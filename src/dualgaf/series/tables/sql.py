@@ -16,10 +16,10 @@ from dualgaf.series.tables.databases import duckdb_file, postgresql, sqlite
 from dualgaf.series.tables.databases.columns import Opened, QueryColumn, checked_query
 from dualgaf.series.tables.databases.uri import DatabaseURI
 from dualgaf.series.tables.dialects.faultlog import FaultTable
+from dualgaf.series.tables.fault_files import fault_file, read_fault_log
 from dualgaf.series.tables.needed import unread, with_all_names
 from dualgaf.series.tables.notes import Notes
-from dualgaf.series.tables.source import fault_file, read_fault_log
-from dualgaf.series.tables.table import Table
+from dualgaf.series.tables.table import NO_UNITS, Table
 from dualgaf.series.tables.tabular import Tabular
 
 QUERY = "query"
@@ -134,6 +134,7 @@ class QueryTable:
     """
 
     header_line: int | None = None
+    named_units: ClassVar[Mapping[str, str]] = NO_UNITS
 
     def __init__(self, source: SQLSource) -> None:
         self._source = source

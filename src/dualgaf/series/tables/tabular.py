@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
@@ -35,6 +36,7 @@ from dualgaf.series.tables.dialects.steps import resampled, step_width
 from dualgaf.series.tables.doubts import check_sentinels, check_steps, days_said, odd_dates
 from dualgaf.series.tables.drafts import chosen_channels, no_working_row
 from dualgaf.series.tables.facts import DEAD, file_facts, lost_windows, table_facts
+from dualgaf.series.tables.files import stem
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.pieces import Pieces, pieces_of, series_of
 from dualgaf.series.tables.reading import read_rows, shared_channels
@@ -52,6 +54,8 @@ class Tabular(TableSettings, ABC):
     """What the tables are, in messages."""
     is_ordered: ClassVar[bool] = True
     """Whether rows have an order of their own; else there must be a column of times."""
+    part_column: ClassVar[str | None] = None
+    """A column that tells parts of a table apart that no series crosses, where it is there."""
 
     @property
     @abstractmethod
@@ -72,6 +76,17 @@ class Tabular(TableSettings, ABC):
     def names_tell(self) -> bool:
         """Whether the name of a table may be the class of its rows."""
         return True
+
+    def class_of(self, file: str) -> str:
+        """The class of a table whose name tells it."""
+        path = Path(file)
+        named = {"path": file.removesuffix(path.name) + stem(file), "folder": path.parent.name}
+        return named.get(self.label) or stem(file)
+
+    @property
+    def shares_classes(self) -> bool:
+        """Whether two tables of one name are of one class, and the user need not say so."""
+        return self.label not in ("auto", "file", "column")
 
     @abstractmethod
     def tables(self, notes: Notes) -> Mapping[str, Table]:
