@@ -416,6 +416,7 @@ def simulate(run: Run, folder: Path, weather: Path) -> Path:
     # with 0.
     for name in ("ConvertInputFormat", "ExpandObjects", "PostProcess/ReadVarsESO"):
         (energyplus.parent / name).chmod(0o755)
+    folder = folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     model = folder / "in.epJSON"
@@ -424,7 +425,7 @@ def simulate(run: Run, folder: Path, weather: Path) -> Path:
     options = ["--readvars"] if run.csv and not run.own_csv else []
     _call(
         *(energyplus, "--expandobjects", *options, "--weather", weather.resolve()),
-        *("--output-directory", folder, (folder / "in.idf").resolve()),
+        *("--output-directory", folder, folder / "in.idf"),
         folder=folder,
     )
     return folder
