@@ -28,6 +28,8 @@ from benchmarks.accuracy.baselines import Predictions
 from dualgaf.training.config import load_config
 from dualgaf.training.run import train
 
+SIDES = ("images", "kernels", "forest")
+"""Members of the ensemble, as the metrics of a test name them."""
 QUIET = ("logger=csv", "trainer.enable_progress_bar=false")
 
 EARLIER_OPTIONS = (
@@ -48,6 +50,7 @@ EARLIER_NODES: dict[str, Any] = {
         "head": "mlp",
         "use_statistics": False,
         "use_minirocket": False,
+        "use_forest": False,
         "width": 32,
         "dropout": 0.2,
     },
@@ -87,7 +90,8 @@ class Training:
     predictions: Predictions
     parameters: int
     alone: dict[str, float]
-    """Accuracy of the images, and of the kernels, without the other; empty without kernels."""
+    """Accuracy of the images, the kernels and the forest, each without the others; empty where
+    there are images alone."""
 
 
 def run_network(method: str, overrides: Sequence[str], folder: Path) -> Training:
@@ -104,7 +108,7 @@ def run_network(method: str, overrides: Sequence[str], folder: Path) -> Training
     with (folder / "test_predictions.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     label, predicted = ([line[column] for line in lines] for column in ("label", "predicted"))
-    sides = {side: metrics.get(f"test/{side}_acc") for side in ("images", "kernels")}
+    sides = {side: metrics.get(f"test/{side}_acc") for side in SIDES}
     return Training(
         Predictions(label, predicted, metrics["fit/seconds"]),
         metrics["model/parameters"],

@@ -74,4 +74,5 @@ class DualGAFNetClassifier(NetEstimator, BaseClassifier):  # type: ignore[misc]
 
     @classmethod
     def _get_test_params(cls, parameter_set: str = "default") -> dict[str, Any]:
-        return {"max_steps": 3, "width": 8, "image_size": 8, "use_minirocket": False}
+        apart = {"use_minirocket": False, "use_forest": False}
+        return {"max_steps": 3, "width": 8, "image_size": 8, **apart}

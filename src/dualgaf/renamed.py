@@ -29,6 +29,13 @@ SPLIT_METHODS = {"time": "within"}
 """Values of ``data.split.method`` that meant something else without `VERSION_KEY`."""
 VERSION_KEY = "config_version"
 """Key of a configuration that says since which change its values have their meaning."""
+BEFORE_THE_FOREST = ("use_forest", False)
+"""A setting of a network that was trained before there was one."""
+VERSION = 3
+"""The newest of them."""
+DEFAULTS_BEFORE_3: dict[str, Any] = {"classifier.learning_rate": 0.002, "model.use_forest": False}
+"""What was meant before by a configuration that says nothing of it. As many steps as
+``trainer.max_epochs=auto`` stood for are in the checkpoints of a training."""
 IMAGING = {"deviation": "std"}
 """Keys of the imaging in a checkpoint."""
 STATE = {
@@ -121,8 +128,8 @@ def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Example:
         >>> old = {"model": {"use_kernels": True, "extractor": None}}
-        >>> current_config(old)
-        {'model': {'use_minirocket': True, 'extractor': 'auto'}, 'config_version': 2}
+        >>> current_config(old)["model"]
+        {'use_minirocket': True, 'extractor': 'auto', 'use_forest': False}
     """
     found: dict[str, Any] = _with_current_targets(config)
     for group in {key.partition(".")[0] for key in OPTIONS}:
@@ -135,17 +142,49 @@ def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
             node = found[group]
             if name in node and isinstance(node[name], str | None):
                 node[name] = values.get(node[name], node[name])
+    if isinstance(model := found.get("model"), dict) and "use_minirocket" in model:
+        model.setdefault(*BEFORE_THE_FOREST)
     if VERSION_KEY not in config:
-        found[VERSION_KEY] = 2
         split = (found.get("data") or {}).get("split")
         if isinstance(split, dict) and split.get("method") in SPLIT_METHODS:
             split["method"] = SPLIT_METHODS[split["method"]]
+    for key, value in _meant_before(config).items():
+        group, _, name = key.partition(".")
+        found[group] = {name: value, **found[group]}
+    found[VERSION_KEY] = VERSION
+    return found
+
+
+def typed_for(config: Mapping[str, Any]) -> list[str]:
+    """What must be typed for a run that goes on, so that it stays what it was.
+
+    Args:
+        config: of the run folder, as it was written.
+
+    Returns:
+        Overrides; none for a run of this version.
+
+    Example:
+        >>> typed_for({"classifier": {"_target_": "dualgaf.DualGAFClassifier"}})
+        ['classifier.learning_rate=0.002']
+    """
+    return [f"{key}={str(value).lower()}" for key, value in _meant_before(config).items()]
+
+
+def _meant_before(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of `DEFAULTS_BEFORE_3` what a run of an earlier version took; not for one's own classes."""
+    found = {}
+    if config.get(VERSION_KEY, 0) < VERSION:
+        for key, value in DEFAULTS_BEFORE_3.items():
+            target = (config.get(key.partition(".")[0]) or {}).get("_target_")
+            if target in ("dualgaf.DualGAFClassifier", "dualgaf.DualGAFNet"):
+                found[key] = value
     return found
 
 
 def current_net(settings: Mapping[str, Any]) -> dict[str, Any]:
     """`DualGAFNet.settings` of a checkpoint in today's names."""
-    return _renamed(settings, _keys_of("model"))
+    return {**dict([BEFORE_THE_FOREST]), **_renamed(settings, _keys_of("model"))}
 
 
 def current_loss(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from dualgaf.errors import ConfigError, check_number, unknown_choice
+from dualgaf.models.forest.branch import ForestBranch
 from dualgaf.models.idle_threads import release, sleep_when_idle
 from dualgaf.models.losses.classification import CrossEntropyLoss
 from dualgaf.models.losses.epoch_loss import EpochLoss, divisor
@@ -43,6 +44,8 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 SPLITS = ("train", "val", "test")
 STEP_SEED = "step_seed"
 """Key of a checkpoint: what the random numbers of its training's steps are drawn from."""
+FOREST_STATE = "net.forest._extra_state"
+"""Key of the forest among the weights of a checkpoint."""
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +89,7 @@ class DualGAFClassifier(L.LightningModule):
         self,
         net: DualGAFNet | Mapping[str, Any],
         *,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 4e-3,
         weight_decay: float = 1e-2,
         optimizer: str = "adamw",
         schedule: str = "cosine",
@@ -133,6 +136,7 @@ class DualGAFClassifier(L.LightningModule):
         self.test_metrics = metrics.clone(prefix="test/")
         self.images_acc = MulticlassAccuracy(n_classes, average="micro")
         self.kernels_acc = MulticlassAccuracy(n_classes, average="micro")
+        self.forest_acc = MulticlassAccuracy(n_classes, average="micro")
         self.epoch_losses = nn.ModuleDict({f"{split}/loss": EpochLoss() for split in SPLITS})
         self._seed: int | None = None  # of the random numbers of training steps
 
@@ -159,7 +163,7 @@ class DualGAFClassifier(L.LightningModule):
         release(self)
 
     def on_fit_start(self) -> None:
-        """Draw the seed of the steps; solve the MiniRocket branch, if there is one."""
+        """Draw the seed of the steps; learn the branches that are learned apart."""
         if self._seed is None:
             # Of the first rank, which writes the checkpoint.
             self._seed = self.trainer.strategy.broadcast(new_seed())
@@ -169,19 +173,31 @@ class DualGAFClassifier(L.LightningModule):
                 "2.6), so it is not the one that was not interrupted; type trainer.max_epochs=N"
             )
         data: Any = getattr(self.trainer, "datamodule", None)
-        if self.net.minirocket is None or self.trainer.ckpt_path is not None:
+        if not self.net.apart or self.trainer.ckpt_path is not None:
             return
         if not hasattr(data, "training_windows"):
             log.warning(
-                "the MiniRocket branch does not count: only a DualGAFDataModule gives it windows; "
-                "type trainer.fit(model, datamodule=data)"
+                "the MiniRocket branch and the forest do not count: only a DualGAFDataModule gives "
+                "them windows; type trainer.fit(model, datamodule=data)"
             )
             return
         found = data.training_windows(MOST_WINDOWS)
         series, label, group = (torch.from_numpy(array) for array in found)
-        branch = copy.deepcopy(self.net.minirocket).cpu()  # not every device knows float64
-        branch.fit(series, label, group, self.time_warp)
-        self.net.minirocket.load_state_dict(branch.state_dict())
+        if self.net.minirocket is not None:
+            branch = copy.deepcopy(self.net.minirocket).cpu()  # not every device knows float64
+            branch.fit(series, label, group, self.time_warp)
+            self.net.minirocket.load_state_dict(branch.state_dict())
+        if self.net.forest is not None:
+            self._learn_forest(self.net.forest, series, label)
+
+    def _learn_forest(self, forest: ForestBranch, series: Tensor, label: Tensor) -> None:
+        """On the first rank: a last bit that differs would give a tree of another size."""
+        assert self._seed is not None
+        if self.global_rank == 0:
+            with drawn_from((self._seed,), torch.device("cpu")):
+                forest.fit(series, label, self.time_warp, others=len(self.net.apart))
+        forest.set_extra_state(self.trainer.strategy.broadcast(forest.get_extra_state()))
+        forest.to(self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch."""
@@ -234,20 +250,25 @@ class DualGAFClassifier(L.LightningModule):
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Count a batch of the test split; probabilities (B, K) for callbacks.
 
-        With a MiniRocket branch also each side alone: ``test/images_acc`` and ``test/kernels_acc``.
+        Where branches are learned apart, also of each side alone: ``test/images_acc``,
+        ``test/kernels_acc`` and ``test/forest_acc``.
         """
         gasf, gadf, series, label = batch
-        branch = self.net.minirocket
-        if branch is None:
-            logits = self(gasf, gadf, series)
-        else:
+        if self.net.apart:
             images = self.net.by_images(gasf, gadf, series)
-            logits = branch.ensemble(images, series)
-            self.images_acc.update(images, label)
-            self.kernels_acc.update(branch(series), label)
-            self.log_dict(
-                {"test/images_acc": self.images_acc, "test/kernels_acc": self.kernels_acc}
-            )
+            logits = self.net.ensemble(images, series)
+            alone: dict[str, tuple[MulticlassAccuracy, Tensor]] = {
+                "images": (self.images_acc, images)
+            }
+            if self.net.minirocket is not None:
+                alone["kernels"] = self.kernels_acc, self.net.minirocket(series)
+            if self.net.forest is not None:
+                alone["forest"] = self.forest_acc, self.net.forest(series)
+            for name, (metric, said) in alone.items():
+                metric.update(said, label)
+                self.log(f"test/{name}_acc", metric)
+        else:
+            logits = self(gasf, gadf, series)
         self._count(logits, label, "test", self.test_metrics)
         return _probabilities(logits)
 
@@ -266,8 +287,13 @@ class DualGAFClassifier(L.LightningModule):
             super().lr_scheduler_step(scheduler, metric)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what the random numbers of further steps are drawn from."""
+        """Keep what the random numbers of further steps are drawn from, and the forest as it is.
+
+        A callback that averages weights has put its own network there, which never learned one.
+        """
         checkpoint[STEP_SEED] = self._seed
+        if self.net.forest is not None:
+            checkpoint["state_dict"][FOREST_STATE] = self.net.forest.get_extra_state()
 
     @classmethod
     def load_from_checkpoint(

@@ -9,7 +9,8 @@
 4. They are laid side by side, (B, V W); the statistics branch adds its embedding of the window,
    (B, W), or changes them by it.
 5. The head gives the logits, (B, K).
-6. Outside training, probabilities are an equal-weight ensemble with the MiniRocket branch.
+6. Outside training, probabilities are an equal-weight ensemble with those of the MiniRocket branch
+   and of the forest.
 """
 
 import logging
@@ -24,6 +25,7 @@ from dualgaf.models.attention import ATTENTIONS, build_attention
 from dualgaf.models.backbone import ExtractorFactory, extractor_maker, qualified_name
 from dualgaf.models.extractors.diagonals import SIDE, DiagonalExtractor, lag_pixels
 from dualgaf.models.extractors.largest import Workload, choose_extractor
+from dualgaf.models.forest.branch import ForestBranch
 from dualgaf.models.fusion import EARLY, FUSIONS, build_fusion
 from dualgaf.models.heads import HEADS, build_head
 from dualgaf.models.minirocket.branch import MiniRocketBranch
@@ -75,12 +77,14 @@ class DualGAFNet(nn.Module):
         attention: how the signals are weighed, a name in `ATTENTIONS`; with ``stacked`` and no
             groups there is one vector, and nothing to weigh.
         head: features -> logits, a name in `HEADS`.
-        use_statistics: also use statistics of the window, beside the images and in the regression
-            of the MiniRocket branch.
+        use_statistics: also use statistics of the window, beside the images, in the regression of
+            the MiniRocket branch and in the forest.
         statistics: which beside the images, a name in `KINDS`.
         statistics_fusion: how they are joined with the images, a name in `STATISTICS_FUSIONS`.
         use_minirocket: also read the window by fixed kernels, see `MiniRocketBranch`. They do not
             count before ``net.minirocket.fit``, which a `DualGAFClassifier` calls in training.
+        use_forest: also read the window by extra trees, see `ForestBranch`. They do not count
+            before ``net.forest.fit``, which a `DualGAFClassifier` calls in training.
         width: features of an extractor, W; a multiple of 8.
         dropout: fraction of features dropped in training.
         budget_gflop: 1e9 operations per window that ``extractor=largest`` may spend.
@@ -116,6 +120,7 @@ class DualGAFNet(nn.Module):
         statistics: str = "basic",
         statistics_fusion: str = "concat",
         use_minirocket: bool = True,
+        use_forest: bool = True,
         width: int = 64,
         dropout: float = 0.2,
         budget_gflop: float = 1.0,
@@ -151,6 +156,7 @@ class DualGAFNet(nn.Module):
             **choices,
             "use_statistics": use_statistics,
             "use_minirocket": use_minirocket,
+            "use_forest": use_forest,
             "width": width,
             "dropout": dropout,
             "image_size": image_size,
@@ -177,8 +183,8 @@ class DualGAFNet(nn.Module):
         Args:
             gasf: (B, C, S, S) float32 in [-1, 1].
             gadf: likewise.
-            series: (B, C, T) float32, standardised; needed where ``use_statistics`` or
-                ``use_minirocket`` is true.
+            series: (B, C, T) float32, standardised; needed where ``use_statistics``,
+                ``use_minirocket`` or ``use_forest`` is true.
             bands: gasf and gadf are the pixels that `read_pixels` names, (B, C, ...), alone.
 
         Returns:
@@ -192,7 +198,14 @@ class DualGAFNet(nn.Module):
 
     def ensemble(self, logits: Tensor, series: Tensor) -> Tensor:
         """Logits (B, K) of the images and windows (B, C, T) -> logits (B, K) of all branches."""
-        return logits if self.minirocket is None else self.minirocket.ensemble(logits, series)
+        for branch in self.apart:
+            logits = branch.ensemble(logits, series)
+        return logits
+
+    @property
+    def apart(self) -> list[MiniRocketBranch | ForestBranch]:
+        """The branches that are learned apart from the images, before them."""
+        return [branch for branch in (self.minirocket, self.forest) if branch is not None]
 
     def read_pixels(
         self, gasf: Tensor, gadf: Tensor, series: Tensor | None
@@ -219,7 +232,7 @@ class DualGAFNet(nn.Module):
     def by_images(
         self, gasf: Tensor, gadf: Tensor, series: Tensor | None = None, *, bands: bool = False
     ) -> Tensor:
-        """Logits (B, K) without the MiniRocket branch: what follows the gradient in training."""
+        """Logits (B, K) of images and statistics alone: what follows the gradient in training."""
         if not bands:
             self._check_shapes(gasf, gadf, series)
         return self.of_features(self._fields(gasf, gadf, bands), series)
@@ -240,7 +253,7 @@ class DualGAFNet(nn.Module):
         arrangement = told["arrangement"]
         # The order of these lines is the order of the random numbers, and so of a seed's result.
         self.gasf_extractor = self.gadf_extractor = self.joint_extractor = self.fusion = None
-        self.statistics = self.minirocket = None
+        self.statistics = self.minirocket = self.forest = None
         if fields == "both" and told["fusion"] == EARLY:
             self.joint_extractor = field_extractor(make, groups, n_channels, arrangement, 2)
         else:
@@ -268,6 +281,8 @@ class DualGAFNet(nn.Module):
             self.minirocket = MiniRocketBranch(
                 n_channels, told["num_classes"], told["use_statistics"]
             )
+        if told["use_forest"]:
+            self.forest = ForestBranch(n_channels, told["num_classes"], told["use_statistics"])
 
     def _fields(self, gasf: Tensor, gadf: Tensor, bands: bool) -> Tensor:
         """(B, C, S, S), (B, C, S, S) -> (B, V, W)."""
@@ -300,13 +315,13 @@ class DualGAFNet(nn.Module):
                 f"gasf has shape {tuple(gasf.shape)} and gadf {tuple(gadf.shape)}; needed: both "
                 f"(B, {n_channels}, S, S)"
             )
-        if self.statistics is None and self.minirocket is None:
+        if self.statistics is None and not self.apart:
             return
         if series is None:
             raise SeriesError(
-                "series is missing, which use_statistics=true and use_minirocket=true need; call "
-                "net(gasf, gadf, series) or build the net with use_statistics=False, "
-                "use_minirocket=False"
+                "series is missing, which use_statistics=true, use_minirocket=true and "
+                "use_forest=true need; call net(gasf, gadf, series) or build the net with "
+                "use_statistics=False, use_minirocket=False, use_forest=False"
             )
         if series.ndim != 3 or series.shape[:2] != gasf.shape[:2]:
             raise SeriesError(

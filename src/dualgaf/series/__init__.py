@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dualgaf.series.tables.energyplus import EnergyPlusSource
     from dualgaf.series.tables.frames import FrameSource
     from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.sql import SQLSource
 
 __all__ = [
     "ArchiveSource",
@@ -24,6 +25,7 @@ __all__ = [
     "EnergyPlusSource",
     "FrameSource",
     "Origin",
+    "SQLSource",
     "SeriesSet",
     "SimulatedSource",
     "Source",
@@ -36,6 +38,7 @@ _LATER = {
     "ArchiveSource": "dualgaf.series.archive",
     "EnergyPlusSource": "dualgaf.series.tables.energyplus",
     "FrameSource": "dualgaf.series.tables.frames",
+    "SQLSource": "dualgaf.series.tables.sql",
     "SimulatedSource": "dualgaf.series.simulate",
     "TableSource": "dualgaf.series.tables.source",
 }

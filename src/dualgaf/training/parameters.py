@@ -6,8 +6,8 @@ OF_DATA = ("batch_size", "num_workers", "image_size", "scaling", "feature_range"
            "layout", "images", "augmentation", "hardware", "parallel", "cache_dir",
            "cache_verify")  # fmt: skip
 OF_NET = ("extractor", "arrangement", "groups", "fields", "fusion", "attention", "head",
-          "use_statistics", "statistics", "statistics_fusion", "use_minirocket", "width", "dropout",
-          "budget_gflop")  # fmt: skip
+          "use_statistics", "statistics", "statistics_fusion", "use_minirocket", "use_forest",
+          "width", "dropout", "budget_gflop")  # fmt: skip
 OF_CLASSIFIER = ("learning_rate", "weight_decay", "optimizer", "schedule", "mixup", "time_warp",
                  "crop", "loss")  # fmt: skip
 
@@ -52,10 +52,11 @@ class NetParameters:
         statistics: str = "basic",
         statistics_fusion: str = "concat",
         use_minirocket: bool = True,
+        use_forest: bool = True,
         width: int = 64,
         dropout: float = 0.2,
         budget_gflop: float = 1.0,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 4e-3,
         weight_decay: float = 1e-2,
         optimizer: str = "adamw",
         schedule: str = "cosine",

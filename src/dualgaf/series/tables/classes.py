@@ -43,10 +43,11 @@ def classes_of(table: pl.DataFrame, column: str | None, source: "Tabular", file:
     if source.is_new and source.label not in BY_FILE:
         return Coded.constant(None, table.height)
     if not source.names_tell and source.label not in BY_FILE and source.fault_log is None:
+        names = ", or give a mapping of each class to its frame"
         raise SourceError(
             f"{file} has no column of classes (fault, label, class or target); it has: "
-            f"{', '.join(table.columns[:12])}; type data.label_column=NAME, or give a mapping of "
-            "each class to its frame"
+            f"{', '.join(table.columns[:12])}; type data.label_column=NAME"
+            + (names if source.kind == "frames" else "")
         )
     return Coded.constant(source.class_of(file), table.height)
 

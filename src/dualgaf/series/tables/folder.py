@@ -4,14 +4,11 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from dualgaf.errors import ConfigError, SourceError, not_allowed
 from dualgaf.series.contents import Contents
 from dualgaf.series.tables.columns import check_name
 from dualgaf.series.tables.dialects.faultlog import FaultTable
-from dualgaf.series.tables.dialects.sheets import SHEETS
-from dualgaf.series.tables.files import read_table
+from dualgaf.series.tables.fault_files import fault_file, read_fault_log
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.tabular import Tabular
 
@@ -75,13 +72,7 @@ class FolderSource(Tabular):
     def fault_table(self, notes: Notes) -> FaultTable | None:
         """The fault log, read."""
         path = self._log_path()
-        if path is None:
-            return None
-        file, is_sheet = path.name, path.name.lower().endswith(SHEETS)
-        return FaultTable(file, self._read_log(path, notes), is_sheet)
-
-    def _read_log(self, path: Path, notes: Notes) -> pl.DataFrame:
-        return read_table(path, path.name, notes=notes)
+        return None if path is None else read_fault_log(path, notes)
 
     def _add_files(self, found: Contents) -> None:
         for file, path in self.paths().items():
@@ -106,13 +97,4 @@ class FolderSource(Tabular):
 
     def _log_path(self) -> Path | None:
         """Where ``data.fault_log`` lies: as it is typed, or in the folder."""
-        if self.fault_log is None:
-            return None
-        typed = Path(self.fault_log).expanduser()
-        folder = self._root if self._root.is_dir() else self._root.parent
-        for path in (typed, folder / typed):
-            if path.is_file():
-                return path
-        raise SourceError(
-            f"there is no file {typed}, and none of that name in {folder}; type data.fault_log=FILE"
-        )
+        return fault_file(self.fault_log, self._root if self._root.is_dir() else self._root.parent)

@@ -15,16 +15,20 @@ from dualgaf.series.tables.energyplus import EnergyPlusSource, has_run
 from dualgaf.series.tables.frames import FrameSource
 from dualgaf.series.tables.settings import TableSettings
 from dualgaf.series.tables.source import TableSource
+from dualgaf.series.tables.sql import SQLSource
 
 NOT_KEPT = frozenset(
-    ("root", "frames", "pattern", "year", "fault_log", "split", "split_column", "ragged")
+    (
+        *("root", "frames", "uri", "query", "pattern"),
+        *("year", "fault_log", "split", "split_column", "ragged"),
+    )
 )
 """Settings of a training that say nothing of other files: which they are, of which year, how they
 are dealt out."""
 FIXED = ("channels", "window_size", "split", "split_column", "ragged", "scale_by")
 """What cannot be chosen any more: the network has learned it, or nothing is split."""
 RUNS = "EnergyPlusSource"
-TABULAR = ("TableSource", "FrameSource", RUNS)
+TABULAR = ("TableSource", "FrameSource", "SQLSource", RUNS)
 """Sources whose settings say how tables are read."""
 OF_RUNS = ("time_column", "stamps", "same_time")
 """Settings of `RUNS` that say nothing of other tables."""
@@ -48,6 +52,13 @@ class NewTables(TableSource):
 @dataclass(frozen=True, eq=False)
 class NewFrames(FrameSource):
     """A frame, or several, whose rows are to be judged."""
+
+    is_new: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class NewQuery(SQLSource):
+    """A query whose rows are to be judged."""
 
     is_new: ClassVar[bool] = True
 
@@ -80,7 +91,7 @@ def as_learned(
     """The settings of a training for new tables.
 
     Args:
-        kind: `NewTables`, `NewRuns` or `NewFrames`.
+        kind: `NewTables`, `NewRuns`, `NewFrames` or `NewQuery`.
         channels: C names that the network has learned.
         window_size: T.
         stride: steps between the starts of two windows.
@@ -90,7 +101,7 @@ def as_learned(
     Raises:
         ConfigError: an option is not known or cannot be chosen any more.
     """
-    known = {field.name for field in fields(kind)} - {"root", "frames", "stride"}
+    known = {field.name for field in fields(kind)} - {"root", "frames", "uri", "stride"}
     for option in typed:
         if option in FIXED:
             raise ConfigError(

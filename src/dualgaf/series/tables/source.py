@@ -14,8 +14,10 @@ import polars as pl
 from dualgaf.errors import ConfigError, SourceError, check_whole, unknown_choice
 from dualgaf.series.tables.columns import check_name
 from dualgaf.series.tables.dialects.encodings import ENCODINGS
+from dualgaf.series.tables.dialects.faultlog import FaultTable
 from dualgaf.series.tables.dialects.layout import SEPARATORS
 from dualgaf.series.tables.dialects.sheets import SHEETS
+from dualgaf.series.tables.fault_files import read_fault_log
 from dualgaf.series.tables.files import BROKEN, TEXTS, named_files, read_table
 from dualgaf.series.tables.folder import FolderSource
 from dualgaf.series.tables.needed import unread
@@ -66,15 +68,12 @@ class TableSource(FolderSource):
         """The files by name, without the fault log."""
         return {file: TableFile(path, file, self) for file, path in self.paths(notes).items()}
 
-    def _read_log(self, path: Path, notes: Notes) -> pl.DataFrame:
-        """The cells of the fault log; ``data.sheet`` is of it where it has several."""
-        how = (self.separator, None, self.encoding, notes)
-        try:
-            return read_table(path, path.name, *how)
-        except SourceError:
-            if self.sheet is None:
-                raise
-            return read_table(path, path.name, *how, self.sheet)
+    def fault_table(self, notes: Notes) -> FaultTable | None:
+        """The fault log, read; ``data.sheet`` is of it where it has several."""
+        path = self._log_path()
+        if path is None:
+            return None
+        return read_fault_log(path, notes, self.separator, self.encoding, self.sheet)
 
     def paths(self, notes: Notes | None = None) -> dict[str, Path]:
         """The tables of the folder by name, without its fault log.

@@ -1,7 +1,7 @@
-"""Tables of plant data, files or frames, as series that no gap, group or label change crosses.
+"""Tables of plant data as series that no gap, group or label change crosses.
 
-1. Read each table (`files.py`, `frames.py`); find which column plays which role (`columns.py`),
-   what its cells mean (`cells.py`), and the times (`clocks.py`).
+1. Read each table (`files.py`, `frames.py`, `sql.py`); find which column plays which role
+   (`columns.py`), what its cells mean (`cells.py`), and the times (`clocks.py`).
 2. Over all files: one order of day and month, the channels, no column that tells the class
    (`suspects.py`), no row twice (`copies.py`).
 3. For each file (`rows.py`): where a group's rows are not together or not in order of time, sort by
@@ -48,10 +48,12 @@ from dualgaf.series.tables.table import Table
 
 @dataclass(frozen=True)
 class Tabular(TableSettings, ABC):
-    """What reads tables, wherever they lie: `TableSource` and `FrameSource`."""
+    """What reads tables, wherever they lie: `TableSource`, `FrameSource`, `SQLSource`."""
 
     kind: ClassVar[str] = "files"
     """What the tables are, in messages."""
+    is_ordered: ClassVar[bool] = True
+    """Whether rows have an order of their own; else there must be a column of times."""
     part_column: ClassVar[str | None] = None
     """A column that tells parts of a table apart that no series crosses, where it is there."""
 
@@ -152,7 +154,7 @@ class Tabular(TableSettings, ABC):
         lost, mixed = Counter[str](), 0
         parts: list[Pieces] = []
         for table in joined:
-            rows = sorted_by_time(table, channels)
+            rows = sorted_by_time(table, channels, is_ordered=self.is_ordered)
             if (again := table.rows.height - rows.height) > 0:
                 said.append(f"{again} rows of {table.file} come twice, and are read once")
             step = None if table.time_column is None else median_step(rows)

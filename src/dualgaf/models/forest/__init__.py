@@ -1,0 +1,1 @@
+"""Extra trees on quantiles of intervals of the window, beside the images."""
