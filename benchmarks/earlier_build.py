@@ -10,17 +10,18 @@ EARLIER = "837ca8d"
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def earlier_build(folder: Path, *parts: str) -> Path:
-    """Write files of `EARLIER`, as they are in git.
+def earlier_build(folder: Path, *parts: str, commit: str = EARLIER) -> Path:
+    """Write files of an earlier build, as they are in git.
 
     Args:
         folder: where to; made if it is not there.
         parts: files and folders of the project, such as ``src``; none = all.
+        commit: of the build.
 
     Returns:
         The folder.
     """
-    command = ["git", "-C", str(ROOT), "archive", EARLIER, *parts]
+    command = ["git", "-C", str(ROOT), "archive", commit, *parts]
     made = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
     with tarfile.open(fileobj=BytesIO(made)) as files:
         files.extractall(folder, filter="data")

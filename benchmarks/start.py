@@ -1,6 +1,6 @@
-"""CPU time of a command beside that of an earlier build: `python benchmarks/start.py`.
+"""CPU time of a command beside that of an earlier build: `python -m benchmarks.start`.
 
-    python benchmarks/start.py [--commit 837ca8d] [--repeats 5] [OPTION ...]
+    python -m benchmarks.start [--commit 837ca8d] [--repeats 5] [OPTION ...]
 
 The earlier build is taken from git into a folder that is removed at the end, and runs in this
 environment. Each command is a process of its own, one thread; the two builds take turns. Shown are
@@ -19,12 +19,14 @@ Without options it is a training on the simulated plant; ``experiment=natops``, 
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.earlier_build import EARLIER, earlier_build
 from dualgaf.bench.results import machine, machine_lines, text_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,23 +86,18 @@ def measured(folder: Path, options: list[str]) -> dict[str, float]:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--commit", default="837ca8d", help="the earlier build")
+    parser.add_argument("--commit", default=EARLIER, help="the earlier build")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("options", nargs="*", default=[*OPTIONS], help="of train.py")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        earlier = Path(folder, "earlier")
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--detach", str(earlier), given.commit], check=True)
-        try:
-            told: dict[Path, list[dict[str, float]]] = {earlier: [], ROOT: []}
-            for build in told:  # compiles kernels, and reads files that are read again
-                measured(build, given.options)
-            for _ in range(given.repeats):
-                for build, all_of in told.items():
-                    all_of.append(measured(build, given.options))
-        finally:
-            subprocess.run([*git, "remove", "--force", str(earlier)], check=True)
+        earlier = earlier_build(Path(folder, "earlier"), commit=given.commit)
+        told: dict[Path, list[dict[str, float]]] = {earlier: [], ROOT: []}
+        for build in told:  # compiles kernels, and reads files that are read again
+            measured(build, given.options)
+        for _ in range(given.repeats):
+            for build, all_of in told.items():
+                all_of.append(measured(build, given.options))
     rows = []
     for name in told[ROOT][0]:
         before, now = (statistics.median(each[name] for each in told[b]) for b in (earlier, ROOT))
@@ -109,4 +106,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the folder is removed then, too
     main()

@@ -41,7 +41,7 @@ class Command:
     base: str = "data=simulated data.n_windows=48 data.window_size=12"
     """Words of both attempts; where the advice has a key of it, that of the advice holds."""
     files: Mapping[str, str | bytes] | None = None
-    """Files of ``FOLDER``; the base then is a folder of tables."""
+    """Files of ``FOLDER``; the base then is a folder of tables, unless it says ``data=``."""
     given: Mapping[str, str] = field(default_factory=dict)
     """What stands for words that are an example; advice with others is not typed."""
     then: Mapping[int, str] = field(default_factory=dict)
@@ -115,7 +115,9 @@ def base_of(row: Command, folder: Path) -> list[str]:
     for name, text in row.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return ["data=ahu", f"data.root={folder}", "data.window_size=12", *shlex.split(row.base)]
+    base = shlex.split(row.base)
+    group = [] if any(word.startswith("data=") for word in base) else ["data=ahu"]
+    return [*group, f"data.root={folder}", "data.window_size=12", *base]
 
 
 def advised(row: Command, message: str) -> list[list[str]]:

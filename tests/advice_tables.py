@@ -3,6 +3,7 @@
 import re
 
 from advice import Command
+from energyplus_samples import SAMPLES
 from workbooks import workbook
 
 
@@ -67,7 +68,59 @@ PLANTS = "\n".join(
     ]
 )
 
+MIXED = SAMPLES / "mixed"
+RUN = (MIXED / "eplusout.csv").read_text()
+EIO = (MIXED / "eplusout.eio").read_text()
+RUNS = {
+    "normal/eplusout.csv": RUN,
+    "normal/eplusout.eio": EIO,
+    **{
+        f"filter/eplusout.{end}": text
+        for end, text in (("csv", RUN.replace(",2", ",3")), ("eio", EIO))
+    },
+}
+LEAP = {
+    f"{name}/eplusout.{end}": (SAMPLES / "leap" / f"eplusout.{end}").read_text().replace("1.", text)
+    for name, text in (("normal", "1."), ("filter", "4."))
+    for end in ("csv", "eio")
+}
+ENERGYPLUS = [
+    table(
+        "type data.mixed_steps=hold to give each row the value of the interval that it lies in",
+        RUNS,
+        base=f"data=energyplus {WITHIN}",
+        whole=True,
+    ),
+    table(
+        "data.year={} has no 29 February, and a run has; type data.year=null",
+        LEAP,
+        "data.year=2023",
+        base=f"data=energyplus {WITHIN}",
+        whole=True,
+    ),
+    table(
+        "for other tables type data=ahu data.root={}",
+        PLANT,
+        base=f"data=energyplus {WITHIN}",
+        whole=True,
+    ),
+    table(
+        "is none of EnergyPlus; leave it out, or type data=ahu for a table of a plant",
+        {"a.csv": PLANT.replace("time,temp", "Date/Time,A:T [C](TimeStep)", 1)},
+        base=f"data=energyplus {WITHIN}",
+        whole=True,
+    ),
+    table(
+        "then type data.root=FOLDER",
+        {"eplusout.eso": "", **{f"../b/{name}": text for name, text in RUNS.items()}},
+        base=f"data=energyplus data.mixed_steps=hold {WITHIN}",
+        given={"FOLDER": "{folder}/../b"},
+        whole=True,
+    ),
+]
+
 DIALECTS = [
+    *ENERGYPLUS,
     table(
         "has a decimal point, and data.decimal=comma; type data.decimal=auto",
         PLANT.replace(",3,", ",3.5,"),

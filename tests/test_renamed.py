@@ -6,7 +6,7 @@ import pytest
 
 from dualgaf import DualGAFNet, HybridFocalLoss
 from dualgaf.errors import ConfigError
-from dualgaf.renamed import CHOICES, OPTIONS, TARGETS, check_typed, current_config
+from dualgaf.renamed import CHOICES, OPTIONS, TARGETS, check_typed, current_config, typed_for
 from dualgaf.training.config import check_overrides, load_config
 
 
@@ -85,7 +85,7 @@ def test_targets_of_a_stored_configuration_are_public_names():
     old = {"data": {"_target_": "dualgaf.series.table.TableSource", "split": {"_target_": "x.Y"}}}
     assert current_config(old) == {
         "data": {"_target_": "dualgaf.TableSource", "split": {"_target_": "x.Y"}},
-        "config_version": 2,
+        "config_version": 3,
     }
 
 
@@ -102,4 +102,19 @@ def test_a_split_by_time_of_before_stays_what_it_was(stored, method):
 
 
 def test_a_new_run_folder_says_what_its_values_mean():
-    assert load_config(["data=ahu", "data.root=x"]).config_version == 2
+    assert load_config(["data=ahu", "data.root=x"]).config_version == 3
+
+
+def test_a_run_of_an_earlier_version_goes_on_with_what_it_began_with():
+    ours = {"_target_": "dualgaf.DualGAFClassifier", "mixup": 0.4}
+    old = {"classifier": ours, "model": {"_target_": "dualgaf.DualGAFNet"}, "config_version": 2}
+    assert typed_for(old) == ["classifier.learning_rate=0.002", "model.use_forest=false"]
+    assert current_config(old)["model"]["use_forest"] is False
+    told = {**old, "classifier": {**ours, "learning_rate": 0.5}}
+    assert current_config(told)["classifier"]["learning_rate"] == 0.5
+    own = {**old, "model": {"_target_": "my.Net"}}
+    assert typed_for(own) == ["classifier.learning_rate=0.002"]
+    assert current_config(own)["model"] == {"_target_": "my.Net"}
+    new = {**old, "config_version": 3}
+    assert typed_for(new) == []
+    assert current_config(new) == new

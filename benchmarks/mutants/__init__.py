@@ -2,6 +2,7 @@
 
 `python -m benchmarks.mutants` breaks lines that both builds have, and counts. Modules:
 
+- `checks`: conditions of one build after which it raises
 - `statements`: what both builds hold, word for word
 - `breaks`: the ways to break one statement
 - `touched`: the tests that touch a line, from one run of each suite

@@ -2,8 +2,10 @@
 
 Each line is one that both builds have word for word, in functions of the same name, and that a test
 of each touches. Its tests run with -x, 120 s at most, in a copy: nothing of the project is changed.
-Only what is committed is looked at. Ctrl-C loses the trials at work and no other; the same
-command goes on. At a later commit with the same src only what survived is tried again.
+Only what is committed is looked at. Ctrl-C loses the trials at work and no other; the same command
+goes on. At a later commit with the same src only what survived is tried again.
+
+With --checks it breaks conditions of the new build alone: an ``if`` that raises never does.
 """
 
 import argparse
@@ -17,8 +19,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.mutants.breaks import CHECK, KINDS
+from benchmarks.mutants.checks import checks, fired
 from benchmarks.mutants.draw import Mutant, draw, lines_of, touched_pairs
-from benchmarks.mutants.results import TREES, Results, described
+from benchmarks.mutants.results import Results, described
 from benchmarks.mutants.running import Runner
 from benchmarks.mutants.statements import Pair, common_statements
 from benchmarks.mutants.touched import Touched, batches, measure
@@ -32,6 +36,7 @@ OLD = "837ca8d"
 EXAMPLES = """examples:
   python -m benchmarks.mutants
   python -m benchmarks.mutants --count 4 --tests tests/imaging --work runs/mutants-small
+  python -m benchmarks.mutants --checks --count 40 --leave-out src/dualgaf/series/tables
   python -m benchmarks.mutants --report
 """
 
@@ -39,7 +44,7 @@ EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0, 1 where too few are caught or fewer than before, 130 for Ctrl-C."""
     options = _parser().parse_args(arguments)
-    path = options.work / "results.json"
+    path = _path(options)
     if options.report:
         results = Results.read(path)
         if results is None:
@@ -59,6 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if results.is_good() else 1
 
 
+def _path(options: argparse.Namespace) -> Path:
+    """Of the results; coverage serves both kinds of work."""
+    return Path(options.work, "checks.json" if options.checks else "results.json").resolve()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.mutants",
@@ -71,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=2, help="trials side by side")
     parser.add_argument(
         "--tests", nargs="+", default=[], help="beginnings of paths; only these tests count"
+    )
+    parser.add_argument("--checks", action="store_true", help="break conditions that raise")
+    parser.add_argument(
+        "--leave-out", nargs="+", default=[], help="with --checks: beginnings of paths of src"
     )
     parser.add_argument("--old", default=OLD, help="commit of the build before")
     parser.add_argument("--new", default="HEAD", help="commit of the build after")
@@ -100,13 +114,15 @@ class Job:
     def run(self, options: argparse.Namespace) -> Results:
         """Measure, draw, try; what is done already is not done again."""
         started = time.monotonic()
-        trees = [
-            make_tree(self.project, self.work, name, commit)
-            for name, commit in zip(TREES, (options.old, options.new), strict=True)
-        ]
-        path = self.work / "results.json"
+        commits = {"old": options.old, "new": options.new}
+        if options.checks:
+            del commits["old"]
+        trees = [make_tree(self.project, self.work, *one) for one in commits.items()]
+        path = _path(options)
         before = None if options.again else Results.read(path)
         settings = {"seed": options.seed, "count": options.count, "tests": options.tests}
+        if options.checks:
+            settings |= {"checks": True, "leave_out": options.leave_out}
         results = Results(path, settings, {tree.name: tree.told for tree in trees}, since=started)
         if before is not None and before.is_of(results):
             results.go_on(before)
@@ -116,19 +132,23 @@ class Job:
         finally:
             if before is None or results.mutants:  # else what was known would be lost
                 results.save()
-        pairs = common_statements(trees[0].folder, trees[1].folder)
+        folders = [tree.folder for tree in trees]
+        if options.checks:
+            pairs = checks(*folders, options.leave_out)
+            results.fired = fired(pairs, *touched)
+        else:
+            pairs = common_statements(*folders)
         if not results.mutants:
-            known = {}
+            results.mutants = _drawn(settings, touched, pairs)
             if before is not None and before.settings["tests"] == options.tests:
                 known = {one.name: one.runs for one in before.mutants}
-            results.mutants = _drawn(settings, touched, pairs)
-            for mutant in results.mutants:
-                mutant.runs = known.get(mutant.name, {})
+                for mutant in results.mutants:
+                    mutant.runs = known.get(mutant.name, {})
         results.save()
         trials = Trials(results.mutants, results.sound, touched, pairs, self.workers)
         while True:
             self._try_all(results, trials)
-            self._side_by_side(lambda name: self._check(results, trials, name), TREES)
+            self._side_by_side(lambda name: self._check(results, trials, name), results.trees)
             if not any(results.left(mutant) for mutant in results.mutants):
                 return results
 
@@ -183,10 +203,13 @@ class Job:
 
 def _drawn(settings: dict[str, Any], touched: list[Touched], pairs: list[Pair]) -> list[Mutant]:
     lines = [one.lines(lines_of(getattr(pair, one.tree.name) for pair in pairs)) for one in touched]
-    usable = touched_pairs(pairs, *lines)
-    old, new = (one.tree.folder for one in touched)
-    mutants = draw(usable, (old, new), settings["seed"], settings["count"])
-    _say(f"{len(pairs)} statements in both, {len(usable)} touched, {len(mutants)} drawn")
+    old, new = touched[0], touched[-1]  # the same where there is one tree
+    usable = touched_pairs(pairs, lines[0], lines[-1])
+    kinds = (CHECK,) if settings.get("checks") else KINDS
+    folders = old.tree.folder, new.tree.folder
+    mutants = draw(usable, folders, settings["seed"], settings["count"], kinds)
+    what = "checks" if old is new else "statements in both"
+    _say(f"{len(pairs)} {what}, {len(usable)} touched, {len(mutants)} drawn")
     return mutants
 
 

@@ -1,4 +1,4 @@
-"""The ways to break one statement: comparison, constant, removed line, swapped arguments.
+"""The ways to break one statement: comparison, constant, removed line, swapped arguments, check.
 
 A break that no test could notice is no break: texts, annotations, log lines, waiting times and the
 looks of a picture stay as they are, and so do arguments whose order has no meaning.
@@ -13,6 +13,8 @@ from itertools import accumulate
 from benchmarks.mutants.statements import HEADERS, Statement
 
 KINDS = ("comparison", "constant", "removed line", "swapped arguments")
+CHECK = "check"
+"""The kind of `checks`: a condition that is looked at and never holds."""
 
 OTHER_OPERATOR = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
@@ -89,6 +91,11 @@ def _span(source: bytes, node: ast.expr | ast.stmt) -> tuple[int, int]:
 
 
 def _edits(statement: Statement, kind: str) -> list[list[Edit]]:
+    if kind == CHECK:
+        if not isinstance(statement.node, ast.If):
+            return []
+        condition = statement.node.test
+        return [[(condition, f"({ast.unparse(condition)}) and False")]]
     if kind == "removed line":
         removable = statement.guard or _is_removable(statement.node, statement.scope)
         return [[(statement.node, "pass")]] if removable else []

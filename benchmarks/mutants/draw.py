@@ -1,7 +1,7 @@
 """Which statements are broken: by a seed, as many of each kind, at most one in a function."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,7 @@ class Mutant:
 
     Attributes:
         function: with its class.
-        kind: of `KINDS`.
+        kind: of `KINDS`, or `CHECK`.
         index: which of the breaks of this kind in the statement.
         text: the statement as both trees have it.
         old_file: and ``old_line``: where the old tree has it.
@@ -88,7 +88,13 @@ def touched_pairs(pairs: Iterable[Pair], old: set[Line], new: set[Line]) -> list
     ]
 
 
-def draw(pairs: Iterable[Pair], trees: tuple[Path, Path], seed: int, count: int) -> list[Mutant]:
+def draw(
+    pairs: Iterable[Pair],
+    trees: tuple[Path, Path],
+    seed: int,
+    count: int,
+    kinds: Sequence[str] = KINDS,
+) -> list[Mutant]:
     """Draw the mutants.
 
     Args:
@@ -96,20 +102,22 @@ def draw(pairs: Iterable[Pair], trees: tuple[Path, Path], seed: int, count: int)
         trees: folders of the old and the new one.
         seed: of the draw.
         count: how many; a kind of which there are too few is made up for by the others.
+        kinds: of breaks.
 
     Returns:
         Kind after kind, spread over the folders of the package.
     """
-    by_kind: dict[str, list[_Candidate]] = {kind: [] for kind in KINDS}
-    for candidate in _candidates(pairs):
+    by_kind: dict[str, list[_Candidate]] = {kind: [] for kind in kinds}
+    for candidate in _candidates(pairs, kinds):
         by_kind[candidate.kind].append(candidate)
     for found in by_kind.values():
         found.sort(key=lambda candidate: candidate.order(seed))
-    drawn: dict[str, list[Mutant]] = {kind: [] for kind in KINDS}
+    drawn: dict[str, list[Mutant]] = {kind: [] for kind in kinds}
     rooms: Counter[str] = Counter()
     functions: set[tuple[str, str]] = set()
-    quota = {kind: count // 4 + (place < count % 4) for place, kind in enumerate(KINDS)}
-    for kind in [*sorted(KINDS, key=lambda kind: len(by_kind[kind])), *KINDS]:
+    each, more = divmod(count, len(kinds))
+    quota = {kind: each + (place < more) for place, kind in enumerate(kinds)}
+    for kind in [*sorted(kinds, key=lambda kind: len(by_kind[kind])), *kinds]:
         left = by_kind[kind]
         missing = count - sum(map(len, drawn.values()))
         wanted = min(missing, quota[kind] if not drawn[kind] else missing)
@@ -123,14 +131,14 @@ def draw(pairs: Iterable[Pair], trees: tuple[Path, Path], seed: int, count: int)
                 rooms[candidate.room] += 1
                 functions.add(candidate.function)
                 wanted -= 1
-    return [mutant for kind in KINDS for mutant in drawn[kind]]
+    return [mutant for kind in kinds for mutant in drawn[kind]]
 
 
-def _candidates(pairs: Iterable[Pair]) -> Iterator[_Candidate]:
+def _candidates(pairs: Iterable[Pair], kinds: Sequence[str]) -> Iterator[_Candidate]:
     for pair in pairs:
         if pair.new.file.count("/") < 2:
             continue
-        for kind in KINDS:
+        for kind in kinds:
             for index in range(count_breaks(pair.new, kind)):
                 yield _Candidate(pair, kind, index)
 

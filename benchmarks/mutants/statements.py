@@ -58,6 +58,12 @@ def common_statements(old: Path, new: Path) -> list[Pair]:
     ]
 
 
+def statements(tree: Path) -> Iterator[Statement]:
+    """All of a tree's ``src`` that lie in functions."""
+    for path in sorted((tree / "src").rglob("*.py")):
+        yield from _of_body(ast.parse(path.read_bytes()), path.relative_to(tree).as_posix(), ())
+
+
 def _unique(tree: Path) -> dict[tuple[str, bool], Statement]:
     found: list[Statement] = []
     times: Counter[tuple[str, bool]] = Counter()

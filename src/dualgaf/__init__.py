@@ -25,6 +25,7 @@ _HOMES = {
     "DualGAFClassifier": "dualgaf.models.classifier",
     "DualGAFDataModule": "dualgaf.data.datamodule",
     "DualGAFNet": "dualgaf.models.net",
+    "EnergyPlusSource": "dualgaf.series.tables.energyplus",
     "EqualAveraging": "dualgaf.models.averaging",
     "ExponentialAveraging": "dualgaf.models.averaging",
     "FocalLoss": "dualgaf.models.losses.classification",
@@ -36,6 +37,7 @@ _HOMES = {
     "Prediction": "dualgaf.inference.predictions",
     "Predictor": "dualgaf.inference.predict",
     "RunFolderCheck": "dualgaf.training.run_folder",
+    "SQLSource": "dualgaf.series.tables.sql",
     "SimulatedSource": "dualgaf.series.simulate",
     "SplitSettings": "dualgaf.series.splits",
     "SweepTable": "dualgaf.training.sweep",
@@ -43,6 +45,8 @@ _HOMES = {
     "TimmBackbone": "dualgaf.models.backbone",
     "dual_gaf": "dualgaf.imaging.gaf",
     "dual_gaf_inverse": "dualgaf.imaging.inverse",
+    "inspect_frame": "dualgaf.data.from_memory",
+    "inspect_source": "dualgaf.data.inspection",
     "load": "dualgaf.inference.predict",
 }
 

@@ -5,15 +5,21 @@ frame rows are times and columns are channels, so it is turned.
 """
 
 import warnings
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import SeriesError, SeriesWarning
+from dualgaf.not_numbers import Wrong, is_time, wrong_with
 
 Array = npt.NDArray[Any]
 
+NUMBERS = (int, float, np.number, np.bool_, Decimal, Fraction)
+"""Decimals come from databases."""
 FAR_ABOVE = 3
 """With so many times more channels than steps, the two may have changed places."""
 
@@ -60,11 +66,24 @@ def as_numpy(values: Any, what: str) -> Array:
         raise SeriesError(f"{what} cannot be read as an array: {error}") from error
 
 
-def as_numbers(values: Any, what: str) -> Array:
+def as_numbers(
+    values: Any,
+    what: str,
+    given: Any = None,
+    name: str = "x",
+    how: Callable[[Wrong], str] = lambda wrong: wrong.how,
+) -> Array:
     """`as_numpy`, numbers only; of an array of objects those that are missing are NaN.
 
+    Args:
+        values: as for `as_numpy`.
+        what: name for the message.
+        given: what the user has given, where ``values`` were made of it.
+        name: how that is called in what is to be typed.
+        how: what to do, where it is another thing than with an array of this name.
+
     Raises:
-        SeriesError: there is something else in it.
+        SeriesError: there is something else in it: texts, times.
 
     Example:
         >>> as_numbers([[1, None]], "x").tolist()
@@ -73,17 +92,16 @@ def as_numbers(values: Any, what: str) -> Array:
     array = as_numpy(values, what)
     if array.dtype.kind in "fiub":
         return array
+    given = values if given is None else given
     if array.dtype.kind != "O":
-        hint = " (take the real part or the absolute value)" if array.dtype.kind == "c" else ""
-        raise SeriesError(
-            f"{what} has type {array.dtype}; allowed: numbers (float or int){hint}; "
-            "type x.astype(float)"
-        )
+        wrong = wrong_with(array, name, given)
+        raise SeriesError(f"{what} {wrong.told}; {how(wrong)}")
     numbers = np.empty(array.shape)
+    strays = np.zeros(array.shape, dtype=bool)
     for index, value in enumerate(array.flat):
         if is_absent(value):
             numbers.flat[index] = np.nan
-        elif isinstance(value, int | float | np.number) and not isinstance(value, complex):
+        elif isinstance(value, NUMBERS) and not isinstance(value, complex) and not is_time(value):
             numbers.flat[index] = value
         elif hasattr(value, "__len__") and not isinstance(value, str | bytes):
             raise SeriesError(
@@ -91,10 +109,10 @@ def as_numbers(values: Any, what: str) -> Array:
                 "type np.stack([np.stack(row) for row in frame.to_numpy()]) for a frame of series"
             )
         else:
-            raise SeriesError(
-                f"{what} has type object and holds {value!r}; allowed: numbers (None where a value "
-                "is missing); leave it out, or type x.astype(float) where these are numbers as text"
-            )
+            strays.flat[index] = True
+    if strays.any():
+        wrong = wrong_with(array, name, given, strays)
+        raise SeriesError(f"{what} {wrong.told}; {how(wrong)}")
     return numbers
 
 
@@ -140,13 +158,32 @@ def frame_channels(frame: Any, what: str) -> tuple[Array, tuple[str, ...] | None
             "frame rows are times and columns are channels; type frame.T if columns are times, or "
             "frame.add_prefix('channel_') if they are channels"
         )
-    read = [as_numbers(column, f"{what}, column {name!r},") for name, column in columns]
+    read = [_column(frame, name, column, what) for name, column in columns]
     if any(column.ndim != 1 for column in read) or not read:
         raise SeriesError(
             f"{what} is a frame whose columns are no plain columns of numbers; needed: rows are "
             "times, columns are channels; type [frame.to_numpy().T for frame in x]"
         )
     return np.stack(read), tuple(str(name) for name in names) if is_named else None
+
+
+def _column(frame: Any, name: Any, column: Any, what: str) -> Array:
+    """One column of a frame; what to type for it depends on the package."""
+    if hasattr(frame, "iloc"):
+        cast, without = f"frame.astype({{{name!r}: float}})", f"frame.drop(columns=[{name!r}])"
+    elif hasattr(frame, "column_names"):
+        cast, without = "", f"frame.drop_columns([{name!r}])"
+    else:
+        cast, without = f"frame.cast({{{name!r}: float}})", f"frame.drop({name!r})"
+
+    def how(wrong: Wrong) -> str:
+        return (
+            f"to read it type {cast}"
+            if wrong.is_text and cast
+            else f"to leave it out type {without}"
+        )
+
+    return as_numbers(column, f"{what}, column {name!r},", how=how)
 
 
 def refuse_one_frame(values: Any, what: str) -> None:

@@ -27,7 +27,8 @@ class GramianAngularField(_Estimator):  # type: ignore[misc]
     Differences: images are float32, half the memory of float64. A series that is constant up to
     rounding is drawn as a constant, GASF 1 and GADF 0, and a picture is the same at every scale,
     where pyts draws the rounding, and takes what changes by less than 2.2e-15 for a constant. A
-    masked value is missing, and refused as NaN is.
+    masked value is missing, and refused as NaN is. Times are refused with a TypeError also where
+    all of X is times, of which pyts draws the counts of nanoseconds, and NaT as one of them.
 
     Args:
         image_size: S, or the part of T that S is, rounded up.
@@ -73,7 +74,8 @@ class GramianAngularField(_Estimator):  # type: ignore[misc]
         Raises:
             SeriesError: a shape or a value is not allowed; it is a ValueError.
             ConfigError: a parameter has a value that is not allowed; it is a ValueError.
-            SettingTypeError: X is sparse, or a parameter is of another type; it is a TypeError.
+            SettingTypeError: X is sparse or holds times, or a parameter is of another type; it is a
+                TypeError.
         """
         images = one_field(X, self.image_size, self.sample_range, self.method, self.overlapping)
         return images.reshape(len(images), -1) if self.flatten else images

@@ -31,6 +31,11 @@ VERSION_KEY = "config_version"
 """Key of a configuration that says since which change its values have their meaning."""
 BEFORE_THE_FOREST = ("use_forest", False)
 """A setting of a network that was trained before there was one."""
+VERSION = 3
+"""The newest of them."""
+DEFAULTS_BEFORE_3: dict[str, Any] = {"classifier.learning_rate": 0.002, "model.use_forest": False}
+"""What was meant before by a configuration that says nothing of it. As many steps as
+``trainer.max_epochs=auto`` stood for are in the checkpoints of a training."""
 IMAGING = {"deviation": "std"}
 """Keys of the imaging in a checkpoint."""
 STATE = {
@@ -140,10 +145,40 @@ def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(model := found.get("model"), dict) and "use_minirocket" in model:
         model.setdefault(*BEFORE_THE_FOREST)
     if VERSION_KEY not in config:
-        found[VERSION_KEY] = 2
         split = (found.get("data") or {}).get("split")
         if isinstance(split, dict) and split.get("method") in SPLIT_METHODS:
             split["method"] = SPLIT_METHODS[split["method"]]
+    for key, value in _meant_before(config).items():
+        group, _, name = key.partition(".")
+        found[group] = {name: value, **found[group]}
+    found[VERSION_KEY] = VERSION
+    return found
+
+
+def typed_for(config: Mapping[str, Any]) -> list[str]:
+    """What must be typed for a run that goes on, so that it stays what it was.
+
+    Args:
+        config: of the run folder, as it was written.
+
+    Returns:
+        Overrides; none for a run of this version.
+
+    Example:
+        >>> typed_for({"classifier": {"_target_": "dualgaf.DualGAFClassifier"}})
+        ['classifier.learning_rate=0.002']
+    """
+    return [f"{key}={str(value).lower()}" for key, value in _meant_before(config).items()]
+
+
+def _meant_before(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of `DEFAULTS_BEFORE_3` what a run of an earlier version took; not for one's own classes."""
+    found = {}
+    if config.get(VERSION_KEY, 0) < VERSION:
+        for key, value in DEFAULTS_BEFORE_3.items():
+            target = (config.get(key.partition(".")[0]) or {}).get("_target_")
+            if target in ("dualgaf.DualGAFClassifier", "dualgaf.DualGAFNet"):
+                found[key] = value
     return found
 
 

@@ -103,7 +103,7 @@ class DualGAFNetClassifier(_WindowsIn, ClassifierMixin, NetEstimator, BaseEstima
     `dualgaf.DualGAFDataModule`; there is no val split, so nothing ends a training early.
 
     Args:
-        max_epochs: epochs; ``auto`` as many as 1500 steps take, 20 to 150.
+        max_epochs: epochs; ``auto`` as many as 750 steps take, 10 to 75.
         max_steps: steps of the optimiser at most; -1 = no limit.
         random_state: of the weights, the order of windows, and all else that is drawn.
         verbose: 0 prints nothing, 1 shows progress, 2 the network as well.

@@ -183,6 +183,63 @@ def test_what_a_session_started_ends_with_it(tmp_path, tiny):
     wait_until(lambda: not any(psutil.pid_exists(int(pid)) for pid in numbers))
 
 
+CHECKS = """
+def checked(values, low=0):
+    if not values:
+        raise ValueError("no values")
+    if low > 5 and (worst := min(values)) < low:
+        told = f"{worst} is below {low}"
+        raise ValueError(told)
+    elif low < 0:
+        raise ValueError("low is negative")
+    return low + 1 if len(values) > 3 else low
+
+
+def seldom(values):
+    if len(values) > 9:
+        raise ValueError("too many")
+"""
+CHECK_TESTS = """
+import pytest
+from pkg.one import checked, seldom
+
+def test_none():
+    with pytest.raises(ValueError):
+        checked([])
+
+def test_no_matter_what():
+    with pytest.raises(ValueError):
+        checked([3], 7)
+    assert checked([1]) == 0
+    seldom([1])
+"""
+
+
+def test_checks_of_one_tree(tmp_path, tiny, monkeypatch, capsys):
+    """Of four, one is never fired; breaking it is noticed by nobody, as is the way to a report."""
+    folder = tmp_path / "project"
+    tree(folder, "one.py", CHECKS)
+    tree(folder, "room/left_out.py", CHECKS)
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_it.py").write_text(CHECK_TESTS)
+    committed(folder, "one")
+    monkeypatch.setattr(program, "Runner", tiny)
+    words = ["--project", str(folder), "--work", str(tmp_path / "work"), "--checks"]
+    words += ["--leave-out", "src/pkg/room", "--tests", "tests"]
+    assert program.main([*words, "--count", "4"]) == 1
+    table = capsys.readouterr().out
+    assert table.startswith(
+        "4 checks, 4 touched, 2 fired by the tests; not fired:\n"
+        "  src/pkg/one.py:8 checked\n  src/pkg/one.py:14 seldom\n"
+    )
+    told = json.loads((tmp_path / "work" / "checks.json").read_text())
+    caught = {one["function"]: one["runs"]["new"]["outcome"] for one in told["mutants"]}
+    assert caught == {"checked": "caught", "seldom": "survived"}  # one of a function
+    assert all(one["after"].endswith(" and False:") for one in told["mutants"])
+    assert program.main([*words, "--report"]) == 1
+    assert capsys.readouterr().out == table
+
+
 def wait_until(condition):
     deadline = time.monotonic() + 30
     while not condition():
@@ -221,16 +278,19 @@ def project(tmp_path):
     """Two commits; in the second one the module has another name."""
     folder = tmp_path / "project"
     (folder / "tests").mkdir(parents=True)
-    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", "-C", str(folder)]
-    subprocess.run([*git, "init", "-q"], check=True)
     for module in ("one", "two"):
         for path in folder.glob("src/pkg/*.py"):
             path.unlink()
         tree(folder, f"{module}.py", SOURCE)
         (folder / "tests" / "test_it.py").write_text(TESTS.format(module=module))
-        subprocess.run([*git, "add", "-A"], check=True)
-        subprocess.run([*git, "commit", "-q", "-m", module], check=True)
+        committed(folder, module)
     return folder
+
+
+def committed(folder, message):
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", "-C", str(folder)]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", message]):
+        subprocess.run([*git, *words], check=True)
 
 
 def test_two_commits_from_coverage_to_the_table(project, tmp_path, tiny, monkeypatch, capsys):

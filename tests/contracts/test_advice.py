@@ -420,6 +420,10 @@ BY_HAND = np.array([[[1, 0, -1], [0, -1, 0], [-1, 0, 1]], [[0, 1, 0], [-1, 0, 1]
 """GASF and GADF of -1, 0, 1."""
 FRAMES = [pl.DataFrame(row.T, schema=["temp", "flow"]) for row in X]
 WIDE = pd.DataFrame(X[0])
+PANDAS = [pd.DataFrame(row.T, columns=["temp", "flow"]) for row in X]
+DAYS = np.datetime64("2024-05-01", "us") + np.arange(12 * 2 * 16).reshape(12, 2, 16)
+DOORS = ("windows(({}, y))", "dual_gaf({})")
+TEXT_NUMBERS = "to read them type {}"
 NAMES = {
     "np": np,
     "ArraySource": dualgaf.ArraySource,
@@ -435,6 +439,14 @@ NAMES = {
     "ragged": [row[:, : 16 - k % 3] for k, row in enumerate(X)],
     "texts": X.astype(str),
     "objects": X.astype(str).astype(object),
+    "commas": np.char.replace(X.astype(str), ".", ","),
+    "with_state": np.concatenate([X[:, :1].astype(str), np.full((12, 1, 16), "on")], axis=1),
+    "with_day": np.concatenate([X[:, :1].astype(object), DAYS[:, :1].astype(object)], axis=1),
+    "days": DAYS,
+    "text_pandas": [frame.astype({"flow": str}) for frame in PANDAS],
+    "text_polars": [frame.cast({"flow": str}) for frame in FRAMES],
+    "day_pandas": [frame.assign(day=DAYS[0, 0]) for frame in PANDAS],
+    "day_polars": [frame.with_columns(day=pl.Series(DAYS[0, 0])) for frame in FRAMES],
     "frames": FRAMES,
     "frame": WIDE,
     "long": RNG.normal(size=(12, 1, 200)),
@@ -457,6 +469,7 @@ NAMES = {
     "flat_mask": MASK[:, 0],
     "sparse": csr_matrix(FLAT),
     "rowed": pd.DataFrame(FLAT).assign(unit="ahu"),
+    "dated": pd.DataFrame(FLAT).assign(day=DAYS[0, 0, :12]),
     "headed": [[f"t{step}" for step in range(16)], *FLAT.tolist()],
     # collections
     "fit": DualGAFTransformer(image_size=4).fit,
@@ -551,17 +564,63 @@ CALLS = [
         "windows(([{}] * 2, [0, 1]))",
         pick=r"(frame\.T|frame\.add_prefix\('channel_'\))",
     ),
-    Call(
-        "(float or int){}; type x.astype(float)",
-        "windows((texts, y))",
-        "[x := texts, windows(({}, y))]",
-        pick=r"; type (.+)$",
+    # what is no number
+    *(
+        Call(TEXT_NUMBERS, door.format(x), f"[x := {x}, {door}]")
+        for door in DOORS
+        for x in ("texts", "objects", "texts.astype(bytes)")
+    ),
+    Call(TEXT_NUMBERS, "dual_gaf(texts.tolist())", "[x := texts.tolist(), dual_gaf({})]"),
+    *(
+        Call(TEXT_NUMBERS, f"windows(({x}, y))", f"windows(([{{}} for series in {x}], y))")
+        for x in ("[*texts]", "[*objects]", "texts.tolist()")
     ),
     Call(
-        "or type x.astype(float) where these are numbers",
-        "windows((objects, y))",
-        "[x := objects, windows(({}, y))]",
-        pick=r"or type (.+) where",
+        "to read them type np.char.replace({}, ',', '.').astype(float)",
+        "dual_gaf(commas)",
+        "[x := commas, dual_gaf({})]",
+    ),
+    *(
+        Call("to leave such channels out type {}", door.format(x), f"[x := {x}, {door}]")
+        for door in DOORS
+        for x in ("with_state", "with_day", "with_day.astype(str)")
+    ),
+    Call(
+        "to leave such channels out type {}",
+        "windows((with_state.tolist(), y))",
+        "windows(([{} for series in with_state.tolist()], y))",
+    ),
+    *(
+        Call(
+            "for seconds type {} / {}",
+            door.format(x),
+            f"[x := {x}, {door}]",
+            pick=r"for seconds type (.+)$",
+        )
+        for door in DOORS
+        for x in ("days", "days - days.min()")
+    ),
+    Call(
+        "type np.real({}) or np.abs({})",
+        "dual_gaf(x + 1j * x)",
+        "[x := x + 1j * x, dual_gaf({})]",
+        pick=r"(np\.\w+\(x\))",
+    ),
+    *(
+        Call(
+            "to read it type {}",
+            f"windows(({frames}, y))",
+            f"windows(([{{}} for frame in {frames}], y))",
+        )
+        for frames in ("text_pandas", "text_polars")
+    ),
+    *(
+        Call(
+            "to leave it out type {}",
+            f"windows(({frames}, y))",
+            f"windows(([{{}} for frame in {frames}], y))",
+        )
+        for frames in ("day_pandas", "day_polars")
     ),
     Call(
         "one label a series (for one-hot rows type",
@@ -667,6 +726,15 @@ CALLS = [
         "[X := (1j * flat + flat).tolist(), pyts({})]",
         pick=r"(np\.\w+\(X\))",
     ),
+    Call(NO_NUMBER, "pyts(dated)", "[X := dated, pyts({})]"),
+    *(
+        Call(
+            "for seconds type {} / {}",
+            f"pyts({x})",
+            f"[X := {x}, pyts({{}})]",
+        )
+        for x in ("days[:, 0]", "[*days[:, 0]]", "days[:, 0] - days.min()")
+    ),
     Call(NO_NUMBER, "pyts(rowed)", "[X := rowed, pyts({})]"),
     Call(NO_NUMBER, "pyts(headed)", "[X := headed, pyts({})]"),
     *(
@@ -733,6 +801,29 @@ ELSEWHERE = {
     "needs a training whose loss is not logged; tests/models/test_optimization.py": (
         "which this epoch has not logged; type classifier.schedule=cosine",
     ),
+    "needs a database; typed in tests/series/tables/test_sql.py and test_postgresql.py": (
+        "column {} is {}, which is no number, time or text that can be compared; in the query",
+        "and a database is only read; allowed: one SELECT, also after WITH, or a file FILE.sql",
+        "{} is a file of SQLite; type data.uri=sqlite:///{}",
+        "the text is no UTF-8; in the query write hex({}) AS {}, or type {}",
+        "data.uri is no text; allowed: {}; type data.uri=URI",
+        "there is no file {} in this folder (three slashes), and there is {}; type data.uri={}",
+        "there is no file {}; type data.uri={}:///FILE",
+        "data.uri={} is a path; allowed: {}; type data.uri={}:///{}",
+        "a file comes after three slashes; type data.uri={}:///{}",
+        "data.uri {}; allowed: {}; type data.uri=URI",
+        "data.query is empty; type ",
+        "there is no file {}; type data.query=FILE.sql",
+        "and its rows have no order of their own; it has: {}; type data.time_column=NAME, or",
+    ),
+    "needs a run on a database; typed in tests/training/test_sql_run.py": (
+        "a database needs a query that says what is read; type ",
+        "a URI with a password is not taken from the command line or a file of options",
+        "the environment has no {}, which is looked up; type export {}=...",
+    ),
+    "needs an environment without its driver; tests/series/tables/test_sql.py": (
+        "{} is read by {}, which is not installed; type pip install",
+    ),
     "needs an environment without fastexcel; tests/series/tables/test_sheets.py": (
         "is a workbook, which fastexcel reads, and that is not installed; type pip install",
     ),
@@ -776,6 +867,21 @@ ELSEWHERE = {
         "needs a trained model; type ckpt_path",
         "ckpt_path={} is not a file; type ",
         "--output {} is no program of torch",
+        "windows are no float64",
+        "{}; write it another way in an extractor of your own",
+        "would not give what the network gives",
+    ),
+    "is typed in tests/cli/test_export.py": (
+        "--opset {} is not allowed",
+        "--opset {} became {} for this network",
+        "is neither a program of torch (.pt2) nor ONNX (.onnx)",
+        "--opset is of .onnx, and --output is {}",
+        "--output {} cannot be written",
+    ),
+    "exports a network; tests/inference/test_exported.py and test_onnx.py": (
+        "type python -m dualgaf export RUN/checkpoints/best.ckpt --output {}",
+        "; type pip install dualgaf=={}, or {}",
+        'which cannot be imported: {}; type pip install "dualgaf[onnx]"',
     ),
     "needs a trained network; typed in tests/contracts/test_predict_advice.py": (
         "--min-windows {} is not allowed",

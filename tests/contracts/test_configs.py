@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 CONF = Path(__file__).resolve().parents[2] / "conf"
 GROUPS = sorted(path.parent.name for path in CONF.glob("*/*.yaml"))
 FILES = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml"))
-NEEDED = {"ahu": ["data.root=."]}
+NEEDED = {"ahu": ["data.root=."], "energyplus": ["data.root=."]}
 
 
 def composed(*overrides):

@@ -12,7 +12,7 @@ from lightning.pytorch.tuner import Tuner
 
 from dualgaf import DualGAFDataModule, HardwarePreset, PoolSettings, SimulatedSource
 from dualgaf.data.batch import Batch
-from dualgaf.errors import BudgetError, ConfigError, SeriesError, SplitError
+from dualgaf.errors import BudgetError, ConfigError, FallbackWarning, SeriesError, SplitError
 from oracles import gaf_by_pyts
 from semaphores import needs_semaphores
 
@@ -514,3 +514,14 @@ def test_a_batch_size_that_is_set_is_checked(windows):
         dm.batch_size = windows
     dm.batch_size = np.int64(8)
     assert (dm.batch_size, type(dm.batch_size)) == (8, int)
+
+
+def test_ranks_that_keep_a_copy_each_are_told():
+    x = np.random.default_rng(0).normal(size=(8, 2, 12))
+    for local_ranks, shm in ((2, True), (1, False)):
+        dm = DualGAFDataModule.from_arrays(train=(x, [0, 1] * 4), parallel={"shm": shm})
+        dm._build.ensure("fit", 4, local_ranks)  # nothing is told
+    dm = DualGAFDataModule.from_arrays(train=(x, [0, 1] * 4), parallel={"shm": False})
+    says = r"each of the 2 processes .* keeps a copy .* type parallel.shm=true"
+    with pytest.warns(FallbackWarning, match=says):
+        dm._build.ensure("fit", 4, 2)

@@ -70,6 +70,42 @@ def test_a_split_without_a_window_is_named():
         read_windows(source, seed=0)
 
 
+def of_lengths(lengths, labels):
+    return SeriesSet.from_arrays([np.ones((1, n)) for n in lengths], labels)
+
+
+def test_a_class_whose_series_are_all_too_short_is_said_to_be_gone(caplog):
+    series = of_lengths([9, 9, 9, 9, 4, 5], ["a", "b", "a", "b", "c", "c"])
+    split = SplitSettings("stratified", val_fraction=0, test_fraction=0.5)
+    windowed = read_windows(Given(series, split, window_size=8), seed=0)
+    assert windowed.class_names == ("a", "b")
+    assert "2 of 6 series (9 rows) are shorter than a window of 8 steps" in caplog.text
+    assert "no window is of class 'c', whose series are all too short" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("lengths", "says"),
+    [
+        (
+            [20, 20],
+            "the val split has no window: its 2 series have at most 4 steps; type "
+            "data.window_size=4",
+        ),
+        (
+            [40, 10],
+            "class 'b' has no training window: its 1 training series have at most 6 steps, a "
+            "window has 8; type data.window_size=6 or less, or leave the class out",
+        ),
+    ],
+)
+def test_what_a_cut_in_time_leaves_too_short_is_named(lengths, says):
+    """Each series is long enough, its first part or the next one is not."""
+    split = SplitSettings("within", val_fraction=0.2, test_fraction=0.2)
+    source = Given(of_lengths(lengths, ["a", "b"]), split, window_size=8)
+    with pytest.raises(SplitError, match=re.escape(says)):
+        read_windows(source, seed=0)
+
+
 def test_a_sweep_over_seeds_finds_the_same_images():
     pytest.importorskip("aeon")
     modules = [

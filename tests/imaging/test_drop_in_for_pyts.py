@@ -23,6 +23,7 @@ from dualgaf.pyts import GramianAngularField
 from oracles import load_pyts
 
 X = np.random.default_rng(0).normal(size=(3, 10))
+DAYS = np.datetime64("2024-05-01", "us") + np.arange(12).reshape(3, 4)
 SIZES = (1, 2, 4, 7, 10, np.int32(3), 0.05, 0.34, np.float32(0.5), 1.0)
 RANGES = ((-1, 1), (0, 1), (-0.5, 0.25), None)
 
@@ -141,6 +142,9 @@ REFUSED = {
     "text": ([["a", "b"]], {}),
     "unequal": ([[1, 2], [1, 2, 3]], {}),
     "cell": ([[{}, 1.0, 2.0], [3.0, 4.0, 5.0]], {}),
+    "times as objects": (DAYS.astype(object), {}),
+    "times among numbers": (pd.DataFrame(X[:, :2]).assign(day=DAYS[:, 0]), {}),
+    "spans as objects": ((DAYS - DAYS[0, 0]).astype(object).tolist(), {}),
     "NA": (pd.DataFrame([[1, pd.NA, 3], [4, 5, 6]]), {}),
     "overflow": (np.full((2, 6), 1.7e308) * [1, 0.9, 1, 1, 1, 1], {"image_size": 2}),
     "sparse": (csr_matrix(X), {}),
@@ -175,6 +179,16 @@ def test_what_pyts_refuses_is_the_same_kind_of_error(theirs, name):
         GramianAngularField(**options).transform(x)
     assert isinstance(got.value, DualGAFError)
     assert "type " in str(got.value) or "must be" in str(got.value) or "cannot be read" in str(got)
+
+
+@pytest.mark.parametrize(
+    "x", [DAYS, DAYS - DAYS[0, 0], pd.DataFrame(DAYS)], ids=["M", "m", "frame"]
+)
+def test_times_are_refused_by_name_where_pyts_draws_their_counts(theirs, x):
+    assert theirs().transform(x).shape == (3, 4, 4)
+    with pytest.raises(TypeError, match=r"X holds times \(.*; for seconds type .*X") as caught:
+        GramianAngularField().transform(x)
+    assert isinstance(caught.value, DualGAFError)
 
 
 def test_a_masked_value_is_refused_where_pyts_takes_what_is_below_the_mask(theirs):

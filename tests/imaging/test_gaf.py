@@ -188,7 +188,7 @@ def test_takes_a_cpu_tensor_and_integers():
         (noisy((2, 5)), {}, SeriesError, "for univariate series type x[:, None, :]"),
         (noisy((2, 5, 3, 1)), {}, SeriesError, "x has 4 dimensions, shape (2, 5, 3, 1)"),
         (noisy((0, 5, 3)), {}, SeriesError, "shape (0, 5, 3); every one of N, C, T"),
-        (noisy() * 1j, {}, SeriesError, "x has type complex128; allowed: numbers"),
+        (noisy() * 1j, {}, SeriesError, "x holds complex numbers (complex128)"),
         (noisy(), {"image_size": 25}, ConfigError, "image_size=25 does not fit a window of 24"),
         (noisy(), {"image_size": 1}, ConfigError, "image_size=1 is too small"),
         (noisy(), {"image_size": 0.5}, ConfigError, "image_size=0.5 is not a whole number"),
@@ -202,6 +202,19 @@ def test_takes_a_cpu_tensor_and_integers():
 def test_bad_input_says_what_to_type(x, options, error, text):
     with pytest.raises(error, match=re.escape(text)):
         dual_gaf(x, **options)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "bounds", "says"),
+    [
+        ("train", None, "scaling=train needs fitted bounds; they belong to scaling=train and come"),
+        ("window", np.array([[0.0], [1.0]]), "scaling=window takes no fitted bounds"),
+    ],
+)
+def test_bounds_go_with_the_scaling_that_they_are_of(scaling, bounds, says):
+    recipe = ImagingRecipe(image_size=2, scaling=scaling)
+    with pytest.raises(ConfigError, match=says):
+        Renderer(recipe, window_size=4, bounds=bounds)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -69,7 +69,7 @@ def test_a_file_of_something_else_is_refused(held: object, tmp_path: Path) -> No
         ({"net": DualGAFNet(3, 2, width=16)}, r"trained with model.width=8, .* got 16; type"),
         (
             {"learning_rate": 0.5},
-            r"classifier.learning_rate=0.002, .* got 0.5; type the classifier",
+            r"classifier.learning_rate=0.004, .* got 0.5; type the classifier",
         ),
         ({"schedule": "none"}, r"classifier.schedule=cosine, .* got none; type"),
         ({"mixup": 0.0}, None),

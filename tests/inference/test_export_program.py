@@ -12,8 +12,10 @@ from torch import Tensor
 
 from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet
 from dualgaf.data.imaging_state import ImagingState
+from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.window_imaging import WindowImaging
 from dualgaf.errors import ConfigError
+from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.inference.export import (
     ABOUT,
@@ -233,3 +235,63 @@ def test_files_that_do_not_fit(content: Any, text: str, tmp_path: Path) -> None:
 def test_a_program_has_its_ending(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"type --output .*/model\.pt2"):
         export_program(DualGAFNet(3, 2), state_of(data()), tmp_path / "model.onnx")
+
+
+@pytest.fixture(scope="module")
+def meter(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Tensor, Tensor]:
+    """A program, readings of a meter about 1e10, and its answers to them as float64."""
+    scaler = SeriesScaler(np.array([1e10]), np.array([10.0]))
+    recipe = ImagingRecipe(8, scaling="window")
+    state = ImagingState(recipe, 16, None, scaler, ("kWh",), ("a", "b"), "")
+    torch.manual_seed(0)
+    net = DualGAFNet(1, 2, width=8, use_minirocket=False).eval()
+    path = tmp_path_factory.mktemp("meter") / "model.pt2"
+    export_program(net, state, path)
+    noise = torch.randint(-20, 21, (5, 1, 16), generator=torch.Generator().manual_seed(0))
+    readings = 10**10 + noise
+    with torch.no_grad():
+        wanted = RawWindowClassifier(net, state).eval()(readings.double())
+    return torch.export.load(path).module(), readings, wanted
+
+
+def test_whole_numbers_become_float64_before_anything_else(meter: Any) -> None:
+    classify, readings, wanted = meter
+    for given in (readings, readings.double()):
+        assert torch.equal(classify(given), wanted)
+    small = (readings - 10**10).to(torch.int8)
+    for kind in (torch.int8, torch.uint8, torch.int16, torch.int32, torch.bool):
+        given = small.to(kind)
+        assert torch.equal(classify(given), classify(given.double())), kind
+
+
+def test_a_type_that_rounds_is_refused_in_words(meter: Any) -> None:
+    classify, readings, wanted = meter
+    for kind in (torch.float32, torch.bfloat16):
+        with pytest.raises(RuntimeError, match=r"windows are no float64.*dtype=torch.float64"):
+            classify(readings.to(kind))
+    # as the message says
+    assert torch.equal(classify(torch.as_tensor(readings.tolist(), dtype=torch.float64)), wanted)
+
+
+def test_autocast_changes_nothing(meter: Any) -> None:
+    classify, readings, wanted = meter
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(classify(readings.double()), wanted)
+
+
+def test_a_network_of_float32_takes_float32() -> None:
+    recipe = ImagingRecipe(8, scaling="window")
+    scaler = SeriesScaler(np.zeros(1), np.ones(1))
+    state = ImagingState(recipe, 16, None, scaler, ("v",), ("a", "b"), "", "float32")
+    classify = RawWindowClassifier(DualGAFNet(1, 2, width=8, use_minirocket=False), state).eval()
+    windows = torch.rand(3, 1, 16)
+    with torch.no_grad():
+        assert torch.equal(classify(windows), classify(windows.double()))
+
+
+def test_another_shape_names_the_axis(meter: Any) -> None:
+    classify, readings, _ = meter
+    assert classify(readings[:0]).shape == (0, 2)
+    for given in (readings[..., :15], readings.swapaxes(1, 2)):
+        with pytest.raises(AssertionError, match=r"windows\.size\(\)\[\d\] == \d+"):
+            classify(given)

@@ -8,7 +8,8 @@ import pytest
 from dualgaf.data.training_facts import QUANTILES, TrainingFacts
 from dualgaf.data.training_limits import LIKE, MIDDLE, STILL, VALUE, Limits, WindowStats, folds_of
 from dualgaf.imaging.windows import Windows
-from dualgaf.inference.units import READINGS, likely_reading, plain_unit
+from dualgaf.inference import unlike
+from dualgaf.inference.units import READINGS, plain_unit, readings_into
 from dualgaf.inference.unlike import UNIT, compare
 
 
@@ -215,7 +216,7 @@ def test_every_reading_and_its_inverse_are_the_same_number():
         by_name["psi", "kPa"].convert(np.array([14.695949])), [101.325], rtol=1e-6
     )
     np.testing.assert_allclose(by_name["l/s", "gpm"].convert(np.array([1.0])), [60 * 0.26417205])
-    assert likely_reading("furlong", lambda _: None) is None
+    assert readings_into("furlong").all()  # nothing is known of its kind
 
 
 def test_values_of_any_size_have_limits():
@@ -237,3 +238,47 @@ def test_datetimes_of_numpy_are_shown_to_the_microsecond():
     begin = datetime.datetime(2020, 2, 1, 0, 0, 0, 250_000)
     start = np.array([begin] * 8, dtype="datetime64[us]")
     assert "since 2020-02-01T00:00:00.250000" in found_in(x, start=start).texts[0]
+
+
+def explained_one_by_one(stats, channels, facts, limits):
+    """Each reading of each channel alone."""
+    found = {}
+    for channel in channels.tolist():
+        if not facts.high[channel] > facts.low[channel]:
+            continue
+        centre = facts.quantiles[len(facts.quantiles) // 2, channel]
+        far = abs(np.median(stats.middle[:, channel]) - centre)
+        fits = []
+        for reading, may in zip(READINGS, readings_into(facts.units[channel]), strict=True):
+            low, high, middle = (reading.convert(values[:, channel]) for values in stats)
+            inside = (low >= limits.values[0, channel]) & (high <= limits.values[1, channel])
+            inside &= (middle >= limits.middle[0, channel]) & (middle <= limits.middle[1, channel])
+            own = abs(np.median(middle) - centre)
+            if may and own < far and inside.mean() >= unlike.NEARLY_ALL:
+                fits.append((own, reading))
+        if fits:
+            found[channel] = min(fits, key=lambda pair: pair[0])[1]
+    return found
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40])
+def test_all_readings_at_once_are_those_of_each_alone(n, monkeypatch):
+    monkeypatch.setattr(unlike, "PLACES", 5 * n)  # in many parts
+    rng = np.random.default_rng(n)
+    told = 0
+    for _ in range(40):
+        size = 10.0 ** rng.uniform(-2, 5, size=(1, 6, 1))
+        train = size * (rng.uniform(0, 3) + rng.normal(size=(24, 6, 12)))
+        train[:, 5] = 1.5  # a constant
+        units = tuple(rng.choice([None, "Pa", "degF", "%", "furlong"], size=6).tolist())
+        facts = facts_of(train, [f"day {k // 4}" for k in range(24)], units)
+        back = [READINGS[k] for k in rng.integers(len(READINGS), size=6)]
+        x = np.stack(
+            [(np.resize(train, (n, 6, 12))[:, k] - r.offset) / r.scale for k, r in enumerate(back)],
+            axis=1,
+        )
+        stats, channels = WindowStats.of(x), np.sort(rng.permutation(6)[:5])
+        got = unlike._explained(stats, channels, facts, facts.limits)
+        assert got == explained_one_by_one(stats, channels, facts, facts.limits)
+        told += len(got)
+    assert told > 20

@@ -238,6 +238,21 @@ def test_a_broken_file(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("ending", "text", "says"),
+    [
+        ("tsv", "a\t1\t2\nb\tx\t3\n", "could not convert"),
+        ("txt", "1 0.5 x\n", "could not convert string 'x' to float"),
+    ],
+)
+def test_a_broken_file_of_the_other_formats(tmp_path, ending, text, says):
+    for half in ("TRAIN", "TEST"):
+        (tmp_path / f"Toy_{half}.{ending}").write_text(text)
+    with pytest.raises(SourceError, match=rf"Toy_TRAIN\.{ending} cannot be read: {says}") as caught:
+        ArchiveSource("Toy", root=tmp_path).load()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("fields", "text"),
     [
         ({"name": "../x"}, "data.name='../x' is not allowed; allowed: the name of one set of the"),

@@ -95,18 +95,17 @@ def test_a_tensor_type_that_numpy_lacks_is_an_error():
         ([[[1.0], [1.0, 2.0]]], "train: series 0 cannot be read as an array"),
         (
             np.zeros((1, 1, 2), dtype=complex),
-            "train: x has type complex128; allowed: numbers (float or int) (take the real part or "
-            "the absolute value); type x.astype(float)",
+            "train: x holds complex numbers (complex128); allowed: real ones; type np.rea",
         ),
         (
             np.array([[["a", "b"]]]),
-            "train: x has type <U1; allowed: numbers (float or int); type x.astype(float)",
+            "train: x holds the text 'a', which is no number; allowed: numbers; leave such ch",
         ),
         (
             np.array([[["a", None]]], dtype=object),
-            "train: x has type object and holds 'a'; allowed: numbers (None where a value is miss",
+            "train: x holds the text 'a', which is no number; allowed: numbers; leave such ch",
         ),
-        (np.zeros((1, 1, 2), dtype="datetime64[s]"), "train: x has type datetime64[s]; allowed"),
+        (np.zeros((1, 1, 2), dtype="datetime64[s]"), "train: x holds times (datetime64[s]); a"),
     ],
 )
 def test_arrays_that_do_not_fit(x, text):
@@ -190,7 +189,8 @@ def test_what_is_null_in_a_frame_of_polars_is_nan():
         ([frame(), np.zeros((2, 3))], "train: series 1 is a ndarray, others are frames; give fra"),
         (
             [frame(day=["a", "b", "c"])],
-            "train: series 0, column 'day', has type",
+            "train: series 0, column 'day', holds the text 'a', which is no number; "
+            "allowed: numbers; to leave it out type frame.drop(columns=['day'])",
         ),
         (
             [pd.DataFrame(np.zeros((3, 48)))],

@@ -64,6 +64,21 @@ def test_settings_are_checked(fields, text):
     assert str(caught.value).startswith(text)
 
 
+@pytest.mark.parametrize("names", ["day_1", [True], [1.5], {"a": 1}], ids=repr)
+def test_names_of_groups_are_a_list_of_names(names):
+    text = f"data.split.test_groups={names!r} is not allowed; allowed: a list of names of groups"
+    with pytest.raises(ConfigError) as caught:
+        SplitSettings("group", test_groups=names)
+    assert str(caught.value).startswith(text)
+
+
+def test_groups_that_leave_nothing_to_train_on():
+    settings = SplitSettings("group", test_groups=["a", "b"])
+    says = "data.split.test_groups names every group of .*, so nothing is left for train"
+    with pytest.raises(SplitError, match=says):
+        split_series(_set([*"xyxy"], groups=list("aabb")), settings, 0)
+
+
 def test_settings_from_a_mapping():
     assert SplitSettings.of({"method": "time"}) == SplitSettings("time")
     given_settings = SplitSettings("group")

@@ -99,6 +99,7 @@ STAMPS = "@timeStamps true\n@classLabel true A a"
         (["1,2:A"], "1,2:A", ", line 2 is '1,2:A', and there is no @data above it; need"),
         (["(0,1),(1,2),(3,3):A"], STAMPS, ", line 5: its times are not evenly spaced, '0"),
         (["(0,1),2:A"], STAMPS, ", line 5 is '(0,1),2:A', which has no colon; needed"),
+        (["(0,1)(1,2):A"], STAMPS, ", line 5 has '(0,1)(1,2)'; needed with @timeStamps tr"),
         (["(x,1),(y,2):A"], STAMPS, ", line 5: 'x' is no time; needed: numbers or ISO"),
     ],
 )  # fmt: skip
@@ -106,6 +107,13 @@ def test_lines_that_are_not_of_the_format(tmp_path, cases, head, told):
     with pytest.raises(SourceError) as caught:
         read_ts(_file(tmp_path, *cases, head=head))
     assert str(caught.value).removeprefix("Toy_TRAIN.ts").startswith(told)
+
+
+def test_a_file_in_another_encoding(tmp_path):
+    path = tmp_path / "Toy_TRAIN.ts"
+    path.write_bytes("@problemName Wärme\n".encode("latin-1"))
+    with pytest.raises(SourceError, match=r"Toy_TRAIN\.ts cannot be read: 'utf-8' codec can't"):
+        read_ts(path)
 
 
 def test_a_file_without_data(tmp_path):

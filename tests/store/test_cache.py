@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import xxhash
 
-from dualgaf.errors import CacheWarning, ConfigError, StoreFullError
+from dualgaf.errors import CacheWarning, ConfigError, HandleError, StoreFullError
 from dualgaf.store.cache import StoreCache
-from dualgaf.store.cache_files import set_aside, write_whole
+from dualgaf.store.cache_files import sealed, set_aside, unsealed, write_whole
 from dualgaf.store.cache_folder import CacheFolder
 from dualgaf.store.cache_writer import CacheWriter
 from dualgaf.store.fingerprint import StoreKey
 from dualgaf.store.layout import HEADER_BYTES, StoreLayout
 from dualgaf.store.lock import locked
+from dualgaf.store.manifest import CacheEntry, EntryPaths
 
 LAYOUT = StoreLayout(5, (2, 3), "uint8")
 ROWS = np.arange(30, dtype=np.uint8).reshape(5, 2, 3)
@@ -252,6 +253,16 @@ def test_an_entry_of_an_earlier_version_with_another_store_is_built_anew(tmp_pat
     with pytest.warns(CacheWarning, match="windows .* have other bytes than were written"):
         published(tmp_path)
     assert np.array_equal(StoreCache(tmp_path, verify).find(KEY.name, LAYOUT).array, ROWS)
+
+
+def test_an_entry_of_a_version_that_is_not_known_is_not_read(tmp_path):
+    published(tmp_path)
+    paths = EntryPaths(tmp_path, KEY.name)
+    fields = unsealed(paths.manifest.read_bytes())
+    paths.manifest.write_bytes(sealed({**fields, "version": 4}))
+    with pytest.raises(HandleError, match="cannot be used: it is of another version than 3"):
+        CacheEntry.read(paths)
+    assert "another version" in CacheFolder(tmp_path).damage(KEY.name)
 
 
 # ------------------------------------------------------------------ why it is not there

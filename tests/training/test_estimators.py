@@ -341,11 +341,25 @@ MASKED = np.ma.masked_array(X, mask=X > 1)
         (X[:, :, None], "X has shape (24, 2, 1, 20)"),
         (X[:, :, :1], "needed: (N, C, T) with T of 2 and more"),
         ([*X[:5], X[5][:1], *X[6:]], "X, series 5 has shape (1, 20)"),
+        (
+            pd.DataFrame({"a": [*X[:, 0]], "b": [X[0, 1], X[1, 1, :9], *X[2:, 1]]}),
+            "X, row 1: its cells have (20,), (9,) values; needed: series of the same length",
+        ),
+        (
+            [pd.DataFrame({"a": x[0], "b": x[1]}) for x in X[:5]]
+            + [pd.DataFrame({"b": x[0], "a": x[1]}) for x in X[5:]],
+            "X, series 5 has the columns ('b', 'a'), series 0 has ('a', 'b'); needed: the same in",
+        ),
     ],
 )
 def test_what_is_missing_or_of_another_shape_is_refused_by_name(x, text):
     with pytest.raises(SeriesError, match=re.escape(text)):
         tiny().fit(x, Y)
+
+
+def test_an_estimator_without_labels_says_so():
+    with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+        tiny().fit(X, None)
 
 
 def test_one_class_and_channels_of_other_names_are_refused():

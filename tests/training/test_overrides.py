@@ -72,3 +72,19 @@ def test_the_key_that_is_meant_is_what_to_type(typed, advice):
 )
 def test_what_can_be_meant_so_passes(typed):
     check_overrides(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("~experiment", "~experiment: no experiment is in force unless one is typed; leave"),
+        (
+            "debug=null",
+            "debug=null: no debug is in force unless one is typed; leave debug=n",
+        ),
+    ],
+)
+def test_a_group_of_which_nothing_is_in_force_cannot_be_left_out(typed, says):
+    with pytest.raises(ConfigError) as caught:
+        check_overrides([typed])
+    assert str(caught.value).startswith(says)

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from dualgaf.models import optimization
 from dualgaf.training.classifier import make_classifier
 from dualgaf.training.config import load_config, make_data
-from dualgaf.training.fit import trainer_options
+from dualgaf.training.options import trainer_options
 from dualgaf.training.report import EpochCurves
 from few_kernels import few_kernels
 from semaphores import needs_semaphores

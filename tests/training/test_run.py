@@ -206,7 +206,7 @@ def test_training_goes_on_from_a_checkpoint_that_has_not_learned_the_val_split(f
     for option, text in (
         ("seed=1", "learned another training split"),
         ("model.width=8", "trained with model.width=16"),
-        ("classifier.learning_rate=1e-5", "trained with classifier.learning_rate=0.002"),
+        ("classifier.learning_rate=1e-5", "trained with classifier.learning_rate=0.004"),
     ):
         with pytest.raises(SystemExit, match=text):
             trained(tmp_path / "other", f"ckpt_path={folder}/validated.ckpt", option)

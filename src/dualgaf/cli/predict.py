@@ -10,6 +10,8 @@ HELP = "what a trained network says of new data: classes over time, since when, 
 EXAMPLES = (
     "python -m dualgaf predict RUN/checkpoints/best.ckpt --data week.csv",
     "python -m dualgaf predict RUN/checkpoints/best.ckpt --data FOLDER --output week --stride 10",
+    "python -m dualgaf predict RUN/checkpoints/best.ckpt --data '${oc.env:PLANT_URI}' "
+    "'data.query=\"SELECT * FROM readings\"'",
 )
 
 
@@ -22,7 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how the files are read, where that differs from the training: data.nan=interpolate, "
         "data.step=1min, data.time_column=NAME and others of train.py data=ahu",
     )
-    parser.add_argument("--data", help="a table, or a folder of tables; no label is needed")
+    parser.add_argument(
+        "--data",
+        help="a table, a folder of tables, or the URI of a database with data.query; no label is "
+        "needed",
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -44,16 +50,17 @@ def run(options: argparse.Namespace) -> int:
     """Judge the data, write the tables and say what is in them."""
     checkpoint, overrides = _checked(options)
     from dualgaf.inference.predict import load
-    from dualgaf.training.config import typed_data_options
+    from dualgaf.training.config import looked_up, typed_data_options
     from dualgaf.training.predicted import write_prediction
     from dualgaf.training.prediction_folder import asked_of, check_output, enter_output
 
     logging.basicConfig(format="%(message)s")
-    typed = typed_data_options(overrides)
+    data = looked_up(options.data)
+    typed = typed_data_options(overrides, options.data)
     model = load(checkpoint)
     asked = asked_of(checkpoint, options.data, options.stride, overrides)
     check_output(options.output, asked)
-    found = model.predict_files(options.data, stride=options.stride, options=typed)
+    found = model.predict_files(data, stride=options.stride, options=typed)
     enter_output(options.output, asked)
     told = write_prediction(options.output, found, options.min_windows, model.flagged)
     print("\n".join(told))

@@ -4,6 +4,8 @@ from inspect import signature
 from typing import Any, Self
 
 import lightning as L
+import numpy as np
+import torch
 
 from dualgaf.data.compatibility import check_images
 from dualgaf.data.image_build import ImageBuild
@@ -31,7 +33,10 @@ class CheckpointedDataModule(L.LightningDataModule):
         """How windows become images, for the checkpoint, and whether the val split was learned."""
         if not self._build.has_read:
             return {}
-        return {"imaging": self.imaging_state().to_plain(), "with_val": self.with_val}
+        return {
+            "imaging": _with_tensors(self.imaging_state().to_plain()),
+            "with_val": self.with_val,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Refuse data that are not those of the training, where a Trainer restores a checkpoint.
@@ -81,3 +86,10 @@ class CheckpointedDataModule(L.LightningDataModule):
             checkpoint_path, map_location, hparams_file, weights_only, **settings
         )
         return found
+
+
+def _with_tensors(value: Any) -> Any:
+    """Tensors for arrays, because ``weights_only=True`` reads no arrays."""
+    if isinstance(value, dict):
+        return {key: _with_tensors(item) for key, item in value.items()}
+    return torch.tensor(value) if isinstance(value, np.ndarray) else value

@@ -1,13 +1,14 @@
-"""DataModules of what is in memory already: arrays, and frames."""
+"""What is in memory already, arrays and frames: DataModules, and `inspect_frame`."""
 
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Self, cast
 
 from dualgaf.data.checkpointed import CheckpointedDataModule
+from dualgaf.data.inspection import Inspection, inspect_source
 from dualgaf.series.source import ArraySource, Overlap, Source
 from dualgaf.series.splits import SplitSettings
-from dualgaf.series.tables.frames import FrameSource, split_frames
+from dualgaf.series.tables.frames import FrameSource, frame_source
 
 
 class FromMemory(CheckpointedDataModule):
@@ -79,11 +80,36 @@ class FromMemory(CheckpointedDataModule):
         """
         own = {field.name for field in fields(FrameSource)} - {"frames"}
         told = {name: options.pop(name) for name in own & {*options}}
-        if val is None and test is None:
-            return cls._of(FrameSource(train, **told), options)
-        return cls._of(split_frames({"train": train, "val": val, "test": test}, **told), options)
+        return cls._of(frame_source(train, val, test, **told), options)
 
     @classmethod
     def _of(cls, source: Source, settings: dict[str, Any]) -> Self:
         build: Any = cls  # the class of the DataModule, which takes a source first
         return cast(Self, build(source, **settings))
+
+
+def inspect_frame(
+    train: Any, val: Any = None, test: Any = None, *, seed: int = 0, **options: Any
+) -> Inspection:
+    """`inspect_source` of frames that are in memory.
+
+    Args:
+        train: a frame, or a mapping of names to frames, as `FrameSource` has it.
+        val: likewise; as for `DualGAFDataModule.from_frame`.
+        test: likewise.
+        seed: of the split.
+        **options: fields of `FrameSource`.
+
+    Raises:
+        ConfigError: an option is not known, or has a value that is not allowed.
+        SourceError: it is no frame, or cannot be looked at.
+
+    Example:
+        >>> import polars as pl
+        >>> rows = pl.DataFrame({"step": range(40), "flow": [0.5, 0.7] * 20})
+        >>> rows = rows.with_columns(fault=pl.col("step") // 20)
+        >>> found = inspect_frame(rows, test=rows[5:35], window_size=5)
+        >>> found.as_json()["windows_by_split"], found.problems
+        ({'train': 8, 'test': 6}, ())
+    """
+    return inspect_source(frame_source(train, val, test, **options), seed)

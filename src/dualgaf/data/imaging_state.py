@@ -1,6 +1,7 @@
 """`ImagingState`: how windows became what a network was trained on, kept in its checkpoint.
 
 With it a checkpoint alone turns raw windows into images: for an export, and for an explanation.
+It loads no torch: a network that was exported is used without.
 """
 
 from collections.abc import Mapping
@@ -8,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy.typing as npt
-import torch
 
 from dualgaf import __version__
 from dualgaf.data.plants import PlantScalers
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.training_facts import TrainingFacts
+from dualgaf.data.training_limits import as_array
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.renamed import current_imaging
 
@@ -55,38 +56,35 @@ class ImagingState:
     """What the network has seen; None in a checkpoint of an earlier version."""
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain values and tensors, which a checkpoint loads with ``weights_only=True``."""
+        """Plain values and arrays."""
         recipe = self.recipe.to_json()
         return {
             "version": __version__,
             "recipe": {**recipe, "feature_range": list(recipe["feature_range"])},
             "window_size": self.window_size,
-            "bounds": None if self.bounds is None else torch.tensor(self.bounds),
-            "mean": torch.tensor(self.scaler.mean),
-            "std": torch.tensor(self.scaler.std),
+            "bounds": self.bounds,
+            "mean": self.scaler.mean,
+            "std": self.scaler.std,
             "channel_names": list(self.channel_names),
             "class_names": list(self.class_names),
             "digest": self.digest,
             "dtype": self.dtype,
             "plants": None
             if self.plants is None
-            else {
-                name: {"mean": torch.tensor(own.mean), "std": torch.tensor(own.std)}
-                for name, own in self.plants.items()
-            },
+            else {name: {"mean": own.mean, "std": own.std} for name, own in self.plants.items()},
             "facts": None if self.facts is None else self.facts.to_plain(),
         }
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
-        """The inverse of `to_plain`."""
+        """The inverse of `to_plain`; arrays may be tensors on the CPU, or lists of numbers."""
         plain = current_imaging(plain)
         bounds, facts, plants = plain["bounds"], plain.get("facts"), plain.get("plants")
         return cls(
             recipe=ImagingRecipe.from_json(plain["recipe"]),
             window_size=int(plain["window_size"]),
-            bounds=None if bounds is None else bounds.numpy(),
-            scaler=SeriesScaler(plain["mean"].numpy(), plain["std"].numpy()),
+            bounds=None if bounds is None else as_array(bounds),
+            scaler=SeriesScaler(as_array(plain["mean"]), as_array(plain["std"])),
             channel_names=tuple(plain["channel_names"]),
             class_names=tuple(plain["class_names"]),
             digest=str(plain.get("digest", "")),
@@ -94,7 +92,7 @@ class ImagingState:
             plants=None
             if plants is None
             else {
-                name: SeriesScaler(own["mean"].numpy(), own["std"].numpy())
+                name: SeriesScaler(as_array(own["mean"]), as_array(own["std"]))
                 for name, own in plants.items()
             },
             facts=None if facts is None else TrainingFacts.from_plain(facts),

@@ -14,6 +14,7 @@ from typing import Any
 
 from dualgaf.data.windowed import WindowedSplits, cut_windows, usable_splits
 from dualgaf.errors import DualGAFError
+from dualgaf.series.doors import ARRAYS, door_of, in_python, worded
 from dualgaf.series.inspection import FileFacts, Problem, TableFacts, duration_text
 from dualgaf.series.series import SPLITS, SeriesSet
 from dualgaf.series.source import Source
@@ -105,22 +106,25 @@ def inspect_source(source: Source, seed: int) -> Inspection:
         ((), 40)
     """
     refused: list[DualGAFError] = []
+    door = door_of(source)
     series: SeriesSet | None = None
     windows: WindowedSplits | None = None
     splits: dict[str, SeriesSet] = {}
     with _listening() as said:
         try:
-            if isinstance(source, Tabular):
-                series = source.understand(refused.append)
-            else:
-                series = source.load()
-            splits = usable_splits(series, source, seed)
-            windows = cut_windows(series, splits, source)
+            with worded(door):
+                if isinstance(source, Tabular):
+                    series = source.understand(refused.append)
+                else:
+                    series = source.load()
+                splits = usable_splits(series, source, seed)
+                windows = cut_windows(series, splits, source)
         except DualGAFError as error:
             refused.append(error)
     facts = None if series is None else series.facts
     names = () if facts is None else tuple(file.name for file in facts.files)
-    notes = (*(() if facts is None else facts.notes), *said)
+    told = [in_python(note) for note in said] if door == ARRAYS else said
+    notes = (*(() if facts is None else facts.notes), *told)
     return Inspection(
         facts,
         series,

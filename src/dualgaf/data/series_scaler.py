@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.errors import SeriesError
-from dualgaf.imaging.gather import TOO_FAR
 from dualgaf.imaging.scaling import LEAST, are_constant, rounding, shift_of
+from dualgaf.imaging.windows import TOO_FAR
 
 Array = npt.NDArray[Any]
 

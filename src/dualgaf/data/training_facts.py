@@ -11,9 +11,8 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from dualgaf.data.training_limits import Limits, WindowStats, folds_of
+from dualgaf.data.training_limits import Limits, WindowStats, as_array, folds_of
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.plain import plain
 from dualgaf.series.source import Source
@@ -28,6 +27,8 @@ AT_A_TIME = 256
 """Windows that are read at a time."""
 MOST_ITEMS = 10_000
 """A field of a source that has more items is data, no setting."""
+_PLACES = ("root", "uri", "query")
+"""Fields of a source that say where its data lie, or how one gets there."""
 _UNIT = re.compile(r"\[([^\[\]]+)\]\s*(?:\([^()]*\))?\s*$")
 
 
@@ -104,11 +105,11 @@ class TrainingFacts:
         )
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain values and tensors, which a checkpoint loads with ``weights_only=True``."""
+        """Plain values and arrays."""
         return {
-            "low": torch.tensor(self.low),
-            "high": torch.tensor(self.high),
-            "quantiles": torch.tensor(self.quantiles),
+            "low": self.low,
+            "high": self.high,
+            "quantiles": self.quantiles,
             "quantiles_at": list(QUANTILES),
             "units": list(self.units),
             "step": self.step,
@@ -121,10 +122,10 @@ class TrainingFacts:
 
     @classmethod
     def from_plain(cls, told: Mapping[str, Any]) -> Self:
-        """The inverse of `to_plain`."""
+        """The inverse of `to_plain`; arrays may be tensors on the CPU, or lists of numbers."""
         found = {field.name: told[field.name] for field in fields(cls) if field.name != "limits"}
         limits = told.get("limits")
-        arrays = {name: found[name].numpy() for name in ("low", "high", "quantiles")}
+        arrays = {name: as_array(found[name]) for name in ("low", "high", "quantiles")}
         return cls(
             **{**found, **arrays, "units": tuple(found["units"])},
             limits=None if limits is None else Limits.from_plain(limits),
@@ -181,7 +182,7 @@ def source_settings(source: object) -> dict[str, Any]:
             value = getattr(source, field.name)
             if is_dataclass(value) and not isinstance(value, type):
                 value = {name: item for name, item in vars(value).items() if _is_setting(item)}
-            if field.name != "root" and _is_setting(value):
+            if field.name not in _PLACES and _is_setting(value):
                 found[field.name] = plain(value)
     return found
 

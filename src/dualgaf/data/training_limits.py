@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 Array = npt.NDArray[Any]
 
@@ -177,18 +176,27 @@ class Limits:
         return found
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain values and tensors, for a checkpoint."""
-        return {
-            name: torch.tensor(value) if isinstance(value, np.ndarray) else value
-            for name, value in vars(self).items()
-        }
+        """Plain values and arrays."""
+        return dict(vars(self))
 
     @classmethod
     def from_plain(cls, told: Mapping[str, Any]) -> Self:
-        """The inverse of `to_plain`."""
-        found: dict[str, Any] = {field.name: told[field.name] for field in fields(cls)}
-        tensors = {name: v for name, v in found.items() if isinstance(v, torch.Tensor)}
-        return cls(**{**found, **{name: tensor.numpy() for name, tensor in tensors.items()}})
+        """The inverse of `to_plain`; arrays may be tensors on the CPU, or lists of numbers."""
+        arrays: dict[str, Any] = {field.name: as_array(told[field.name]) for field in fields(cls)}
+        return cls(**{**arrays, "flagged": float(told["flagged"])})
+
+
+def as_array(values: Any) -> Array:
+    """An array, of a tensor on the CPU, or float64 of lists of numbers.
+
+    Args:
+        values: in a list, what is not finite may be a text, as in JSON.
+
+    Example:
+        >>> as_array([[1, "nan"], ["inf", 2.5]]).tolist()
+        [[1.0, nan], [inf, 2.5]]
+    """
+    return np.array(values, np.float64) if isinstance(values, list) else np.asarray(values)
 
 
 def folds_of(groups: Sequence[str]) -> Array:

@@ -37,10 +37,18 @@ class WindowImaging(nn.Module):
     bounds: Tensor
     mean: Tensor
     std: Tensor
+    first: Tensor
+    span: Tensor
+    shift: Tensor
+    large: Tensor
+    small: Tensor
+    least: Tensor
+    most: Tensor
 
     def __init__(self, state: ImagingState) -> None:
         super().__init__()
         self.recipe = state.recipe
+        first, last = map(float, state.recipe.feature_range)
         edges = paa_edges(state.window_size, state.recipe.image_size)
         n_channels = len(state.channel_names)
         bounds = np.zeros((2, n_channels)) if state.bounds is None else state.bounds
@@ -50,6 +58,15 @@ class WindowImaging(nn.Module):
             ("bounds", bounds[:, :, None]),
             ("mean", state.scaler.mean[:, None]),
             ("std", state.scaler.std[:, None]),
+            # Not in the code below: torch's exporter to ONNX makes float32 of numbers there, so
+            # infinity of a large one, and zero of a small one.
+            ("first", np.array(first)),
+            ("span", np.array(last - first)),
+            ("shift", np.array(SHIFT)),
+            ("large", np.array(LARGE)),
+            ("small", np.array(SMALL)),
+            ("least", np.array(LEAST)),
+            ("most", np.array(np.finfo(np.float64).max)),
         ):
             self.register_buffer(name, torch.tensor(values))
         self.longest = longest_segment(edges)
@@ -86,36 +103,34 @@ class WindowImaging(nn.Module):
 
     def _stretched(self, means: Tensor, low: Tensor, high: Tensor) -> Tensor:
         """`means` with [low, high] mapped to the range, clipped to [-1, 1]; NaN if too small."""
-        first, last = self.recipe.feature_range
+        first, span = self.first, self.span
         largest = torch.maximum(low.abs(), high.abs())
         near = largest * self.rounding
         constant = high - low <= near
-        factor = _shift_of(largest)
+        factor = self._shift_of(largest)
         low_here, high_here = low * factor, high * factor
-        gain = (last - first) / torch.where(constant, 1.0, high_here - low_here)
+        gain = span / torch.where(constant, 1.0, high_here - low_here)
         drawn = means * factor * gain + (first - low_here * gain)
         apart = means - low
-        at_constant = torch.where(apart.abs() <= near, 0.0, apart) * (last - first) + first
+        at_constant = torch.where(apart.abs() <= near, 0.0, apart) * span + first
         x = torch.clamp(torch.where(constant, at_constant, drawn), -1.0, 1.0)
-        return torch.where(~constant & (largest < LEAST), torch.nan, x)
+        return torch.where(~constant & (largest < self.least), torch.nan, x)
 
     def _series(self, windows: Tensor) -> Tensor:
         return ((windows - self.mean) / self.std).float()
 
     def _means(self, windows: Tensor) -> Tensor:
         # So that no sum overflows.
-        factor = _shift_of(windows.abs().amax(dim=-1, keepdim=True).clamp(min=1.0))
+        factor = self._shift_of(windows.abs().amax(dim=-1, keepdim=True).clamp(min=1.0))
         sums = torch.zeros_like(windows[..., : len(self.edges)])
         for step in range(self.longest):
             inside = self.lengths > step
             # A step of the next segment, where this one has ended, is taken and not added.
             taken = windows[..., torch.where(inside, self.edges + step, self.edges)]
             sums = sums + torch.where(inside, taken, 0.0) * factor
-        most = torch.finfo(torch.float64).max
-        return (sums / self.lengths / factor).clamp(-most, most)
+        return (sums / self.lengths / factor).clamp(-self.most, self.most)
 
-
-def _shift_of(largest: Tensor) -> Tensor:
-    """`dualgaf.imaging.scaling.shift_of`, by operations of torch."""
-    up = torch.where(largest < SMALL, SHIFT, torch.ones_like(largest))
-    return torch.where(largest > LARGE, 1 / SHIFT, up)
+    def _shift_of(self, largest: Tensor) -> Tensor:
+        """`dualgaf.imaging.scaling.shift_of`, by operations of torch."""
+        up = torch.where(largest < self.small, self.shift, torch.ones_like(largest))
+        return torch.where(largest > self.large, 1 / self.shift, up)

@@ -254,7 +254,7 @@ def _checked_series(x: Any) -> Array:
         )
     if 0 in series.shape:
         raise SeriesError(f"x has shape {series.shape}; every one of N, C, T must be at least 1")
-    series = as_numbers(series, "x")
+    series = as_numbers(series, "x", given=x)
     if not by_name:
         tell_order(series.shape[1], series.shape[2], "x", "np.swapaxes(x, 1, 2)")
     return series if series.dtype in (np.float32, np.float64) else series.astype(np.float64)

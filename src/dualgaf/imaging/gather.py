@@ -14,17 +14,12 @@ from dualgaf.errors import SeriesError
 from dualgaf.imaging.compiled import gather_kernel, preload
 from dualgaf.imaging.packing import LEVELS
 from dualgaf.imaging.threads import share_out
-from dualgaf.imaging.windows import Windows
+from dualgaf.imaging.windows import TOO_FAR, Windows
 
 Array = npt.NDArray[Any]
 
 preload(gather_kernel)
 
-TOO_FAR = (
-    "float32 does not hold once it is standardised: it is a NaN, an infinity, or more than 3.4e38 "
-    "deviations from the mean of the training split; clean the series, or divide it by 1e100"
-)
-"""What an error says of a value that a batch cannot hold."""
 WORTH_A_THREAD = 1 << 20
 """Pixels a field from which on threads are started: that takes 0.05 to 0.1 ms, and one thread needs
 0.3 ms for so many."""

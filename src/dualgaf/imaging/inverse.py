@@ -106,12 +106,7 @@ def dual_gaf_inverse(
     size = sum_field.shape[-1]
     _check_window_size(window_size, size, original_range is not None)
     series = _invert(sum_field, difference, error, feature_range)
-    if original_range is None:
-        return series
-    low, high = _units(original_range, series.shape[:-1])
-    first, last = feature_range
-    found: Array = low + (series - first) / (last - first) * (high - low)
-    return found
+    return series if original_range is None else _in_units(series, feature_range, original_range)
 
 
 def _invert(
@@ -146,9 +141,9 @@ def _fields(gasf: Any, gadf: Any, layout: str) -> tuple[Array, Array | None, flo
     """Both fields as they are stored, and by how much a pixel may be off."""
     if layout not in ("dual", "packed"):
         raise ConfigError(unknown_choice("layout", layout, ("dual", "packed")))
-    given = {"gasf": as_numbers(gasf, "gasf")}
+    given = {"gasf": as_numbers(gasf, "gasf", name="gasf")}
     if gadf is not None:
-        given["gadf"] = as_numbers(gadf, "gadf")
+        given["gadf"] = as_numbers(gadf, "gadf", name="gadf")
     for name, field in given.items():
         if field.dtype.name not in PIXEL_ERROR:
             raise SeriesError(
@@ -230,6 +225,13 @@ def _check_window_size(window_size: int | None, size: int, has_units: bool) -> N
             SeriesWarning,
             stacklevel=3,
         )
+
+
+def _in_units(series: Array, feature_range: tuple[float, float], original_range: Any) -> Array:
+    low, high = _units(original_range, series.shape[:-1])
+    first, last = feature_range
+    found: Array = low + (series - first) / (last - first) * (high - low)
+    return found
 
 
 def _units(original_range: Any, leading: tuple[int, ...]) -> tuple[Array, Array]:

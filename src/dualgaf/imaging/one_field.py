@@ -17,6 +17,7 @@ from dualgaf.given import as_numpy
 from dualgaf.imaging.compiled import kernel, preload
 from dualgaf.imaging.scaling import rounding
 from dualgaf.imaging.windows import NOT_FINITE, OUT_OF_RANGE, TOO_SMALL
+from dualgaf.not_numbers import is_time, wrong_with
 
 Array = npt.NDArray[Any]
 
@@ -119,11 +120,16 @@ def _series(x: Any) -> Array:
     array = as_numpy(x, "X")
     if array.dtype.kind == "c":
         raise SeriesError("X is complex; allowed: real numbers; type np.real(X) or np.abs(X)")
+    if array.dtype.kind in "Mm":
+        wrong = wrong_with(array, "X" if isinstance(x, np.ndarray) else "np.asarray(X)", x)
+        raise SettingTypeError(f"X {wrong.told}; {wrong.how}")
     if array.dtype not in (np.float32, np.float64):
         try:
             array = array.astype(np.float64)
         except (ValueError, OverflowError, TypeError) as error:
-            told = f"X holds what is no number: {error}; its cells must be numbers{_without(array)}"
+            time = next((cell for cell in array.flat if is_time(cell)), None)
+            what = error if time is None else f"times, {time} for one"
+            told = f"X holds what is no number: {what}; its cells must be numbers{_without(array)}"
             kind = SettingTypeError if isinstance(error, TypeError) else SeriesError
             raise kind(told) from None
     if array.ndim != 2:

@@ -17,6 +17,11 @@ Array = npt.NDArray[Any]
 
 OK, NOT_FINITE, OUT_OF_RANGE, TOO_SMALL = 0, 1, 2, 3
 """What a kernel says of a window that it was to read."""
+TOO_FAR = (
+    "float32 does not hold once it is standardised: it is a NaN, an infinity, or more than 3.4e38 "
+    "deviations from the mean of the training split; clean the series, or divide it by 1e100"
+)
+"""What an error says of a value that a batch cannot hold."""
 
 
 @dataclass(frozen=True, eq=False)

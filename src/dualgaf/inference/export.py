@@ -1,7 +1,8 @@
 """A trained network with its imaging, as one program for raw windows.
 
 `RawWindowClassifier` takes (B, C, T) float64 and gives probabilities (B, K): the imaging of
-`dualgaf.data.window_imaging`, the network, and softmax.
+`dualgaf.data.window_imaging`, the network, and softmax. `export_program` writes it for torch,
+`dualgaf.inference.onnx_file` as ONNX.
 
 Fields are drawn, not read from a store: where training stored them as uint8, a pixel here differs
 by up to 3.9e-3 from the one that the network was trained on, as it does with ``storage=float32``.
@@ -10,6 +11,10 @@ A window that training would have refused (a NaN or an infinity in it, outside [
 ``scaling=none``, too small or too far from the training split to be drawn or standardised) gets NaN
 as each of its probabilities; the other windows of its batch are not touched.
 
+Whole numbers, such as the readings of a meter, become float64 before anything is done with them.
+float32 is refused: of 1e10 it keeps steps of 1024. A network that was trained on float32 takes it.
+`torch.autocast` changes nothing.
+
 To load a program and call it, dualgaf is not needed, only torch:
 
     import torch
@@ -17,9 +22,7 @@ To load a program and call it, dualgaf is not needed, only torch:
     probabilities = classify(windows)  # (B, C, T) float64 -> (B, K)
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,10 +30,16 @@ from torch import Tensor, nn
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.window_imaging import WindowImaging
 from dualgaf.errors import ConfigError
+from dualgaf.inference.metadata import ABOUT, about_text
 from dualgaf.models.eval_mode import eval_mode
+from dualgaf.system.whole_file import whole_file
 
-ABOUT = "dualgaf.json"
-"""Name of the file in the archive that says what the program takes and gives."""
+PROBE = 2**24 + 1
+"""The first whole number that float32 does not hold."""
+WRONG_TYPE = (
+    "windows are no float64, and what float32 rounds away is lost; type "
+    "torch.as_tensor(readings, dtype=torch.float64)"
+)
 
 
 class RawWindowClassifier(nn.Module):
@@ -52,16 +61,30 @@ class RawWindowClassifier(nn.Module):
         torch.Size([5, 2])
     """
 
+    one: Tensor
+
     def __init__(self, net: nn.Module, state: ImagingState) -> None:
         super().__init__()
         self.imaging = WindowImaging(state)
         self.net = net
+        self.register_buffer("one", torch.ones(1, dtype=torch.float64))
+        self.takes_float32 = state.dtype == "float32"
 
     def forward(self, windows: Tensor) -> Tensor:
         """(B, C, T) float64 -> (B, K) float32."""
-        probabilities = torch.softmax(self.net(*self.imaging(windows)), dim=1)
-        usable = self.imaging.usable(windows)
-        return torch.where(usable[:, None], probabilities, torch.nan)
+        with torch.autocast(windows.device.type, enabled=False):
+            windows = self._as_float64(windows)
+            probabilities = torch.softmax(self.net(*self.imaging(windows)), dim=1)
+            usable = self.imaging.usable(windows)
+            return torch.where(usable[:, None], probabilities, torch.nan)
+
+    def _as_float64(self, windows: Tensor) -> Tensor:
+        # A program holds operations and asks for no type: `double()` would be left out of it, or
+        # refuse whole numbers. A product with a tensor of float64 is float64, whatever comes.
+        if not self.takes_float32:
+            odd = torch.ones_like(windows[:, 0, 0]) * PROBE * self.one
+            torch._assert_async((odd.remainder(2) == 1).all(), WRONG_TYPE)
+        return windows * self.one
 
 
 def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
@@ -70,14 +93,13 @@ def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
     Args:
         net: the trained network, ``classifier.net``. It is left as it was.
         state: the imaging that it was trained with, `Checkpoint.imaging`.
-        path: the ``.pt2`` file to write. Its extra file `ABOUT` has the names of classes and
-            channels, T, and the recipe.
+        path: the ``.pt2`` file to write. Its extra file `ABOUT` says what it takes and gives.
 
     Raises:
         ConfigError: the name of the file has another ending.
 
     Example:
-        >>> import tempfile
+        >>> import json, tempfile
         >>> import numpy as np
         >>> from dualgaf.data.series_scaler import SeriesScaler
         >>> from dualgaf.imaging.recipe import ImagingRecipe
@@ -96,29 +118,16 @@ def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
         raise ConfigError(
             f"--output {path} is no program of torch; type --output {path.with_suffix('.pt2')}"
         )
+    program = traced(net, state)
+    with whole_file(path) as draft, draft.open("wb") as file:
+        torch.export.save(program, file, extra_files={ABOUT: about_text(state)})
+
+
+def traced(net: nn.Module, state: ImagingState) -> torch.export.ExportedProgram:
+    """A network with its imaging as a program of torch, for any batch size."""
     with eval_mode(net):
-        program = torch.export.export(
+        return torch.export.export(
             RawWindowClassifier(net, state).eval(),
             (torch.zeros(2, len(state.channel_names), state.window_size, dtype=torch.float64),),
             dynamic_shapes=({0: torch.export.Dim("batch")},),
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.export.save(program, path, extra_files={ABOUT: json.dumps(about(state), indent=2)})
-
-
-def about(state: ImagingState) -> dict[str, Any]:
-    """What a program of this imaging takes and gives, in plain values."""
-    inside = ("bounds", "mean", "std", "digest", "dtype", "facts", "plants")
-    kept = {key: value for key, value in state.to_plain().items() if key not in inside}
-    raw = "raw windows"
-    if state.plants is not None:
-        raw += ", of each value (value - mean) / std of its channel and its plant, see plants"
-        kept["plants"] = {
-            name: {"mean": own.mean.tolist(), "std": own.std.tolist()}
-            for name, own in state.plants.items()
-        }
-    return {
-        **kept,
-        "takes": f"(B, {len(state.channel_names)}, {state.window_size}) float64, {raw}",
-        "gives": f"(B, {len(state.class_names)}) float32, probabilities",
-    }

@@ -6,7 +6,7 @@ were read. Channels are found by name. What does not fit is an error, never a gu
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +19,18 @@ from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.plants import PlantScalers, scaled_by_plant
 from dualgaf.data.windowed import window_ends
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SeriesError, SourceError
-from dualgaf.given import as_numbers
 from dualgaf.imaging.windows import Windows, window_starts
+from dualgaf.inference.new_arrays import NewWindows
 from dualgaf.series.doors import ARRAYS, worded
 from dualgaf.series.inspection import TableFacts, duration_text, refuse_at_once, tell_notes
-from dualgaf.series.missing import repair_nan
 from dualgaf.series.series import SeriesSet
-from dualgaf.series.tables.new_tables import NewFrames, NewTables, as_learned
+from dualgaf.series.tables.new_tables import NewFrames, NewQuery, as_learned, kind_of_files
 from dualgaf.series.tables.settings import TableSettings
 from dualgaf.series.tables.tabular import Tabular
 
 Array = npt.NDArray[Any]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class NewWindows:
-    """Windows to be judged, in the order of their source."""
-
-    windows: Windows
-    """N windows of T steps."""
-    known: Mapping[str, Any]
-    """Fields of `Prediction` that are known."""
-    units: Mapping[str, str]
-    """Unit of a channel, where the files tell."""
 
 
 def read_tables(
@@ -64,11 +51,38 @@ def read_tables(
     path = Path(root).expanduser()
     if not path.exists():
         raise SourceError(f"there is no folder or file {root}; type --data FILE_OR_FOLDER")
-    source = NewTables(path, **_settings(NewTables, trained, stride, typed))
+    kind = kind_of_files(path, {} if trained.facts is None else trained.facts.source)
+    source = kind(path, **_settings(kind, trained, stride, typed))
     try:
         return _read(source, trained)
     except DualGAFError as error:
         raise type(error)(str(error).replace("data.root=", "--data ")) from error
+
+
+def read_query(
+    uri: str, trained: ImagingState, stride: int | None, typed: Mapping[str, Any]
+) -> NewWindows:
+    """Read and cut the rows of a query.
+
+    Args:
+        uri: of the database.
+        trained: of the checkpoint.
+        stride: as for `read_tables`.
+        typed: likewise, and ``query``.
+
+    Raises:
+        ConfigError, SourceError, SeriesError: as `read_tables`.
+    """
+    if "query" not in typed:
+        raise ConfigError(
+            "a database needs a query that says what is read; type "
+            "'data.query=\"SELECT * FROM TABLE\"'"
+        )
+    try:
+        return _read(NewQuery(uri, **_settings(NewQuery, trained, stride, typed)), trained)
+    except DualGAFError as error:
+        told = str(error).replace("data.uri=", "--data ").replace("data.uri", "--data")
+        raise type(error)(told) from None
 
 
 def _read(source: Tabular, trained: ImagingState) -> NewWindows:
@@ -110,48 +124,6 @@ def read_frame(
             return _read(source, trained)
     except DualGAFError as error:
         raise type(error)(str(error).replace("--stride ", "stride=")) from error
-
-
-def read_array(x: Any, trained: ImagingState, typed: Mapping[str, Any]) -> NewWindows:
-    """Windows in memory, channels in the order of the training.
-
-    Args:
-        x: (N, C, T), or (C, T) for one window.
-        trained: of the checkpoint.
-        typed: ``nan``, as for `ArraySource`.
-
-    Raises:
-        OtherDataError: the channels or the steps are others.
-        SeriesError: it is no such array, or a value is missing.
-    """
-    if trained.plants is not None:
-        raise OtherDataError(
-            "the network was trained with data.scale_by=plant, and an array does not say which "
-            "plant a window is of; give a frame with the column of plants"
-        )
-    array = as_numbers(x, "x")
-    if array.ndim == 2:
-        array = array[None]
-    wanted = (len(trained.channel_names), trained.window_size)
-    if array.ndim != 3 or array.shape[1:] != wanted or not len(array):
-        turned = array.ndim == 3 and array.shape[:0:-1] == wanted
-        how = "type x.swapaxes(1, 2)" if turned else "type x[:, :, :T] where it has more steps"
-        raise OtherDataError(
-            f"x has shape {np.shape(x)}; the network has learned windows of (C, T) = {wanted}, "
-            f"channels {', '.join(trained.channel_names)}; give (N, {wanted[0]}, {wanted[1]}), or "
-            f"one window; {how}"
-        )
-    others = sorted(set(typed) - {"nan"})
-    if others:
-        raise ConfigError(
-            f"{others[0]} is for tables and frames; allowed for arrays: nan; leave it out"
-        )
-    learned = {} if trained.facts is None else trained.facts.source
-    policy = typed.get("nan", learned.get("nan", "error"))
-    series = repair_nan(SeriesSet.from_arrays(array, name="x"), str(policy), door=ARRAYS)
-    flat = np.concatenate(series.values, axis=1).astype(trained.dtype, copy=False)
-    starts = np.arange(len(series), dtype=np.int64) * wanted[1]
-    return NewWindows(Windows(flat, starts, wanted[1]), {"window_size": wanted[1]}, {})
 
 
 def _scaled(series_set: SeriesSet, plants: PlantScalers) -> SeriesSet:

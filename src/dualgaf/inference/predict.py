@@ -3,25 +3,30 @@
 Its checkpoint is all that is needed: channels are found by name, tables are read and cut as those
 of its training, and images are drawn and stored as they were then, so that a window of the test
 split gets the probabilities that the run has given it.
+
+A file that was exported does as well. An ``.onnx`` needs no torch, and nothing here loads it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 from tqdm import tqdm
 
+from dualgaf.data.imaging_state import ImagingState
+from dualgaf.errors import ConfigError
 from dualgaf.given import is_frame
-from dualgaf.inference.checkpoint import Checkpoint
-from dualgaf.inference.new_data import NewWindows, read_array, read_frame, read_tables
+from dualgaf.imaging.windows import Windows
+from dualgaf.inference.new_arrays import NewWindows, read_array
 from dualgaf.inference.predictions import Prediction
-from dualgaf.inference.probabilities import WindowClassifier
 from dualgaf.inference.unlike import compare
-from dualgaf.models.classifier import DualGAFClassifier
+from dualgaf.series.tables.databases.uri import is_uri
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Array = npt.NDArray[Any]
 
@@ -30,20 +35,19 @@ SHORT_S = 0.5
 
 
 class Predictor:
-    """A trained network and what its checkpoint says of its data.
+    """A trained network and what its file says of its data; `load` makes it.
 
     Args:
-        checkpoint: what a training left.
-        model: the classifier; None = that of the checkpoint.
-
-    Raises:
-        ConfigError: the checkpoint does not say how its windows became images, or is not whole.
+        imaging: what the file says.
+        classify: windows -> (N, K) probabilities; it is given a function that is told how many
+            windows were classified, again and again.
     """
 
-    def __init__(self, checkpoint: Checkpoint, model: DualGAFClassifier | None = None) -> None:
-        self._imaging = checkpoint.needed_imaging
-        model = model or checkpoint.classifier().eval()
-        self._classify = WindowClassifier(model, self._imaging, checkpoint.draws_each_batch)
+    def __init__(
+        self, imaging: ImagingState, classify: Callable[[Windows, Callable[[int], object]], Array]
+    ) -> None:
+        self._imaging = imaging
+        self._classify = classify
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -98,6 +102,8 @@ class Predictor:
             ((3, 2), (3,), ('cold', 'hot'))
         """
         if is_frame(x) or hasattr(x, "collect_schema"):
+            from dualgaf.inference.new_data import read_frame  # reads tables, so it loads polars
+
             return self.judge(read_frame(x, self._imaging, stride, options))
         return self.judge(read_array(x, self._imaging, options))
 
@@ -108,24 +114,29 @@ class Predictor:
         stride: int | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Prediction:
-        """Judge a file, or all tables of a folder.
+        """Judge a file, all tables of a folder, or the rows of a query.
 
         Args:
-            root: where they are.
+            root: where they are; the URI of a database, as `SQLSource` has it, with the option
+                ``query``.
             stride: steps between the starts of two windows; None = as in training.
-            options: of `TableSource`, that take the place of those of the training.
+            options: of `TableSource` or `SQLSource`, that take the place of those of the training.
 
         Raises:
             OtherDataError: channels or the sampling step are not those of the training.
             ConfigError, SourceError, SeriesError: as `predict`.
         """
+        from dualgaf.inference.new_data import read_query, read_tables
+
+        if isinstance(root, str) and is_uri(root):
+            return self.judge(read_query(root, self._imaging, stride, options or {}))
         return self.judge(read_tables(Path(root), self._imaging, stride, options or {}))
 
     def judge(self, new: NewWindows) -> Prediction:
         """Judge windows that are read.
 
         Args:
-            new: of `dualgaf.inference.new_data`.
+            new: of `dualgaf.inference.new_data`, or of `dualgaf.inference.new_arrays`.
 
         Raises:
             SeriesError: a window cannot be drawn.
@@ -150,16 +161,18 @@ class Predictor:
         return Prediction.of_arrays(self.class_names, probabilities, **known)
 
 
-def load(path: str | PathLike[str], net: nn.Module | None = None) -> Predictor:
-    """The network of a checkpoint, ready to judge data that it has not seen.
+def load(path: str | PathLike[str], net: "nn.Module | None" = None) -> Predictor:
+    """A trained network, ready to judge data that it has not seen.
 
     Args:
-        path: such as ``RUN/checkpoints/best.ckpt``. No code of the file is run.
-        net: the network, where its extractor is one of your own.
+        path: such as ``RUN/checkpoints/best.ckpt``, or what ``python -m dualgaf export`` has made
+            of it: an ``.onnx``, for which no torch is loaded, or a ``.pt2``. No code of a
+            checkpoint or an ``.onnx`` is run; a ``.pt2`` is a program.
+        net: the network of a checkpoint, where its extractor is one of your own.
 
     Raises:
-        ConfigError: it is no checkpoint of a `DualGAFClassifier`, is damaged, or does not say how
-            its windows became images.
+        ConfigError: it is none of them, is damaged, or does not say how its windows became images;
+            or a package that it needs is not installed.
 
     Example:
         >>> load("no_such.ckpt")
@@ -167,5 +180,19 @@ def load(path: str | PathLike[str], net: nn.Module | None = None) -> Predictor:
         ...
         dualgaf.errors.ConfigError: no_such.ckpt is not a checkpoint of DualGAFClassifier: ...
     """
-    checkpoint = Checkpoint(Path(path))
-    return Predictor(checkpoint, None if net is None else checkpoint.classifier(net))
+    file = Path(path)
+    if file.suffix in (".onnx", ".pt2"):
+        from dualgaf.inference import exported
+
+        if net is not None:
+            raise ConfigError(f"{file} holds its network; leave net= out")
+        kind = exported.OnnxClassifier if file.suffix == ".onnx" else exported.ProgramClassifier
+        model = kind(file)
+        return Predictor(model.imaging, model)
+    from dualgaf.inference.checkpoint import Checkpoint
+    from dualgaf.inference.probabilities import WindowClassifier
+
+    checkpoint = Checkpoint(file)
+    imaging = checkpoint.needed_imaging
+    own = checkpoint.classifier().eval() if net is None else checkpoint.classifier(net)
+    return Predictor(imaging, WindowClassifier(own, imaging, checkpoint.draws_each_batch))

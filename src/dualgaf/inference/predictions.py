@@ -6,16 +6,19 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.inference.unlike import Unlike
 from dualgaf.series.series import clock_text
 from dualgaf.system.whole_file import write_csv
+
+if TYPE_CHECKING:  # a network that was exported judges windows without these
+    import polars as pl
+
+    from dualgaf.data.datamodule import DualGAFDataModule
 
 Array = npt.NDArray[Any]
 
@@ -79,7 +82,7 @@ class Prediction:
     @classmethod
     def of_split(
         cls,
-        data: DualGAFDataModule,
+        data: "DualGAFDataModule",
         probabilities: Array,
         *,
         split: str,
@@ -148,8 +151,10 @@ class Prediction:
         """Whether they are dates."""
         return self.start.dtype.kind == "M" and self.has_times
 
-    def frame(self) -> pl.DataFrame:
+    def frame(self) -> "pl.DataFrame":
         """The columns of ``predictions.csv``, a row a window; times are dates where they are."""
+        import polars as pl
+
         known = self.probabilities.max(axis=1, initial=0.0)
         columns: dict[str, Any] = {
             "window": np.arange(len(self)),
@@ -177,7 +182,7 @@ def write_predictions(path: Path, found: Prediction) -> None:
     write_csv(path, frame.columns, _texts(found, frame))
 
 
-def _texts(found: Prediction, frame: pl.DataFrame) -> Iterator[list[object]]:
+def _texts(found: Prediction, frame: "pl.DataFrame") -> Iterator[list[object]]:
     places = {name: frame.columns.index(name) for name in ("start", "end")}
     times = {"start": found.start, "end": found.end}
     for k, row in enumerate(frame.iter_rows()):

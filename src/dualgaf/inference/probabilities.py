@@ -12,18 +12,15 @@ from torch import Tensor
 from dualgaf.data.batch import Batch, PolarBatch, StoredBatch, to_images
 from dualgaf.data.buffers import ImageBuffers
 from dualgaf.data.imaging_state import ImagingState
-from dualgaf.data.window_digest import window_hashes
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.windows import Windows
 from dualgaf.inference.fused import FusedNet, reads_only_diagonals
+from dualgaf.inference.parts import in_parts
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.eval_mode import eval_mode
 from dualgaf.models.idle_threads import idle_threads_asleep, one_thread_for_few
 
 Array = npt.NDArray[Any]
-
-AT_A_TIME = 64
-"""Windows that are drawn and classified at a time."""
 
 
 class WindowClassifier:
@@ -73,7 +70,7 @@ class WindowClassifier:
             one_thread_for_few(total) if device.type == "cpu" else nullcontext(),
             idle_threads_asleep(device),
         ):
-            for rows in _in_parts(windows):
+            for rows in in_parts(windows):
                 series = torch.from_numpy(state.scaler.transform(windows.take(rows)))
                 logits = self._logits(windows, rows, series)
                 found[rows] = torch.softmax(logits.double(), dim=1).cpu().numpy()
@@ -103,15 +100,3 @@ class _ImageNet:
         made: Batch = to_images(batch, self._buffers)
         logits: Tensor = self._model(made.gasf, made.gadf, made.series)
         return logits
-
-
-def _in_parts(windows: Windows) -> list[Array]:
-    """Rows of `AT_A_TIME` windows each.
-
-    A window's place in a batch changes its last digits. In an order of their own, a window's
-    probabilities do not follow from the order in which windows are given.
-    """
-    rows = np.arange(len(windows))
-    if len(rows) > 1:
-        rows = np.argsort(window_hashes(windows, rows), kind="stable")
-    return [rows[first : first + AT_A_TIME] for first in range(0, len(rows), AT_A_TIME)]

@@ -1,9 +1,9 @@
 """Units in which a channel may be read by mistake, and what its numbers would be in another."""
 
 import re
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -83,19 +83,15 @@ def plain_unit(text: str | None) -> str | None:
     return None if text is None else _KNOWN.get(re.sub(r"\s+", "", text.lower()))
 
 
-def likely_reading(learned: str | None, fits: Callable[[Reading], float | None]) -> Reading | None:
-    """The unit that explains numbers best, or None.
+def readings_into(learned: str | None) -> Array:
+    """(R,) bool: which of `READINGS` numbers may have been read in.
 
     Args:
         learned: the unit of the training, if it is known: only units of its kind are tried then.
-        fits: how far numbers are from those of the training once they are converted; None where
-            they are still outside.
 
     Example:
-        >>> likely_reading("degF", lambda reading: abs(reading.convert(20.0) - 70.0)).unit
-        '°C'
+        >>> [one.unit for one, may in zip(READINGS, readings_into("degF")) if may]
+        ['°C', 'K']
     """
     known = plain_unit(learned)
-    tried = [reading for reading in READINGS if known is None or reading.learned == known]
-    found = [(far, reading) for reading in tried if (far := fits(reading)) is not None]
-    return min(found, key=lambda pair: pair[0])[1] if found else None
+    return np.array([known is None or reading.learned == known for reading in READINGS])

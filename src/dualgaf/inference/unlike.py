@@ -16,7 +16,7 @@ import numpy.typing as npt
 from dualgaf.data.training_facts import TrainingFacts
 from dualgaf.data.training_limits import LIKE, MIDDLE, STILL, VALUE, Limits, WindowStats
 from dualgaf.imaging.windows import Windows
-from dualgaf.inference.units import Reading, likely_reading, plain_unit
+from dualgaf.inference.units import READINGS, Reading, plain_unit, readings_into
 from dualgaf.series.series import clock_text
 
 Array = npt.NDArray[Any]
@@ -27,6 +27,8 @@ WHOLE_FILE = 0.2
 """Fraction of the windows of a file from which on its unit is asked for."""
 ENOUGH = 2000
 """Windows of a file that tell its unit."""
+PLACES = 1 << 18
+"""Numbers that are converted together."""
 NEARLY_ALL = 0.95
 """Fraction of its windows that another unit has to explain."""
 UNIT = STILL + 1
@@ -125,34 +127,49 @@ def _other_units(
             continue
         some = own[:: -(-len(own) // ENOUGH)]
         stats = WindowStats.joined([part for _, part in _in_parts(windows, rows[some])])
-        for channel in channels.tolist():
-            reading = _explains(stats, channel, facts, limits)
-            if reading is None:
-                continue
+        for channel, reading in _explained(stats, channels, facts, limits).items():
             found[file, channel] = reading
             if outside[:, channel].mean() >= WHOLE_FILE:
                 codes[own, channel] = np.where(outside[:, channel], codes[own, channel], UNIT)
     return found
 
 
-def _explains(
-    stats: WindowStats, channel: int, facts: TrainingFacts, limits: Limits
-) -> Reading | None:
-    """The unit that would bring nearly all windows of a file nearer to the training."""
-    centre = facts.quantiles[len(facts.quantiles) // 2, channel]
-    spread = facts.high[channel] - facts.low[channel]
-    if not spread > 0:  # one value tells no unit
-        return None
-    far = abs(float(np.median(stats.middle[:, channel])) - centre)
+@np.errstate(over="ignore", invalid="ignore")
+def _explained(
+    stats: WindowStats, channels: Array, facts: TrainingFacts, limits: Limits
+) -> dict[int, Reading]:
+    """By channel the unit that would bring nearly all windows of a file nearest to the training.
 
-    def fits(reading: Reading) -> float | None:
-        low, high, middle = (reading.convert(values[:, channel]) for values in stats)
-        inside = (low >= limits.values[0, channel]) & (high <= limits.values[1, channel])
-        inside &= (middle >= limits.middle[0, channel]) & (middle <= limits.middle[1, channel])
-        own = abs(float(np.median(middle)) - centre)
-        return own if inside.mean() >= NEARLY_ALL and own < far else None
-
-    return likely_reading(facts.units[channel], fits)
+    All readings are tried at once. Each grows with what is read, so the median of what it gives is
+    that of the one or two in the middle, which are found once a channel.
+    """
+    scale, offset = (
+        np.array(column)[:, None] for column in zip(*(r[2:] for r in READINGS), strict=True)
+    )
+    centre = facts.quantiles[len(facts.quantiles) // 2, channels]
+    middle = stats.middle[:, channels]
+    places = (len(middle) - 1) // 2, len(middle) // 2
+    ends = np.partition(middle, places, axis=0)[places[0] : places[1] + 1]
+    own = abs((ends * scale[..., None] + offset[..., None]).mean(axis=1) - centre)
+    is_nearer = own < abs(ends.mean(axis=0) - centre)  # (R, C) each
+    is_nearer &= facts.high[channels] > facts.low[channels]  # one value tells no unit
+    is_nearer &= ~np.isnan(middle).any(axis=0)
+    is_nearer &= np.stack([readings_into(facts.units[k]) for k in channels.tolist()], axis=1)
+    pairs = np.argwhere(is_nearer)
+    at_a_time = max(1, PLACES // len(middle))
+    for first in range(0, len(pairs), at_a_time):
+        of, at = pairs[first : first + at_a_time].T
+        low, high, mid = (values[:, channels[at]].T * scale[of] + offset[of] for values in stats)
+        bounds, medians = (part[:, channels[at], None] for part in (limits.values, limits.middle))
+        inside = (low >= bounds[0]) & (high <= bounds[1])
+        inside &= (mid >= medians[0]) & (mid <= medians[1])
+        is_nearer[of, at] = inside.mean(axis=1) >= NEARLY_ALL
+    best = np.where(is_nearer, own, np.inf).argmin(axis=0)
+    return {
+        channel: READINGS[best[k]]
+        for k, channel in enumerate(channels.tolist())
+        if is_nearer[best[k], k]
+    }
 
 
 class _Words:

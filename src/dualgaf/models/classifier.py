@@ -89,7 +89,7 @@ class DualGAFClassifier(L.LightningModule):
         self,
         net: DualGAFNet | Mapping[str, Any],
         *,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 4e-3,
         weight_decay: float = 1e-2,
         optimizer: str = "adamw",
         schedule: str = "cosine",

@@ -65,7 +65,7 @@ class Optimization:
                 got = getattr(self, option)
                 raise ConfigError(unknown_choice(f"classifier.{option}", got, allowed))
         rate, decay = self.learning_rate, self.weight_decay
-        check_number("classifier.learning_rate", rate, lambda r: r > 0, "above 0", 0.002)
+        check_number("classifier.learning_rate", rate, lambda r: r > 0, "above 0", 0.004)
         check_number("classifier.weight_decay", decay, lambda d: d >= 0, "0 or more", 0.01)
 
 

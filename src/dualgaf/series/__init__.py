@@ -14,14 +14,18 @@ from dualgaf.series.splits import SplitSettings, split_series
 if TYPE_CHECKING:
     from dualgaf.series.archive import ArchiveSource
     from dualgaf.series.simulate import SimulatedSource
+    from dualgaf.series.tables.energyplus import EnergyPlusSource
     from dualgaf.series.tables.frames import FrameSource
     from dualgaf.series.tables.source import TableSource
+    from dualgaf.series.tables.sql import SQLSource
 
 __all__ = [
     "ArchiveSource",
     "ArraySource",
+    "EnergyPlusSource",
     "FrameSource",
     "Origin",
+    "SQLSource",
     "SeriesSet",
     "SimulatedSource",
     "Source",
@@ -32,7 +36,9 @@ __all__ = [
 
 _LATER = {
     "ArchiveSource": "dualgaf.series.archive",
+    "EnergyPlusSource": "dualgaf.series.tables.energyplus",
     "FrameSource": "dualgaf.series.tables.frames",
+    "SQLSource": "dualgaf.series.tables.sql",
     "SimulatedSource": "dualgaf.series.simulate",
     "TableSource": "dualgaf.series.tables.source",
 }

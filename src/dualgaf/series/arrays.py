@@ -39,13 +39,16 @@ def read_series(x: Any, name: str) -> tuple[list[Array], tuple[str, ...] | None]
         refuse_one_frame(x, f"{name}: x")
         block = as_numpy(x, f"{name}: x")
         _check_block(block, name)
-        return list(as_numbers(block, f"{name}: x")), None
+        return list(as_numbers(block, f"{name}: x", given=x)), None
     whats = [f"{name}: series {index}" for index in range(len(x))]
     if any(is_frame(item) for item in x):
         return _read_frames(x, whats)
     series = [as_numpy(item, what) for item, what in zip(x, whats, strict=True)]
     _check_list(series, name)
-    return [as_numbers(item, what) for item, what in zip(series, whats, strict=True)], None
+    return [
+        as_numbers(item, what, given=own, name="series")
+        for item, what, own in zip(series, whats, x, strict=True)
+    ], None
 
 
 def channels_first(x: Any, name: str) -> tuple[tuple[Array, ...], tuple[str, ...] | None]:

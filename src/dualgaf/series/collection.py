@@ -141,7 +141,7 @@ def _read_frame(frame: Any) -> tuple[Any, tuple[str, ...] | None]:
         return frame, None
     series = []
     for row, cells in enumerate(values):
-        channels = [as_numbers(cell, f"X, row {row}") for cell in cells]
+        channels = [as_numbers(cell, f"X, row {row}", name="cell") for cell in cells]
         if any(one.ndim != 1 or len(one) != len(channels[0]) for one in channels):
             raise SeriesError(
                 f"X, row {row}: its cells have {', '.join(str(one.shape) for one in channels)} "
@@ -164,7 +164,9 @@ def _read_list(items: Sequence[Any]) -> tuple[Any, tuple[str, ...] | None]:
         return _stacked([values for values, _ in read]), names
     if not items or not all(_is_series(item) for item in items):
         return items, None
-    series = [as_numbers(item, f"X, series {index}") for index, item in enumerate(items)]
+    series = [
+        as_numbers(item, f"X, series {index}", name="series") for index, item in enumerate(items)
+    ]
     shapes = {one.shape for one in series}
     if len(shapes) == 1:
         return np.stack(series), None

@@ -1,5 +1,6 @@
 """From what was typed to a configuration and a DataModule; errors name what is allowed."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -7,11 +8,12 @@ from typing import Any, cast
 from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, DualGAFError
 from dualgaf.renamed import current_choice, current_config
+from dualgaf.series.tables.databases.uri import check_no_password, is_uri
 from dualgaf.training.overrides import check_overrides, composed
 
 
@@ -60,11 +62,12 @@ def load_run_config(checkpoint: Path, overrides: Sequence[str]) -> DictConfig:
     return saved
 
 
-def typed_data_options(overrides: Sequence[str]) -> dict[str, Any]:
+def typed_data_options(overrides: Sequence[str], data: str = "") -> dict[str, Any]:
     """Options of tables that were typed, by the names that `TableSource` gives them.
 
     Args:
         overrides: ``data.KEY=VALUE``.
+        data: ``--data``; with the URI of a database they are those of `SQLSource`.
 
     Raises:
         ConfigError: it is no option of tables, or cannot be read.
@@ -81,10 +84,42 @@ def typed_data_options(overrides: Sequence[str]) -> dict[str, Any]:
             )
     if not overrides:
         return {}
-    cfg = load_config(["data=ahu", "data.root=here", *overrides])
     keys = [text.lstrip("+").partition("=")[0].split(".")[1] for text in overrides]
+    base = ["data=energyplus" if "mixed_steps" in keys else "data=ahu", "data.root=here"]
+    if is_uri(data):
+        base = ["data=sql", "data.uri=here", "data.query=here"]
+    cfg = load_config([*base, *overrides])
     values = cast(dict[str, Any], OmegaConf.to_container(cfg.data, resolve=True))
     return {key: values[key] for key in keys}
+
+
+def looked_up(text: str) -> str:
+    """``--data`` with ``${oc.env:PLANT_URI}`` looked up, as it is in a configuration.
+
+    Raises:
+        ConfigError: it has a password, or there is no such variable.
+
+    Example:
+        >>> import os
+        >>> os.environ["PLANT_URI"] = "sqlite:///plant.db"
+        >>> looked_up("${oc.env:PLANT_URI}"), looked_up("week.csv")
+        ('sqlite:///plant.db', 'week.csv')
+    """
+    check_no_password([f"data.uri={text}"], "--data '${oc.env:PLANT_URI}'")
+    if not is_uri(text):
+        return text
+    try:
+        return str(OmegaConf.create({"data": text}).data)
+    except InterpolationResolutionError as error:
+        raise ConfigError(_not_found(error)) from None
+
+
+def _not_found(error: InterpolationResolutionError) -> str:
+    """What ``${...}`` asks for is not there."""
+    told = str(error).splitlines()[0]
+    if name := re.search(r"Environment variable '(\w+)' not found", told):
+        return f"the environment has no {name[1]}, which is looked up; type export {name[1]}=..."
+    return f"a value of the configuration cannot be looked up: {told}"
 
 
 def in_current_names(cfg: DictConfig) -> DictConfig:
@@ -102,6 +137,8 @@ def make_data(cfg: DictConfig) -> DualGAFDataModule:
     """
     try:
         data: DualGAFDataModule = instantiate(cfg.datamodule, _convert_="all")
+    except InterpolationResolutionError as error:
+        raise ConfigError(_not_found(error)) from None
     except MissingMandatoryValue as error:
         key = (error.full_key or "").replace("datamodule.source.", "data.")
         raise ConfigError(f"{key} is missing; type {key}=...") from error

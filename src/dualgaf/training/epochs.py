@@ -1,18 +1,28 @@
 """How many epochs a training takes that was told nothing of it."""
 
-STEPS = 1500
-"""Steps of the optimiser that ``trainer.max_epochs=auto`` aims at. In cross-validation on training
-splits 1000 were enough for most sets, and NATOPS was better with 2000."""
-EPOCHS = (20, 150)
-"""The fewest and the most epochs that it takes."""
+STEPS = 750
+"""Steps of the optimiser that ``trainer.max_epochs=auto`` aims at, see
+``docs/design/0019-fewer-steps.md``."""
+FIRST_STEPS = 375
+"""The same of a first training, where a second one on all windows makes what is kept: the first
+only says how good it is."""
+EPOCHS_A_STEP = (1 / 75, 1 / 10)
+"""The fewest and the most epochs, by steps: 10 to 75 for `STEPS`."""
 
 
-def epochs_for(n_windows: int, a_step: int) -> int:
-    """Epochs that take about `STEPS` steps of so many windows in one rank, within `EPOCHS`.
+def epochs_for(n_windows: int, a_step: int, steps: int = STEPS) -> int:
+    """Epochs that take about so many steps of so many windows in one rank, within bounds.
+
+    Args:
+        n_windows: that are learned.
+        a_step: windows of one step of the optimiser.
+        steps: `STEPS` or `FIRST_STEPS`.
 
     Example:
         >>> [epochs_for(n, 16) for n in (100, 180, 600, 20_000)]
-        [150, 125, 39, 20]
+        [75, 62, 20, 10]
+        >>> epochs_for(180, 16, FIRST_STEPS)
+        31
     """
-    fewest, most = EPOCHS
-    return min(most, max(fewest, round(STEPS / -(-n_windows // a_step))))
+    fewest, most = (max(1, round(share * steps)) for share in EPOCHS_A_STEP)
+    return min(most, max(fewest, round(steps / -(-n_windows // a_step))))

@@ -2,23 +2,22 @@
 
 1. The network learns the train split. The val split tells after each epoch how it does: which epoch
    is kept, when to stop, and what ``val/acc`` says. The kept one is ``checkpoints/best.ckpt``.
-2. With ``refit=true`` a second network with the same settings and seed learns both splits, for as
-   many epochs as the first might have taken, and is not watched. It is what is tested. From then on
-   it is ``best.ckpt``, and the first is ``validated.ckpt``.
+2. With ``refit=true`` a second network with the same settings and seed learns both splits, for
+   twice as many steps (`dualgaf.training.epochs`) or ``trainer.max_epochs``, and is not watched. It
+   is what is tested. From then on it is ``best.ckpt``, and the first is ``validated.ckpt``.
 
 Each training writes its state after each epoch (`dualgaf.training.progress`). One that was stopped
 goes on from there, to the weights that it would have had.
 
-The second training costs as much time again. It gives a small set the fifth of its windows back
-that was held out, and does not let ten windows choose the epoch: in two-fold cross-validation on
-training splits it took the fraction of errors from 0.22 to 0.10 (ECG200), from 0.14 to 0.04
-(GunPoint) and from 0.19 to 0.12 (RacketSports). The images are those of the first: nothing is built
-anew.
+The second training takes twice the time of the first. It gives a small set the fifth of its windows
+back that was held out, and does not let ten windows choose the epoch: in two-fold cross-validation
+on training splits it took the fraction of errors from 0.22 to 0.10 (ECG200), from 0.14 to 0.04
+(GunPoint) and from 0.19 to 0.12 (RacketSports), then with trainings of one length. The images are
+those of the first: nothing is built anew.
 """
 
 import logging
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,20 +26,23 @@ from typing import Any
 
 import lightning as L
 import torch
-from hydra.utils import instantiate
-from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
-from dualgaf.errors import ConfigError, not_allowed
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.training import Epoch
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.classifier import make_classifier
-from dualgaf.training.epochs import epochs_for
+from dualgaf.training.epochs import FIRST_STEPS, STEPS
+from dualgaf.training.options import (
+    as_begun,
+    checkpoints,
+    kept_callbacks,
+    trainer_options,
+    unwatched,
+)
 from dualgaf.training.progress import (
     BEST,
     FIRST,
@@ -54,12 +56,9 @@ from dualgaf.training.progress import (
 )
 from dualgaf.training.ranks import is_first, on_one_device, ranks_started
 from dualgaf.training.report import EpochCurves
-from dualgaf.training.trainer import check_trainer, in_one_line, is_off, make_trainer
+from dualgaf.training.trainer import in_one_line, is_off, make_trainer
 
 log = logging.getLogger(__name__)
-
-MONITORED = ("val/loss", "val/acc", "val/f1_macro")
-"""What a validation logs."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +97,18 @@ def fit(
     model, curves, folder = make_model(), EpochCurves(), checkpoints(cfg)
     is_watched = "val" in data.windows.indices and not is_off(cfg, "val")
     data.further_networks = int(cfg.refit and is_watched)
-    options = trainer_options(cfg, data)
+    options = trainer_options(cfg, data, FIRST_STEPS if cfg.refit and is_watched else STEPS)
+    options["max_epochs"] = length = as_begun(cfg, options["max_epochs"], before)
     goes_on = before is None or before.goes_on(options["max_epochs"])
     if before is not None:
         _tell(before, goes_on, folder, options["max_epochs"])
     if not is_watched:
-        options = _unwatched(options)
-    options["callbacks"] = [*_kept(options["callbacks"], cfg), curves, *_newest(cfg, FIRST)]
+        options = unwatched(options)
+    options["callbacks"] = [
+        *kept_callbacks(options["callbacks"], cfg),
+        curves,
+        *_newest(cfg, FIRST),
+    ]
     trainer = make_trainer(cfg, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.
@@ -130,7 +134,9 @@ def fit(
         metrics: dict[str, Any] = {"fit/epochs": epochs}
         final, seconds = model, 0.0 if before is None else before.seconds
         if cfg.refit and is_watched:
-            final, metrics["refit/epochs"], earlier = _refit(cfg, data, make_model, epochs, take)
+            final, metrics["refit/epochs"], earlier = _refit(
+                cfg, data, make_model, epochs, length, take
+            )
             seconds += earlier
     metrics["fit/seconds"] = seconds + time.perf_counter() - started
     if is_first():
@@ -151,11 +157,6 @@ def _keep_learned(
         _keep_both(validated, folder)
     elif validated is not None and _writes(cfg):
         _keep_as_best(validated, folder)
-
-
-def checkpoints(cfg: DictConfig) -> Path:
-    """The folder of a run's checkpoints."""
-    return Path(cfg.paths.run_dir) / "checkpoints"
 
 
 def _newest(cfg: DictConfig, name: str) -> list[LastCheckpoint]:
@@ -180,80 +181,9 @@ def _tell(before: Progress, goes_on: bool, folder: Path, max_epochs: int | None)
         begin_anew(folder)
 
 
-def trainer_options(cfg: DictConfig, data: DualGAFDataModule) -> dict[str, Any]:
-    """What a `Trainer` gets beside ``cfg.trainer``: callbacks, progress bar, number of epochs.
-
-    Raises:
-        ConfigError: see `check_trainer`.
-    """
-    check_trainer(cfg)
-    epochs = cfg.trainer.get("max_epochs")
-    if epochs == "auto":
-        a_step = data.batch_size * cfg.trainer.get("accumulate_grad_batches", 1)
-        epochs = epochs_for(len(data.windows.indices["train"]), a_step)
-    callbacks = _callbacks(cfg)
-    if cfg.trainer.get("enable_checkpointing") is False:
-        callbacks = [c for c in callbacks if not isinstance(c, CheckpointCallback)]
-    return {
-        "max_epochs": epochs,
-        "callbacks": callbacks,
-        # A bar that is redrawn fills a log file with thousands of lines.
-        "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
-    }
-
-
-class KeptEpochs(ModelCheckpoint):
-    """The best epochs, each in a file of its own, beside the ``best.ckpt`` of another callback.
-
-    Lightning tells callbacks that watch the same apart by their class.
-    """
-
-
-def _callbacks(cfg: DictConfig) -> list[L.Callback]:
-    """Those of ``cfg.callbacks``; with another ``save_top_k`` than 1 one more keeps these epochs.
-
-    ``best.ckpt`` is the best epoch in any case: it is what is tested.
-
-    Raises:
-        ConfigError: ``save_top_k`` keeps no epoch.
-    """
-    option = "callbacks.checkpoint.save_top_k"
-    kept = OmegaConf.select(cfg, option, default=1)
-    if isinstance(kept, bool) or not isinstance(kept, int) or not (kept == -1 or kept >= 1):
-        allowed = "whole numbers from 1 on, -1 for every epoch; best.ckpt is what is tested"
-        raise ConfigError(not_allowed(option, kept, allowed, f"{option}=1"))
-    if kept == 1:
-        return list(instantiate(cfg.get("callbacks") or {}).values())
-    told = cfg.callbacks.checkpoint
-    best_alone = OmegaConf.merge(cfg, OmegaConf.from_dotlist([f"{option}=1"]))
-    name = str(told.get("filename") or "best")
-    own = {str(key): value for key, value in told.items() if not str(key).startswith("_")}
-    own["filename"] = name if "{" in name else f"{name}-{{epoch}}"
-    return [*instantiate(best_alone.callbacks).values(), KeptEpochs(**own)]
-
-
 def single_device(cfg: DictConfig) -> dict[str, Any]:
     """Options of a `Trainer` that starts no rank."""
     return on_one_device(cfg.trainer.devices)
-
-
-def _unwatched(options: dict[str, Any]) -> dict[str, Any]:
-    kept = [
-        c for c in options["callbacks"] if not isinstance(c, CheckpointCallback | EarlyStopping)
-    ]
-    return {**options, "callbacks": kept, "limit_val_batches": 0}
-
-
-def _kept(callbacks: Sequence[L.Callback], cfg: DictConfig) -> list[L.Callback]:
-    """Callbacks of which one writes ``best.ckpt``: the last epoch, where none was asked for."""
-    if cfg.trainer.get("enable_checkpointing") is False:
-        return list(callbacks)
-    for callback in callbacks:
-        if isinstance(callback, EarlyStopping) and callback.monitor in MONITORED:
-            callback.strict = False  # steps or time may end the training before the first of them
-    if any(isinstance(callback, CheckpointCallback) for callback in callbacks):
-        return list(callbacks)
-    return [*callbacks, ModelCheckpoint(checkpoints(cfg), "best", enable_version_counter=False)]
 
 
 def _writes(cfg: DictConfig) -> bool:
@@ -277,6 +207,7 @@ def _refit(
     data: DualGAFDataModule,
     make_model: Callable[[], DualGAFClassifier],
     epochs: int,
+    length: int | None,
     take: Callable[[L.Trainer], None],
 ) -> tuple[DualGAFClassifier, int, float]:
     """A network that has learned the train and the val split.
@@ -286,6 +217,7 @@ def _refit(
         data: the DataModule, with its images.
         make_model: a new classifier.
         epochs: what the first training took; for one without a limit of its own.
+        length: what it might have taken; one that an earlier version began is as long as that.
         take: of `ranks_started`.
 
     Returns:
@@ -295,11 +227,13 @@ def _refit(
     folder = checkpoints(cfg)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     model = make_model()
-    options = _unwatched(trainer_options(cfg, data))
+    options = unwatched(trainer_options(cfg, data, STEPS))
     if options["max_epochs"] is None or options["max_epochs"] < 0:  # early stopping was to end it
         options["max_epochs"] = max(1, epochs)  # steps or time may have ended the first epoch
     before = Progress.read(folder, REFIT)
     done = before if before is not None else _refitted(folder)
+    if cfg.trainer.get("max_epochs") == "auto":
+        options["max_epochs"] = as_begun(cfg, max(options["max_epochs"], length or 0), done)
     if done is not None and done.ended and done.max_epochs == options["max_epochs"]:
         Checkpoint(done.checkpoint).load_into(model)
         return model, done.trained, done.seconds

@@ -28,6 +28,8 @@ USUAL = {
     "datamodule.image_size": ("img_size", "imsize", "size", "resolution"),
     "datamodule.scaling": ("normalize", "normalization", "scaler", "norm"),
     "data.root": ("folder", "path", "dir", "data_dir", "data_root", "data_path", "datadir", "file"),
+    "data.uri": ("url", "dsn", "connection", "connection_string", "database", "db"),
+    "data.query": ("sql",),
     "data.window_size": ("window", "window_length", "seq_len", "sequence_length", "length"),
     "data.stride": ("step_size", "hop", "shift"),
     "data.name": ("name", "dataset", "dataset_name"),

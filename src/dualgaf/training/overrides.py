@@ -20,6 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from dualgaf.errors import ConfigError, typed_option, unknown_choice
 from dualgaf.plan.preset import conf_folder
 from dualgaf.renamed import check_typed
+from dualgaf.series.tables.databases.uri import check_no_password
 from dualgaf.training.meant import in_shell, no_key, taken_by
 
 OPTIONAL = ("callbacks", "logger")
@@ -48,7 +49,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
 
     Raises:
         ConfigError: a key or an option of a group is not there, a group is needed, a name needs
-            quotes, or there are several values for one run.
+            quotes, a URI has a password, or there are several values for one run.
 
     Example:
         >>> check_overrides(["parallel.chunk_size=50,100", "-m"])
@@ -57,6 +58,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
         ...
         dualgaf.errors.ConfigError: there is no epochs; allowed ...; type trainer.max_epochs=5
     """
+    check_no_password(overrides)  # before anything repeats what was typed
     flags = [text for text in overrides if text.startswith("-")]
     one_run = not {"-m", "--multirun"} & {*flags} and "hydra.mode=MULTIRUN" not in overrides
     groups, keys = [], []

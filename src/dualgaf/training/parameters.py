@@ -56,7 +56,7 @@ class NetParameters:
         width: int = 64,
         dropout: float = 0.2,
         budget_gflop: float = 1.0,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 4e-3,
         weight_decay: float = 1e-2,
         optimizer: str = "adamw",
         schedule: str = "cosine",

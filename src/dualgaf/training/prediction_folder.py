@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dualgaf.errors import ConfigError
+from dualgaf.series.tables.databases.uri import is_uri
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.predicted import FILES
 from dualgaf.training.resume import shown
@@ -28,14 +29,14 @@ def asked_of(
 
     Args:
         checkpoint: the file; what it holds counts, not where it lies.
-        data: a file or a folder.
+        data: a file, a folder, or the URI of a database as it was typed.
         stride: ``--stride``.
         options: ``data.KEY=VALUE`` that were typed.
     """
     with Path(checkpoint).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    path = str(Path(data).expanduser().resolve())
-    return {"checkpoint": digest, "data": path, "stride": stride, "options": sorted(options)}
+    where = data if is_uri(data) else str(Path(data).expanduser().resolve())
+    return {"checkpoint": digest, "data": where, "stride": stride, "options": sorted(options)}
 
 
 def check_output(folder: Path, asked: Mapping[str, Any]) -> None:

@@ -34,7 +34,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import ListConfig, read_write
 
 from dualgaf.system.termination import FIRST_RANK, STATUS, signals_held_back
-from dualgaf.training.resume import first_words
+from dualgaf.training.resume import as_typed_words, first_words
 
 VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Set by Lightning where it starts ranks; who finds them takes itself for a rank."""
@@ -192,8 +192,8 @@ def _others_run_this_job() -> Iterator[None]:
         sys.argv = [
             *words,
             *(text for text in argv[1:] if _is_flag(text)),
-            *hydra.overrides.task,
-            *(text for text in hydra.overrides.hydra if not text.startswith("hydra.mode=")),
+            *as_typed_words(hydra.overrides.task),
+            *(t for t in as_typed_words(hydra.overrides.hydra) if not t.startswith("hydra.mode=")),
             "hydra.mode=RUN",
         ]
         # The configuration of this job, which ends with it.

@@ -10,14 +10,14 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from dualgaf.errors import ConfigError, typed_option
-from dualgaf.renamed import current_choice
+from dualgaf.renamed import current_choice, typed_for
 
 first_words: list[str] = []
 """What the command has before its overrides: ``train`` of ``python -m dualgaf train``."""
@@ -64,8 +64,10 @@ def in_full(typed: Sequence[str]) -> list[str]:
     others = [text for text in others if text not in _MULTIRUN]
     named, others = _flags(others)
     again = {key_of(text) for text in others}
-    told = [*stored.overrides.task, *stored.overrides.hydra]
+    told = [*as_typed_words(stored.overrides.task), *as_typed_words(stored.overrides.hydra)]
     kept = [current_choice(text) for text in told if key_of(text) not in {*again, *_OWN}]
+    meant = typed_for(_config(run))
+    kept += [text for text in meant if key_of(text) not in {*again, *map(key_of, told)}]
     words = (typed_option(key, str(run)) for key in (place, "resume"))
     # Hydra takes no flag behind an override.
     flags += [*named, *_sources(stored, named)]
@@ -116,6 +118,16 @@ def key_of(text: str) -> str:
     return "" if text.startswith("-") else text.lstrip("+~").partition("=")[0]
 
 
+def as_typed_words(stored: Any) -> list[str]:
+    """Overrides that Hydra has stored, as they were typed: ``${oc.env:PLANT_URI}`` stays that.
+
+    Example:
+        >>> as_typed_words(OmegaConf.create(["data.uri=${oc.env:PLANT_URI}"]))
+        ['data.uri=${oc.env:PLANT_URI}']
+    """
+    return [str(text) for text in cast(list[Any], OmegaConf.to_container(stored, resolve=False))]
+
+
 def _run_of(override: str) -> Path | None:
     try:
         value = OverridesParser.create().parse_override(override).value()
@@ -135,6 +147,13 @@ def _stored(run: Path) -> Any:
             f"{typed_folder('resume', close)}, with the folder that holds checkpoints/"
         )
     return OmegaConf.load(folder / "hydra.yaml").hydra
+
+
+def _config(run: Path) -> Any:
+    """The configuration of a run, as it was written; of one of the runs of a sweep."""
+    names = ("*/.hydra/config.yaml", ".hydra/config.yaml", ".hydra/run.yaml")
+    files = [path for name in names for path in sorted(run.glob(name))]
+    return OmegaConf.to_container(OmegaConf.load(files[-1])) if files else {}
 
 
 def _flags(typed: Sequence[str]) -> tuple[list[str], list[str]]:

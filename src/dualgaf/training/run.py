@@ -45,7 +45,8 @@ from dualgaf.system.termination import Stopped
 from dualgaf.training.classifier import make_classifier
 from dualgaf.training.command import as_command
 from dualgaf.training.config import in_current_names, make_data, own_error
-from dualgaf.training.fit import Learned, checkpoints, fit, single_device, trainer_options
+from dualgaf.training.fit import Learned, fit, single_device
+from dualgaf.training.options import checkpoints, trainer_options
 from dualgaf.training.outside import outside_training
 from dualgaf.training.predicted import write_prediction
 from dualgaf.training.progress import Progress

@@ -21,12 +21,20 @@ from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.errors import ConfigError
 from dualgaf.renamed import current_config
+from dualgaf.series.tables.databases.uri import check_no_password
 from dualgaf.store.lock import locked
 from dualgaf.system.whole_file import DRAFT, whole_file
 from dualgaf.training.command import goes_on_in
 from dualgaf.training.ranks import is_first
 from dualgaf.training.report import STOPPED
-from dualgaf.training.resume import SWEEP, key_of, resume_command, shown, typed_folder
+from dualgaf.training.resume import (
+    SWEEP,
+    as_typed_words,
+    key_of,
+    resume_command,
+    shown,
+    typed_folder,
+)
 
 RECORD = Path(".hydra/run.yaml")
 """The configuration of a folder's run. Hydra's own files are those of the last command."""
@@ -64,6 +72,7 @@ class RunFolderCheck(Callback):
         """
         folder = Path(str(OmegaConf.select(config, "hydra.run.dir"))).absolute()
         goes_on_in(folder)
+        _exit_on_error(_check_uri, config)
         cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         own = OmegaConf.to_container(cfg.paths, resolve=False)["run_dir"]  # type: ignore
         if "${" not in str(own):
@@ -79,6 +88,7 @@ class RunFolderCheck(Callback):
         """
         folder = Path(str(OmegaConf.select(config, "hydra.sweep.dir"))).absolute()
         goes_on_in(folder)
+        _exit_on_error(_check_uri, config)
         if is_first():
             _exit_on_error(_check_sweep, config, folder)
 
@@ -183,6 +193,13 @@ def _lock(path: Path, refuse: Any) -> Iterator[None]:
         lock.__exit__(None, None, None)
 
 
+def _check_uri(config: DictConfig) -> None:
+    """Refuse a password that stands in a file of options: Hydra would store it."""
+    plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
+    uri = (plain.get("data") or {}).get("uri")
+    check_no_password([f"data.uri={uri}"])
+
+
 def _check_run(cfg: DictConfig, folder: Path) -> None:
     record = folder / RECORD
     if check_folder(cfg, folder, before_hydra=True) and not record.is_file():
@@ -194,12 +211,16 @@ def _check_run(cfg: DictConfig, folder: Path) -> None:
 def _check_sweep(config: DictConfig, folder: Path) -> None:
     if not (folder / SWEEP).is_file() or not any(traces(job) for job in folder.glob("*/")):
         return
+
+    def typed(sweep: Any) -> list[str]:
+        return as_typed_words(sweep.hydra.overrides.task)
+
     before = OmegaConf.load(folder / SWEEP)
-    longer = (LONGER,) if any(key_of(t) == "resume" for t in config.hydra.overrides.task) else ()
+    longer = (LONGER,) if any(key_of(t) == "resume" for t in typed(config)) else ()
     left_out = (*NOT_COUNTED, *longer)
 
     def asked(sweep: Any) -> list[str]:
-        texts = [t for t in sweep.hydra.overrides.task if not _is_below(key_of(t), left_out)]
+        texts = [t for t in typed(sweep) if not _is_below(key_of(t), left_out)]
         swept = OmegaConf.select(sweep, "hydra.sweeper.params") or {}
         return [*texts, *(f"{key}={value}" for key, value in swept.items())]
 

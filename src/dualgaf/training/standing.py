@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.system.termination import Stopped
-from dualgaf.training.fit import checkpoints
+from dualgaf.training.options import checkpoints
 from dualgaf.training.progress import Progress, keep_logs
 from dualgaf.training.ranks import is_first
 from dualgaf.training.report import STOPPED, Outcome, build_metrics

@@ -33,6 +33,7 @@ from dualgaf.plots.sweep import (
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.command import when_stopped
 from dualgaf.training.report import STOPPED
+from dualgaf.training.resume import as_typed_words
 
 log = logging.getLogger(__name__)
 
@@ -146,8 +147,8 @@ def _number(hydra_folder: Path) -> tuple[int, str]:
 def _row(hydra_folder: Path) -> Row:
     job = hydra_folder.parent
     row: Row = {"job": job.name}
-    for override in OmegaConf.load(hydra_folder / "overrides.yaml"):
-        key, _, value = str(override).partition("=")
+    for override in as_typed_words(OmegaConf.load(hydra_folder / "overrides.yaml")):
+        key, _, value = override.partition("=")
         if key != "resume":
             row[key] = value
     metrics = job / "metrics.json"

@@ -67,6 +67,7 @@ def _cells(
     table = one.read(notes)
     check_no_log(table, source, file)
     table, units = take_units(table, file, source.null_values, one.header_line, notes)
+    units |= one.named_units
     long = source.long
     if long is None and set(FLUX) <= set(table.columns):
         long = FLUX

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -44,17 +43,13 @@ def classes_of(table: pl.DataFrame, column: str | None, source: "Tabular", file:
     if source.is_new and source.label not in BY_FILE:
         return Coded.constant(None, table.height)
     if not source.names_tell and source.label not in BY_FILE and source.fault_log is None:
+        names = ", or give a mapping of each class to its frame"
         raise SourceError(
             f"{file} has no column of classes (fault, label, class or target); it has: "
-            f"{', '.join(table.columns[:12])}; type data.label_column=NAME, or give a mapping of "
-            "each class to its frame"
+            f"{', '.join(table.columns[:12])}; type data.label_column=NAME"
+            + (names if source.kind == "frames" else "")
         )
-    path = Path(file)
-    text = {
-        "path": file.removesuffix(path.name) + stem(file),
-        "folder": path.parent.name or stem(file),
-    }.get(source.label, stem(file))
-    return Coded.constant(text, table.height)
+    return Coded.constant(source.class_of(file), table.height)
 
 
 def settle_classes(
@@ -82,7 +77,9 @@ def settle_classes(
         return []
     if log is None and (column is None or source.label in BY_FILE):
         _check_stems(drafts, source, refuse)
-        return _by_name_said(drafts) if source.label == "auto" else []
+        return (
+            _by_name_said(drafts, source.kind.removesuffix("s")) if source.label == "auto" else []
+        )
     missing = {d.file: int((d.label.codes.is_null() & d.keep).sum()) for d in drafts}
     n = sum(missing.values())
     if not n:
@@ -114,13 +111,13 @@ def settle_classes(
     return [f"{rows} have no label and {means[source.unlabelled]}"]
 
 
-def _by_name_said(drafts: list[FileDraft]) -> list[str]:
+def _by_name_said(drafts: list[FileDraft], kind: str) -> list[str]:
     """That no column has the classes, what they are, and which column would do."""
     rows: Counter[str] = Counter()
     for draft in drafts:
         rows.update(draft.label.counts())
     shown = ", ".join(f"{name} ({n} rows)" for name, n in list(rows.items())[:8])
-    told = f"no column of classes is known, so the name of the file is the class: {shown}"
+    told = f"no column of classes is known, so the name of the {kind} is the class: {shown}"
     texts: dict[str, list[Column]] = {}
     for draft in drafts:
         for name, column in draft.columns.items():
@@ -142,7 +139,7 @@ def _has_few(columns: Sequence[Column]) -> bool:
 
 
 def _check_stems(drafts: list[FileDraft], source: "Tabular", refuse: Refuse) -> None:
-    if source.label not in ("auto", "file", "column"):
+    if source.shares_classes:
         return
     double = [name for name, n in Counter(stem(d.file) for d in drafts).items() if n > 1]
     if double:

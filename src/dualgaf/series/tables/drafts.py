@@ -78,6 +78,7 @@ def draft_of(
         _keep(table, working, source),
         () if working is None else working.names,
         _plants(table, roles.plant, file),
+        _parts(table, source.part_column),
     )
 
 
@@ -85,7 +86,7 @@ def _all_others(table: pl.DataFrame, roles: ColumnRoles, source: "Tabular", file
     """Columns that may be channels where none are named."""
     # A nameless column is the row index that pandas writes in front of a table; what a folder is
     # called is no measurement.
-    out = {*roles.names, *source.exclude, "", *keys_of(file)}
+    out = {*roles.names, *source.exclude, source.part_column, "", *keys_of(file)}
     if source.group_columns is None:  # a day that is no group is no measurement either
         out |= {name for name in table.columns if name.lower() in GROUP_NAMES}
     return [name for name in table.columns if name not in out]
@@ -142,6 +143,12 @@ def _plants(table: pl.DataFrame, plant: str | None, file: str) -> Coded:
             "plant; write it there, or remove the row"
         )
     return found
+
+
+def _parts(table: pl.DataFrame, column: str | None) -> Coded:
+    if column is None or column not in table.columns:
+        return Coded.constant(None, table.height)
+    return Coded.of(table[column])
 
 
 def _official(table: pl.DataFrame, split: str | None, file: str) -> Coded:

@@ -141,7 +141,8 @@ def file_facts(table: FileRows, step: float | None) -> FileFacts:
 def _left_out(read: Read, channels: tuple[str, ...], source: "Tabular") -> dict[str, str]:
     roles, found = read.roles, dict[str, str]()
     if source.channels is not None:
-        others = (name for name in read.header if name and name not in {*channels, *roles.names})
+        known = {*channels, *roles.names, source.part_column, ""}
+        others = (name for name in read.header if name not in known)
         found = dict.fromkeys(others, "not chosen")
     for table in read.tables:
         for name, column in table.columns.items():

@@ -70,7 +70,7 @@ def list_files(root: Path, pattern: str | None, notes: Notes | None = None) -> l
     elif pattern is None:
         files = _tables(root, notes)
     else:
-        files = _seen(root, (p for p in root.glob(pattern) if p.is_file()), pattern, notes)
+        files = without_hidden(root, (p for p in root.glob(pattern) if p.is_file()), pattern, notes)
     if not files:
         present = sorted(path.name for path in root.iterdir())
         if not present:
@@ -212,7 +212,7 @@ def _tables(root: Path, notes: Notes) -> list[Path]:
         if folder.is_dir() and "=" in folder.name[1:]:
             found += [path for path in folder.rglob("*") if path.is_file()]
     found = [path for path in found if path.name.lower().endswith(ENDINGS)]
-    found = _seen(root, found, "", notes)
+    found = without_hidden(root, found, "", notes)
     others = [path for path in found if not path.name.lower().endswith((".txt", ".txt.gz"))]
     if others and len(others) < len(found):
         for path in set(found) - set(others):
@@ -227,9 +227,11 @@ def _tables_below(root: Path) -> list[str]:
     return sorted(path.as_posix() for path in found)
 
 
-def _seen(root: Path, paths: Iterable[Path], pattern: str, notes: Notes) -> list[Path]:
-    """Without names that begin with ``.`` or ``_``, unless the pattern asks for them."""
-    found = []
+def without_hidden(
+    root: Path, paths: Iterable[Path], pattern: str, notes: Notes | None = None
+) -> list[Path]:
+    """Sorted, without names that begin with ``.`` or ``_``, unless the pattern asks for them."""
+    found, notes = [], notes or Notes()
     for path in sorted(paths):
         parts = path.relative_to(root).parts
         if parts[-1].startswith("~$"):

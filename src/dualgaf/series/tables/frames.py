@@ -1,12 +1,12 @@
 """`FrameSource`: frames in memory, read as the same tables in files would be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import polars as pl
 
-from dualgaf.errors import ConfigError, DualGAFError, SourceError
+from dualgaf.errors import ConfigError, DualGAFError, SourceError, unknown_choice
 from dualgaf.series.contents import Contents
 from dualgaf.series.doors import ARRAYS, in_python, worded
 from dualgaf.series.inspection import Refuse
@@ -17,7 +17,7 @@ from dualgaf.series.tables.dialects.faultlog import FaultTable
 from dualgaf.series.tables.frame_kinds import KINDS, Frame, as_table, clock_name, is_tabular
 from dualgaf.series.tables.needed import unread, with_all_names
 from dualgaf.series.tables.notes import Notes
-from dualgaf.series.tables.table import Table
+from dualgaf.series.tables.table import NO_UNITS, Table
 from dualgaf.series.tables.tabular import Tabular
 
 ONE = "frame"
@@ -153,6 +153,7 @@ class FrameTable:
     """Which columns are needed."""
 
     header_line: ClassVar[int | None] = None
+    named_units: ClassVar[Mapping[str, str]] = NO_UNITS
 
     def read(self, notes: Notes) -> pl.DataFrame:
         """The columns that something looks at; of the others the names."""
@@ -176,6 +177,33 @@ class FrameTable:
 
 def _collected(frame: Frame) -> pl.DataFrame:
     return frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+
+
+def frame_source(train: Any, val: Any = None, test: Any = None, **options: Any) -> FrameSource:
+    """Frames as one source, split already or not.
+
+    Args:
+        train: a frame, or a mapping of names to frames.
+        val: likewise; with neither ``val`` nor ``test``, ``train`` is dealt out as ``split`` says.
+        test: likewise.
+        **options: fields of `FrameSource`.
+
+    Raises:
+        ConfigError: an option is not known, or has a value that is not allowed.
+        SourceError: a frame cannot be read.
+
+    Example:
+        >>> rows = pl.DataFrame({"step": [1, 2], "flow": [0.5, 0.6], "fault": ["a", "a"]})
+        >>> frame_source(rows).split.method, frame_source(rows, test=rows).split.method
+        ('group', 'official')
+    """
+    known = {field.name for field in fields(FrameSource)} - {"frames"}
+    for option in options:
+        if option not in known:
+            raise ConfigError(unknown_choice("option", option, sorted(known)))
+    if val is None and test is None:
+        return FrameSource(train, **options)
+    return split_frames({"train": train, "val": val, "test": test}, **options)
 
 
 def split_frames(given: Mapping[str, Any], **options: Any) -> FrameSource:

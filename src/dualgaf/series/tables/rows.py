@@ -29,11 +29,13 @@ class FileDraft:
     """Values of the working column."""
     plant: Coded
     """Of none where plants are not told apart."""
+    part: Coded
+    """Of none where the file is of one part."""
 
     @property
     def apart(self) -> list[Coded]:
-        """What tells groups of the file apart, without the days: the plant, columns of groups."""
-        return [*([self.plant] if self.plant.names else []), *self.groups]
+        """What tells groups of the file apart, without the days: plant, part, columns of groups."""
+        return [*(one for one in (self.plant, self.part) if one.names), *self.groups]
 
 
 @dataclass
@@ -90,12 +92,16 @@ class FileRows:
         return found
 
 
-def sorted_by_time(table: FileRows, channels: Sequence[str] = ()) -> pl.DataFrame:
+def sorted_by_time(
+    table: FileRows, channels: Sequence[str] = (), *, is_ordered: bool = True
+) -> pl.DataFrame:
     """Groups together and in order of time, with ``position``, the row's number after sorting.
 
     Args:
         table: one file.
         channels: names, for messages.
+        is_ordered: whether groups stand as the file has them; else the earlier comes first, of two
+            that begin at one time that of the first name.
 
     Raises:
         SourceError: a time comes twice in a group.
@@ -104,9 +110,13 @@ def sorted_by_time(table: FileRows, channels: Sequence[str] = ()) -> pl.DataFram
     first = run_starts(rows["group"])
     step = np.diff(time_numbers(rows))
     step[first[1:] - 1] = 1  # from one group to the next
-    if len(first) > len(table.groups) or not (step > 0).all():
-        rows = rows.with_columns(pl.col("row").min().over("group").alias("first"))
-        rows = rows.sort("first", "time", maintain_order=True).drop("first")
+    begins = time_numbers(rows)[first]
+    by_name = not is_ordered and not (np.diff(begins) > 0).all()
+    if len(first) > len(table.groups) or not (step > 0).all() or by_name:
+        key = pl.col("row" if is_ordered else "time").min().over("group")
+        rank = pl.lit(0) if is_ordered else _ranks(table.groups, rows["group"])
+        rows = rows.with_columns(first=key, rank=rank)
+        rows = rows.sort("first", "rank", "time", maintain_order=True).drop("first", "rank")
         rows, double = _once(rows, table, channels)
         if double.height:
             shown = double["local" if "local" in rows.columns else "time"]
@@ -118,6 +128,12 @@ def sorted_by_time(table: FileRows, channels: Sequence[str] = ()) -> pl.DataFram
                 f"{_other_ways(table, channels, double)}"
             )
     return rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"))
+
+
+def _ranks(names: Sequence[str], codes: pl.Series) -> pl.Series:
+    """The place of each row's group in the order of names."""
+    places = np.argsort(np.argsort(np.array(names)))
+    return pl.Series(places).gather(codes)
 
 
 def time_numbers(rows: pl.DataFrame) -> Array:

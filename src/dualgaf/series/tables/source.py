@@ -7,27 +7,28 @@ import codecs
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 
-from dualgaf.errors import ConfigError, SourceError, check_whole, not_allowed, unknown_choice
-from dualgaf.series.contents import Contents
+from dualgaf.errors import ConfigError, SourceError, check_whole, unknown_choice
 from dualgaf.series.tables.columns import check_name
 from dualgaf.series.tables.dialects.encodings import ENCODINGS
 from dualgaf.series.tables.dialects.faultlog import FaultTable
 from dualgaf.series.tables.dialects.layout import SEPARATORS
 from dualgaf.series.tables.dialects.sheets import SHEETS
+from dualgaf.series.tables.fault_files import read_fault_log
 from dualgaf.series.tables.files import BROKEN, TEXTS, named_files, read_table
+from dualgaf.series.tables.folder import FolderSource
 from dualgaf.series.tables.needed import unread
 from dualgaf.series.tables.notes import Notes
-from dualgaf.series.tables.table import Table
-from dualgaf.series.tables.tabular import Tabular
+from dualgaf.series.tables.table import NO_UNITS, Table
 
 _PART_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
-class TableSource(Tabular):
+class TableSource(FolderSource):
     """CSV or Parquet files in a folder; its further fields are those of `TableSettings`.
 
     Raises:
@@ -39,11 +40,6 @@ class TableSource(Tabular):
         (96, 'group')
     """
 
-    root: str | Path
-    """A folder, or one file."""
-    pattern: str | None = None
-    """Which files of the folder, e.g. ``*.tidy.csv.gz``; None = all tables in it, and in folders
-    that are called ``key=value``."""
     encoding: str | None = field(default=None, kw_only=True)
     """How the letters of CSV files are written: utf-8, utf-16, cp1252 or another that Python knows;
     None = the one of these three that fits."""
@@ -57,54 +53,16 @@ class TableSource(Tabular):
     """The sheet of each workbook; None = the one that has a table."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.root, str | Path) or not str(self.root):
-            raise ConfigError(
-                not_allowed("data.root", self.root, "a folder or a file", "data.root=FOLDER")
-            )
         super().__post_init__()
         if isinstance(self.sheet, int) and not isinstance(self.sheet, bool):
             object.__setattr__(self, "sheet", str(self.sheet))  # 2024 is a name
-        for option in ("pattern", "sheet"):
-            check_name(f"data.{option}", getattr(self, option))
+        check_name("data.sheet", self.sheet)
         if self.separator not in (None, *SEPARATORS):
             raise ConfigError(unknown_choice("data.separator", self.separator, SEPARATORS))
-        if self.pattern is not None and Path(self.pattern).is_absolute():
-            raise ConfigError(
-                not_allowed(
-                    "data.pattern",
-                    self.pattern,
-                    "names of files below the folder",
-                    'data.pattern="*.csv" data.root=FOLDER',
-                )
-            )
         if self.header_line is not None:
             check_whole("data.header_line", self.header_line, 1, 1)
         if self.encoding is not None and not _is_encoding(self.encoding):
             raise ConfigError(unknown_choice("data.encoding", self.encoding, ENCODINGS))
-
-    def contents(self) -> str:
-        """Hash of the files, their names in the folder, and the settings."""
-        found = Contents(self, leave_out=("root", "fault_log"))
-        for file, path in self.paths().items():
-            found.add_file(file, path)
-        if (log := self._log_path()) is not None:
-            found.add_file("fault_log", log)
-        return found.hexdigest()
-
-    @property
-    def place(self) -> str:
-        """The folder, or the file, as messages call it."""
-        return str(self._root)
-
-    @property
-    def set_name(self) -> str:
-        """The name of the folder or file alone."""
-        return self._root.name
-
-    @property
-    def log_name(self) -> str | None:
-        """The name of the fault log's file."""
-        return None if self.fault_log is None else Path(self.fault_log).name
 
     def tables(self, notes: Notes) -> Mapping[str, Table]:
         """The files by name, without the fault log."""
@@ -115,15 +73,7 @@ class TableSource(Tabular):
         path = self._log_path()
         if path is None:
             return None
-        file, is_sheet = path.name, path.name.lower().endswith(SHEETS)
-        how = (self.separator, None, self.encoding, notes)
-        try:
-            table = read_table(path, file, *how)
-        except SourceError:
-            if self.sheet is None:
-                raise
-            table = read_table(path, file, *how, self.sheet)
-        return FaultTable(file, table, is_sheet)
+        return read_fault_log(path, notes, self.separator, self.encoding, self.sheet)
 
     def paths(self, notes: Notes | None = None) -> dict[str, Path]:
         """The tables of the folder by name, without its fault log.
@@ -140,31 +90,7 @@ class TableSource(Tabular):
                 f"data.sheet={self.sheet}, and no file of {root} is a workbook "
                 f"({', '.join(SHEETS)}); type data.sheet=null"
             )
-        if log is None:
-            return paths
-        left = {file: path for file, path in paths.items() if path.resolve() != log.resolve()}
-        if not left:
-            raise SourceError(
-                f"folder {root} has no table beside its fault log; type data.root=FOLDER"
-            )
-        return left
-
-    @property
-    def _root(self) -> Path:
-        return Path(self.root).expanduser()
-
-    def _log_path(self) -> Path | None:
-        """Where ``data.fault_log`` lies: as it is typed, or in the folder."""
-        if self.fault_log is None:
-            return None
-        typed = Path(self.fault_log).expanduser()
-        folder = self._root if self._root.is_dir() else self._root.parent
-        for path in (typed, folder / typed):
-            if path.is_file():
-                return path
-        raise SourceError(
-            f"there is no file {typed}, and none of that name in {folder}; type data.fault_log=FILE"
-        )
+        return self._without_log(paths)
 
 
 @dataclass(frozen=True)
@@ -182,6 +108,8 @@ class TableFile:
     """What messages call it."""
     settings: TableSource
     """How it is written."""
+
+    named_units: ClassVar[Mapping[str, str]] = NO_UNITS
 
     @property
     def header_line(self) -> int | None:

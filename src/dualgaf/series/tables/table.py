@@ -1,10 +1,15 @@
 """`Table`, one table that is not read yet: a file, a frame."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import polars as pl
 
 from dualgaf.series.tables.notes import Notes
+
+NO_UNITS: Mapping[str, str] = MappingProxyType({})
+"""Of tables whose names have none."""
 
 
 class Table(Protocol):
@@ -21,6 +26,10 @@ class Table(Protocol):
     @property
     def header_line(self) -> int | None:
         """The line that has the names, where it was typed."""
+
+    @property
+    def named_units(self) -> Mapping[str, str]:
+        """Units by column that the table itself names, known as soon as it is read."""
 
     def read(self, notes: Notes) -> pl.DataFrame:
         """All cells: as texts where there are no types; names without blanks around them.

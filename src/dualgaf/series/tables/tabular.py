@@ -1,7 +1,7 @@
-"""Tables of plant data, files or frames, as series that no gap, group or label change crosses.
+"""Tables of plant data as series that no gap, group or label change crosses.
 
-1. Read each table (`files.py`, `frames.py`); find which column plays which role (`columns.py`),
-   what its cells mean (`cells.py`), and the times (`clocks.py`).
+1. Read each table (`files.py`, `frames.py`, `sql.py`); find which column plays which role
+   (`columns.py`), what its cells mean (`cells.py`), and the times (`clocks.py`).
 2. Over all files: one order of day and month, the channels, no column that tells the class
    (`suspects.py`), no row twice (`copies.py`).
 3. For each file (`rows.py`): where a group's rows are not together or not in order of time, sort by
@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
@@ -35,6 +36,7 @@ from dualgaf.series.tables.dialects.steps import resampled, step_width
 from dualgaf.series.tables.doubts import check_sentinels, check_steps, days_said, odd_dates
 from dualgaf.series.tables.drafts import chosen_channels, no_working_row
 from dualgaf.series.tables.facts import DEAD, file_facts, lost_windows, table_facts
+from dualgaf.series.tables.files import stem
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.pieces import Pieces, pieces_of, series_of
 from dualgaf.series.tables.reading import read_rows, shared_channels
@@ -46,10 +48,14 @@ from dualgaf.series.tables.table import Table
 
 @dataclass(frozen=True)
 class Tabular(TableSettings, ABC):
-    """What reads tables, wherever they lie: `TableSource` and `FrameSource`."""
+    """What reads tables, wherever they lie: `TableSource`, `FrameSource`, `SQLSource`."""
 
     kind: ClassVar[str] = "files"
     """What the tables are, in messages."""
+    is_ordered: ClassVar[bool] = True
+    """Whether rows have an order of their own; else there must be a column of times."""
+    part_column: ClassVar[str | None] = None
+    """A column that tells parts of a table apart that no series crosses, where it is there."""
 
     @property
     @abstractmethod
@@ -70,6 +76,17 @@ class Tabular(TableSettings, ABC):
     def names_tell(self) -> bool:
         """Whether the name of a table may be the class of its rows."""
         return True
+
+    def class_of(self, file: str) -> str:
+        """The class of a table whose name tells it."""
+        path = Path(file)
+        named = {"path": file.removesuffix(path.name) + stem(file), "folder": path.parent.name}
+        return named.get(self.label) or stem(file)
+
+    @property
+    def shares_classes(self) -> bool:
+        """Whether two tables of one name are of one class, and the user need not say so."""
+        return self.label not in ("auto", "file", "column")
 
     @abstractmethod
     def tables(self, notes: Notes) -> Mapping[str, Table]:
@@ -137,7 +154,7 @@ class Tabular(TableSettings, ABC):
         lost, mixed = Counter[str](), 0
         parts: list[Pieces] = []
         for table in joined:
-            rows = sorted_by_time(table, channels)
+            rows = sorted_by_time(table, channels, is_ordered=self.is_ordered)
             if (again := table.rows.height - rows.height) > 0:
                 said.append(f"{again} rows of {table.file} come twice, and are read once")
             step = None if table.time_column is None else median_step(rows)

@@ -95,7 +95,18 @@ def with_time_column(
         return joined(table, day, _one_daytime(daytimes, day, file))
     if parts := date_parts(table, free):
         return _of_parts(table, parts)
-    return table, TimeColumn(_other(table, free, daytimes, file))
+    other = _other(table, free, daytimes, file)
+    if other is None and not source.is_ordered:
+        raise _without_order(table, file)
+    return table, TimeColumn(other)
+
+
+def _without_order(table: pl.DataFrame, file: str) -> SourceError:
+    return SourceError(
+        f"{file} has no column of times, and its rows have no order of their own; it has: "
+        f"{', '.join(table.columns[:20])}; type data.time_column=NAME, or data.time_column=null "
+        "where ORDER BY gives them an order and they are evenly spaced"
+    )
 
 
 def _as_in(first: TimeColumn, table: pl.DataFrame) -> tuple[pl.DataFrame, TimeColumn] | None:

@@ -74,6 +74,36 @@ def resampled(
     """
     width = step_width(table, step)
     _check_coarser(rows, table, width, step)
+    found = _by_step(rows, table, channels, width, rule)
+    pure = found.filter(~pl.col("mixed"))
+    if keep_mixed:
+        of_one = pl.when(~pl.col("mixed")).then(pl.col("label")).alias("label")
+        pure = found.with_columns(of_one)
+    start = pure["bin"] * round(width) if table.dated else pure["bin"] * width
+    time = (start - pure["ahead"]).cast(rows["time"].dtype).alias("time")
+    columns = [time, pl.int_range(pure.height, eager=True).alias("row")]
+    if "local" in rows.columns:
+        columns.append(start.cast(rows["local"].dtype).alias("local"))
+    kept = pure.select("group", "plant", "label", "split", "position").with_columns(columns)
+    arrays = {
+        name: replace(table.columns[name], values=pure[f"{n}"].fill_null(np.nan).to_numpy())
+        for n, name in enumerate(channels)
+    }
+    return (
+        kept,
+        replace(table, rows=kept, columns=table.columns | arrays),
+        found.height - pure.height,
+    )
+
+
+def _by_step(
+    rows: pl.DataFrame, table: FileRows, channels: Sequence[str], width: float, rule: str
+) -> pl.DataFrame:
+    """A row for each group and step: the channels, called 0, 1 and so on, by the rule.
+
+    ``bin`` is the number of the step, ``ahead`` how far a local clock is, ``mixed`` whether the
+    class or the split changes in it.
+    """
     at = "local" if "local" in rows.columns else "time"
     unit = pl.Int64 if table.dated else pl.Float64
     names = [f"{number}" for number in range(len(channels))]
@@ -87,29 +117,10 @@ def resampled(
         "last": pl.col(names).drop_nulls().last(),
         "max": pl.col(names).max(),
     }
-    found = frame.group_by("group", "bin", "ahead", maintain_order=True).agg(
+    return frame.group_by("group", "bin", "ahead", maintain_order=True).agg(
         of_rule[rule],
         pl.col("plant", "label", "split", "position").first(),
         mixed=(pl.col("label").n_unique() > 1) | (pl.col("split").n_unique() > 1),
-    )
-    pure = found.filter(~pl.col("mixed"))
-    if keep_mixed:
-        of_one = pl.when(~pl.col("mixed")).then(pl.col("label")).alias("label")
-        pure = found.with_columns(of_one)
-    start = pure["bin"] * round(width) if table.dated else pure["bin"] * width
-    time = (start - pure["ahead"]).cast(rows["time"].dtype).alias("time")
-    columns = [time, pl.int_range(pure.height, eager=True).alias("row")]
-    if at == "local":
-        columns.append(start.cast(rows["local"].dtype).alias("local"))
-    kept = pure.select("group", "plant", "label", "split", "position").with_columns(columns)
-    arrays = {
-        name: replace(table.columns[name], values=pure[n].fill_null(np.nan).to_numpy())
-        for n, name in zip(names, channels, strict=True)
-    }
-    return (
-        kept,
-        replace(table, rows=kept, columns=table.columns | arrays),
-        found.height - pure.height,
     )
 
 
