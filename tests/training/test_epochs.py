@@ -18,7 +18,13 @@ from dualgaf.training.run import train
 
 SMALL = (
     *("data=simulated", "data.n_windows=60", "data.window_size=24", "datamodule.image_size=12"),
-    *("model.use_minirocket=false", "model.width=8", "logger=csv", "datamodule.batch_size=8"),
+    *(
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=8",
+        "logger=csv",
+        "datamodule.batch_size=8",
+    ),
     *("trainer.accelerator=cpu", "~callbacks.early_stopping"),
 )
 

@@ -26,13 +26,13 @@ from dualgaf.models.time_warp import TimeWarp
 
 TREES = 100
 """Trees that are learned."""
-TRIED, MOST_TRIED = 0.1, 512
+TRIED, MOST_TRIED = 0.1, 256
 """Fraction of the numbers that a node tries, each at one threshold that is drawn, and the most of
-them: more take their time."""
+them: of 10 000 numbers a tenth takes three times as long."""
 COPIES = 3
 """Warped copies beside each training window of several signals."""
-MOST_VALUES = 1 << 23
-"""The most numbers of all windows and copies together, 32 MB; of many fewer copies are made."""
+MOST_VALUES = 1 << 25
+"""The most numbers of all windows and copies together, 128 MB; of many, fewer copies are made."""
 WINDOWS_AT_A_TIME = 64
 """Windows that are read at a time in `ForestBranch.fit`."""
 
