@@ -1,4 +1,4 @@
-"""Write docs/export.md: `python -m benchmarks.export` (about five minutes on two cores).
+"""Write docs/export.md: `python -m benchmarks.export` (about ten minutes on two cores).
 
 1. Networks that together have every part of ``conf/model`` are exported, and onnxruntime is
    compared with the network: each is one row.
@@ -42,9 +42,11 @@ from dualgaf.models.net import CHOICES, DualGAFNet
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "export.md"
+KEPT = ROOT / "runs" / "export"
+"""Rows of each step, so that one can be measured anew."""
 PARTS = ("extractor", "fusion", "attention", "head", "statistics", "statistics_fusion")
 COMPARED = (1, 16, 40)
-C, T, K, SIDE = 3, 26, 3, 13
+C, T, K, SIDE = 3, 24, 3, 12
 IMAGINGS = (
     ("window", (-1.0, 1.0)),
     ("window", (0.0, 1.0)),
@@ -244,19 +246,35 @@ def starts(folder: Path) -> Iterator[str]:
         yield f"| `model.{ending}` | {size:.1f} MB | {statistics.median(taken[1:]):.2f} |"
 
 
-def page(folder: Path) -> str:
-    """The text of docs/export.md."""
-    parts, own = list(exported(folder)), list(refused(folder))
+def speed(folder: Path) -> Iterator[str]:
+    """Rows of a network of NATOPS: those of `starts`, an empty one, those of `speeds`."""
     trained(folder)
+    yield from starts(folder)
+    yield ""
+    yield from speeds(folder)
+
+
+STEPS: dict[str, Callable[[Path], Iterator[str]]] = {
+    "networks": exported,
+    "own": refused,
+    "speed": speed,
+}
+
+
+def page(found: dict[str, list[str]]) -> str:
+    """The text of docs/export.md."""
+    rows = {name: "\n".join(lines) for name, lines in found.items()}
+    starts, _, speeds = rows["speed"].partition("\n\n")
     return TEXT.format(
         opset=OPSET,
         opsets=f"{OPSETS[0]} to {OPSETS[-1]}",
         tolerance=f"{TOLERANCE:.0e}",
+        repeats=REPEATS,
         batches=", ".join(map(str, COMPARED[:-1])) + f" and {COMPARED[-1]}",
-        networks="\n".join(parts),
-        own="\n".join(own),
-        starts="\n".join(starts(folder)),
-        speeds="\n".join(speeds(folder)),
+        networks=rows["networks"],
+        own=rows["own"],
+        starts=starts,
+        speeds=speeds,
         columns=" | ".join(f"{n} windows" for n in BATCHES),
         versions=f"torch {torch.__version__.partition('+')[0]}, onnxruntime "
         f"{onnxruntime.__version__}",
@@ -344,7 +362,7 @@ start of Python until `dualgaf.load(FILE).predict` has judged one window, all im
 |---|---:|---:|
 {starts}
 
-CPU milliseconds of a call, one thread, median of 15 in turn:
+CPU milliseconds of a call, one thread, median of {repeats} in turn:
 
 | | {columns} |
 |---|---:|---:|---:|
@@ -355,13 +373,18 @@ CPU milliseconds of a call, one thread, median of 15 in turn:
 
 
 def main() -> None:
-    """Write the page."""
+    """Measure, and write the page of what was measured now and before."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=PAGE)
+    parser.add_argument("steps", nargs="*", help=f"{', '.join(STEPS)}; all when left out")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder:
-        options.output.write_text(page(Path(folder)))
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for name in options.steps or STEPS:
+        with tempfile.TemporaryDirectory() as folder:
+            (KEPT / f"{name}.md").write_text("\n".join(STEPS[name](Path(folder))))
+    if all((KEPT / f"{name}.md").exists() for name in STEPS):
+        rows = {name: (KEPT / f"{name}.md").read_text().split("\n") for name in STEPS}
+        PAGE.write_text(page(rows))
 
 
 if __name__ == "__main__":
