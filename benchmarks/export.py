@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import dualgaf
+from benchmarks.accuracy.tables import data_folder
 from dualgaf.cli import main as command
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.series_scaler import SeriesScaler
@@ -59,20 +60,17 @@ REPEATS = 15
 STARTS = 5
 
 
-def networks() -> Iterator[dict[str, Any]]:
+def networks() -> list[dict[str, Any]]:
     """Options of networks that together have every part; each part is in one row at least."""
     columns = [list(EXTRACTORS), *(list(CHOICES[part]) for part in PARTS[1:])]
-    chosen: list[Any] = [None] * len(columns)
+    found: list[dict[str, Any]] = []
     for k, row in enumerate(zip_longest(*columns)):
         chosen = [part or columns[i][k % len(columns[i])] for i, part in enumerate(row)]
-        yield {
-            **dict(zip(PARTS, chosen, strict=True)),
-            "arrangement": ("per_signal", "stacked")[k % 4 == 3],
-        }
+        arrangement = ("per_signal", "stacked")[k % 4 == 3]
+        found.append({**dict(zip(PARTS, chosen, strict=True)), "arrangement": arrangement})
     default = dict.fromkeys(("extractor", "fusion"), "auto")
-    yield default
-    yield {**default, "fields": "gasf"}
-    yield {**default, "groups": {"a": {"channels": [2, 0]}}}
+    groups = {"groups": {"a": {"channels": [2, 0]}}}
+    return [*found, default, {**default, "fields": "gasf"}, {**default, **groups}]
 
 
 def state_of(scaling: str, feature_range: tuple[float, float]) -> ImagingState:
@@ -181,7 +179,7 @@ def refused(folder: Path) -> Iterator[str]:
 
 def trained(folder: Path) -> None:
     """``model.ckpt``, ``model.pt2`` and ``model.onnx`` of a network of NATOPS."""
-    data = dualgaf.DualGAFDataModule(dualgaf.ArchiveSource("NATOPS"))
+    data = dualgaf.DualGAFDataModule(dualgaf.ArchiveSource("NATOPS", root=data_folder()))
     net = dualgaf.DualGAFNet(data.n_channels, data.num_classes)
     quiet = dict.fromkeys(
         ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
@@ -369,6 +367,26 @@ CPU milliseconds of a call, one thread, median of {repeats} in turn:
 {speeds}
 
 `predict` also compares each window with the training.
+
+## Behind HTTP
+
+[serve.py](serve.py) is a server of LitServe: windows that come within 10 ms are judged together.
+
+```bash
+pip install "dualgaf[onnx,serve]"
+python docs/serve.py model.onnx 8000
+curl 127.0.0.1:8000/predict -H 'Content-Type: application/json' -d '{{"window": [[...], ...]}}'
+```
+
+The answer has the probability of each class by its name. A request with another number of rows or
+columns, without JSON, with a NaN or with numbers that the training could not have drawn gets status
+422 and says why; the others of its batch get their answers. What LitServe 0.2.19 leaves to do, and
+the file does:
+
+- an exception while a request is decoded goes to everyone in the batch, so shapes are checked before
+  it (`Window`), and what is found later is raised where the answer is written (`encode_response`);
+- SIGTERM ends the first process alone, and the others go on answering: `stop` ends them as Ctrl-C
+  does.
 """  # noqa: E501
 
 
