@@ -1,4 +1,4 @@
-"""Write docs/export.md: `python -m benchmarks.export` (about five minutes on two cores).
+"""Write docs/export.md: `python -m benchmarks.export` (about ten minutes on two cores).
 
 1. Networks that together have every part of ``conf/model`` are exported, and onnxruntime is
    compared with the network: each is one row.
@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import dualgaf
+from benchmarks.accuracy.tables import data_folder
 from dualgaf.cli import main as command
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.series_scaler import SeriesScaler
@@ -42,9 +43,11 @@ from dualgaf.models.net import CHOICES, DualGAFNet
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "export.md"
+KEPT = ROOT / "runs" / "export"
+"""Rows of each step, so that one can be measured anew."""
 PARTS = ("extractor", "fusion", "attention", "head", "statistics", "statistics_fusion")
 COMPARED = (1, 16, 40)
-C, T, K, SIDE = 3, 26, 3, 13
+C, T, K, SIDE = 3, 24, 3, 12
 IMAGINGS = (
     ("window", (-1.0, 1.0)),
     ("window", (0.0, 1.0)),
@@ -57,20 +60,17 @@ REPEATS = 15
 STARTS = 5
 
 
-def networks() -> Iterator[dict[str, Any]]:
+def networks() -> list[dict[str, Any]]:
     """Options of networks that together have every part; each part is in one row at least."""
     columns = [list(EXTRACTORS), *(list(CHOICES[part]) for part in PARTS[1:])]
-    chosen: list[Any] = [None] * len(columns)
+    found: list[dict[str, Any]] = []
     for k, row in enumerate(zip_longest(*columns)):
         chosen = [part or columns[i][k % len(columns[i])] for i, part in enumerate(row)]
-        yield {
-            **dict(zip(PARTS, chosen, strict=True)),
-            "arrangement": ("per_signal", "stacked")[k % 4 == 3],
-        }
+        arrangement = ("per_signal", "stacked")[k % 4 == 3]
+        found.append({**dict(zip(PARTS, chosen, strict=True)), "arrangement": arrangement})
     default = dict.fromkeys(("extractor", "fusion"), "auto")
-    yield default
-    yield {**default, "fields": "gasf"}
-    yield {**default, "groups": {"a": {"channels": [2, 0]}}}
+    groups = {"groups": {"a": {"channels": [2, 0]}}}
+    return [*found, default, {**default, "fields": "gasf"}, {**default, **groups}]
 
 
 def state_of(scaling: str, feature_range: tuple[float, float]) -> ImagingState:
@@ -179,7 +179,7 @@ def refused(folder: Path) -> Iterator[str]:
 
 def trained(folder: Path) -> None:
     """``model.ckpt``, ``model.pt2`` and ``model.onnx`` of a network of NATOPS."""
-    data = dualgaf.DualGAFDataModule(dualgaf.ArchiveSource("NATOPS"))
+    data = dualgaf.DualGAFDataModule(dualgaf.ArchiveSource("NATOPS", root=data_folder()))
     net = dualgaf.DualGAFNet(data.n_channels, data.num_classes)
     quiet = dict.fromkeys(
         ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
@@ -244,19 +244,35 @@ def starts(folder: Path) -> Iterator[str]:
         yield f"| `model.{ending}` | {size:.1f} MB | {statistics.median(taken[1:]):.2f} |"
 
 
-def page(folder: Path) -> str:
-    """The text of docs/export.md."""
-    parts, own = list(exported(folder)), list(refused(folder))
+def speed(folder: Path) -> Iterator[str]:
+    """Rows of a network of NATOPS: those of `starts`, an empty one, those of `speeds`."""
     trained(folder)
+    yield from starts(folder)
+    yield ""
+    yield from speeds(folder)
+
+
+STEPS: dict[str, Callable[[Path], Iterator[str]]] = {
+    "networks": exported,
+    "own": refused,
+    "speed": speed,
+}
+
+
+def page(found: dict[str, list[str]]) -> str:
+    """The text of docs/export.md."""
+    rows = {name: "\n".join(lines) for name, lines in found.items()}
+    starts, _, speeds = rows["speed"].partition("\n\n")
     return TEXT.format(
         opset=OPSET,
         opsets=f"{OPSETS[0]} to {OPSETS[-1]}",
         tolerance=f"{TOLERANCE:.0e}",
+        repeats=REPEATS,
         batches=", ".join(map(str, COMPARED[:-1])) + f" and {COMPARED[-1]}",
-        networks="\n".join(parts),
-        own="\n".join(own),
-        starts="\n".join(starts(folder)),
-        speeds="\n".join(speeds(folder)),
+        networks=rows["networks"],
+        own=rows["own"],
+        starts=starts,
+        speeds=speeds,
         columns=" | ".join(f"{n} windows" for n in BATCHES),
         versions=f"torch {torch.__version__.partition('+')[0]}, onnxruntime "
         f"{onnxruntime.__version__}",
@@ -344,24 +360,49 @@ start of Python until `dualgaf.load(FILE).predict` has judged one window, all im
 |---|---:|---:|
 {starts}
 
-CPU milliseconds of a call, one thread, median of 15 in turn:
+CPU milliseconds of a call, one thread, median of {repeats} in turn:
 
 | | {columns} |
 |---|---:|---:|---:|
 {speeds}
 
 `predict` also compares each window with the training.
+
+## Behind HTTP
+
+[serve.py](serve.py) is a server of LitServe: windows that come within 10 ms are judged together.
+
+```bash
+pip install "dualgaf[onnx,serve]"
+python docs/serve.py model.onnx 8000
+curl 127.0.0.1:8000/predict -H 'Content-Type: application/json' -d '{{"window": [[...], ...]}}'
+```
+
+The answer has the probability of each class by its name. A request with another number of rows or
+columns, without JSON, with a NaN or with numbers that the training could not have drawn gets status
+422 and says why; the others of its batch get their answers. What LitServe 0.2.19 leaves to do, and
+the file does:
+
+- an exception while a request is decoded goes to everyone in the batch, so shapes are checked before
+  it (`Window`), and what is found later is raised where the answer is written (`encode_response`);
+- SIGTERM ends the first process alone, and the others go on answering: `stop` ends them as Ctrl-C
+  does.
 """  # noqa: E501
 
 
 def main() -> None:
-    """Write the page."""
+    """Measure, and write the page of what was measured now and before."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=PAGE)
+    parser.add_argument("steps", nargs="*", help=f"{', '.join(STEPS)}; all when left out")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder:
-        options.output.write_text(page(Path(folder)))
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for name in options.steps or STEPS:
+        with tempfile.TemporaryDirectory() as folder:
+            (KEPT / f"{name}.md").write_text("\n".join(STEPS[name](Path(folder))))
+    if all((KEPT / f"{name}.md").exists() for name in STEPS):
+        rows = {name: (KEPT / f"{name}.md").read_text().split("\n") for name in STEPS}
+        PAGE.write_text(page(rows))
 
 
 if __name__ == "__main__":
