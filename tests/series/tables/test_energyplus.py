@@ -323,11 +323,11 @@ def test_a_csv_is_read_and_not_the_sql_beside_it_unless_it_is_full(tmp_path):
     notes = Notes()
     assert [*EnergyPlusSource(tmp_path).paths(notes)] == ["eplusout.csv"]
     assert notes.lines() == ["eplusout.sql is left out, and the other table of the run read"]
-    names = ",".join(["Date/Time", *(f"A{k}:T [C](TimeStep)" for k in range(254))])
+    names = ",".join(["Date/Time", *(f"A{k}:T [C](TimeStep)" for k in range(255))])
     (tmp_path / "eplusout.csv").write_text(f"{names} \n")
     notes = Notes()
     assert [*EnergyPlusSource(tmp_path).paths(notes)] == [SQL]
-    assert "has 255 columns and is left out" in notes.lines()[0]
+    assert "has 255 variables and is left out" in notes.lines()[0]
 
 
 # --- which files are runs, and their classes
@@ -427,12 +427,14 @@ def test_design_days_alone_are_no_run(tmp_path):
 
 
 def test_a_full_table_of_readvarseso_says_that_others_may_be_missing(tmp_path):
-    names = [f"A{k}:T [C](TimeStep)" for k in range(254)]
-    for end in (" ", ""):
-        rows = [f" 06/01  0{k}:00:00," + ",".join(["1.5"] * 254) + end for k in range(1, 4)]
+    for end, n in ((" ", 255), ("", 255), (" ", 254), (" ", 300)):
+        names = [f"A{k}:T [C](TimeStep)" for k in range(n)]
+        rows = [f" 06/01  0{k}:00:00," + ",".join(["1.5"] * n) + end for k in range(1, 4)]
         (tmp_path / "run.csv").write_text("\n".join(["Date/Time," + ",".join(names) + end, *rows]))
         notes = EnergyPlusSource(tmp_path, window_size=2).load().facts.notes
-        assert any("the most that ReadVarsESO writes" in note for note in notes) == (end == " ")
+        assert any("the most that ReadVarsESO writes" in note for note in notes) == (
+            (end, n) == (" ", 255)
+        )
 
 
 def test_settings_that_are_not_known_are_refused():
