@@ -238,12 +238,38 @@ def test_days_hold_over_all_their_rows():
     assert value == pytest.approx(np.mean(list(found[f"{SOUTH} (TimeStep)"].values())), rel=1e-9)
 
 
+def test_months_hold_over_the_days_that_were_simulated():
+    found = read("months", mixed_steps="hold")
+    told = series(found)
+    assert days(found) == {"2023-07-31": 24, "2023-08-01": 24}
+    hours = told[f"{SOUTH} (Hourly)"]
+    for start, value in told[f"{SOUTH} (Monthly)"].items():
+        day = [hour for time, hour in hours.items() if time.date() == start.date()]
+        assert value == pytest.approx(np.mean(day), rel=1e-9)
+    (value,) = set(told[f"{SOUTH} (RunPeriod)"].values())
+    assert value == pytest.approx(np.mean([*hours.values()]), rel=1e-9)
+    coarse = read("months", mixed_steps="coarse")
+    assert coarse.channel_names == (f"{SOUTH} (Hourly)",)
+    assert any("columns of a month or more are left out" in note for note in coarse.facts.notes)
+
+
+def test_rows_of_days_have_no_time_of_day(tmp_path):
+    head = "Date/Time,A:T [C](Daily) "
+    rows = [f" 07/{day},{20.5 + day} " for day in (30, 31)] + [" 08/01,3.25 ", " 08/02,4.5 "]
+    (tmp_path / "run.csv").write_text("\n".join([head, *rows]) + "\n")
+    found = EnergyPlusSource(tmp_path, window_size=2, group_columns=None).load()
+    assert found.start_times == ("2023-07-30T00:00:00",)
+    assert found.values[0].tolist() == [[50.5, 51.5, 3.25, 4.5]]
+
+
 # --- eplusout.sql
 
 SQL = "eplusout.sql"
 
 
-@pytest.mark.parametrize("sample", ["first_alone", "every_step", "turn", "skipped", "leap"])
+@pytest.mark.parametrize(
+    "sample", ["first_alone", "every_step", "months", "turn", "skipped", "leap"]
+)
 @pytest.mark.parametrize("rule", ["hold", "drop", "coarse"])
 def test_the_sql_of_a_run_gives_the_series_of_its_csv(sample, rule):
     out = [f"{SOUTH} (Daily)"] if (sample, rule) == ("every_step", "coarse") else []
