@@ -77,7 +77,12 @@ def test_train_works_from_any_folder(tmp_path):
         "datamodule.image_size=8",
         "refit=false",
     ]
-    options = ["trainer.max_epochs=1", "model.use_minirocket=false", "parallel.enabled=false"]
+    options = [
+        "trainer.max_epochs=1",
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "parallel.enabled=false",
+    ]
     run("train", *small, *options, cwd=tmp_path, program=MODULE)
     (path,) = tmp_path.glob("runs/**/metrics.json")
     assert json.loads(path.read_text())["build/backend"] == "serial"

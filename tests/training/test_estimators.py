@@ -45,8 +45,9 @@ from dualgaf.training.parameters import (
 )
 from dualgaf.training.run import train
 
-TINY = {"max_steps": 2, "width": 8, "image_size": 8, "use_minirocket": False}
-FITTING = {"max_steps": 60, "width": 8, "scaling": "train", "use_minirocket": False, "mixup": 0.0,
+TINY = {"max_steps": 2, "width": 8, "image_size": 8, "use_minirocket": False, "use_forest": False}
+FITTING = {"max_steps": 60, "width": 8, "scaling": "train", "use_minirocket": False,
+           "use_forest": False, "mixup": 0.0,
            "time_warp": 0.0, "crop": 0.0, "learning_rate": 0.02}  # fmt: skip
 SMALL_SELECTION = {
     "check_estimators_fit_returns_self", "check_estimators_nan_inf", "check_n_features_in",

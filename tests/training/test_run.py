@@ -24,7 +24,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     *("data=simulated", "data.n_windows=60", "data.window_size=24"),
     "datamodule.image_size=16",
-    *("model.use_minirocket=false", "model.width=16", "trainer.max_epochs=2", "refit=false"),
+    *(
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=16",
+        "trainer.max_epochs=2",
+        "refit=false",
+    ),
 )
 FITTED = (*SMALL[:-1], "hardware=16gb", "parallel.shm=true")
 

@@ -20,7 +20,12 @@ from dualgaf.training.trainer import in_one_line
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     *("data=simulated", "data.n_windows=48", "data.window_size=12", "datamodule.image_size=4"),
-    *("model.use_minirocket=false", "model.width=8", "model.use_statistics=false"),
+    *(
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=8",
+        "model.use_statistics=false",
+    ),
     *("trainer.accelerator=cpu", "trainer.max_epochs=2", "refit=false", "datamodule.batch_size=8"),
 )
 
