@@ -4,7 +4,7 @@
 
 One thread each, sides in turn, medians. A turn counts the call alone, with the memory for its
 images: that of pyts is new each time, ours is that of the images of the turn before, which are gone
-by then (`dualgaf.reused`). A bare fill of so much new memory is timed beside them. The
+by then (`dualgaf.imaging.reused`). A bare fill of so much new memory is timed beside them. The
 import of pyts, which compiles all of its functions for a minute, is not counted.
 """
 

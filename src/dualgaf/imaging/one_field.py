@@ -15,10 +15,10 @@ import numpy.typing as npt
 from dualgaf.errors import ConfigError, SeriesError, SettingTypeError, not_allowed, unknown_choice
 from dualgaf.given import as_numpy
 from dualgaf.imaging.compiled import kernel, preload
+from dualgaf.imaging.reused import empty
 from dualgaf.imaging.scaling import rounding
 from dualgaf.imaging.windows import NOT_FINITE, OUT_OF_RANGE, TOO_SMALL
 from dualgaf.not_numbers import is_time, wrong_with
-from dualgaf.reused import empty
 
 Array = npt.NDArray[Any]
 

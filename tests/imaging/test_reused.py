@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from dualgaf import reused
+from dualgaf.imaging import reused
+from dualgaf.imaging.reused import LARGE_BYTES, empty
 from dualgaf.pyts import GramianAngularField
-from dualgaf.reused import LARGE_BYTES, empty
 
 SHAPE = (3, LARGE_BYTES // 4)
 
