@@ -338,7 +338,7 @@ MASKED = np.ma.masked_array(X, mask=X > 1)
         ([*BROKEN[:4], X[0][:, :9], *BROKEN[5:]], "X holds NaN: series 3, channel 1, step 4"),
         (MASKED, "X is a masked array"),
         (list(MASKED), "X is a masked array"),
-        (X[:, :, None], "X has shape (24, 2, 1, 20)"),
+        (X[:, :, None], "X has shape (24, 2, 1, 20); needed: (N, C, T), or (N, T) for one"),
         (X[:, :, :1], "needed: (N, C, T) with T of 2 and more"),
         ([*X[:5], X[5][:1], *X[6:]], "X, series 5 has shape (1, 20)"),
         (

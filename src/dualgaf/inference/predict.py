@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.errors import ConfigError
 from dualgaf.given import is_frame
 from dualgaf.imaging.windows import Windows
 from dualgaf.inference.new_arrays import NewWindows, read_array
+from dualgaf.inference.parts import AT_A_TIME
 from dualgaf.inference.predictions import Prediction
 from dualgaf.inference.unlike import compare
 from dualgaf.series.tables.databases.uri import is_uri
@@ -142,10 +142,15 @@ class Predictor:
             SeriesError: a window cannot be drawn.
         """
         total = len(new.windows)
-        with tqdm(
-            total=total, desc="predicting", unit=" windows", disable=None, delay=SHORT_S
-        ) as bar:
-            probabilities = self._classify(new.windows, bar.update)
+        if total <= AT_A_TIME:  # they are one step
+            probabilities = self._classify(new.windows, int)
+        else:
+            from tqdm import tqdm
+
+            with tqdm(
+                total=total, desc="predicting", unit=" windows", disable=None, delay=SHORT_S
+            ) as bar:
+                probabilities = self._classify(new.windows, bar.update)
         known = dict(new.known)
         unlike = compare(
             new.windows,
