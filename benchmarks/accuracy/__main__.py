@@ -1,7 +1,7 @@
 """Run what is missing and write docs/accuracy.md: `python -m benchmarks.accuracy`.
 
     python -m benchmarks.accuracy --sets natops epilepsy --methods dualgafnet --seeds 0 1 2
-    python -m benchmarks.accuracy --methods minirocket nearest_neighbour random_forest
+    python -m benchmarks.accuracy --methods minirocket multirocket_hydra quant
     python -m benchmarks.accuracy --override trainer.max_epochs=2 --output runs/accuracy/short.json
     python -m benchmarks.accuracy --page      the page only, from the rows that are there
     python -m benchmarks.accuracy --tables    the tables that two experiments read
@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.accuracy.difference import draw
 from benchmarks.accuracy.page import PAGE, page
 from benchmarks.accuracy.results import (
     METHODS,
@@ -43,7 +44,7 @@ def main() -> int:
     output: Path = told.output.resolve()
     os.chdir(ROOT)  # where the paths of the experiments begin
     if told.page:
-        PAGE.write_text(page(load_rows(output)))
+        _write_page(output)
         return 0
     if told.tables:
         write_tables(data_folder())
@@ -62,8 +63,14 @@ def main() -> int:
         _say(f"interrupted; the rows that were done are in {output}")
         return 130
     if output == RESULTS:
-        PAGE.write_text(page(load_rows(output)))
+        _write_page(output)
     return 1 if failed else 0
+
+
+def _write_page(output: Path) -> None:
+    rows = load_rows(output)
+    PAGE.write_text(page(rows))
+    draw(rows)
 
 
 def _arguments() -> argparse.Namespace:
