@@ -83,6 +83,7 @@ def exported(
     with pytest.MonkeyPatch.context() as patch:
         few_kernels(patch, dilations=2)
         net, state = network(use_minirocket=True), state_of()
+        net.forest.fit(torch.randn(16, C, T), torch.arange(16) % K, others=2)  # type: ignore[union-attr]
         path = tmp_path_factory.mktemp("onnx") / "new" / "model.onnx"
         export_onnx(net, state, path)
         yield path, net, state

@@ -89,7 +89,7 @@ class Predictor:
             >>> import tempfile, dualgaf, lightning as L
             >>> x, y = np.random.default_rng(0).normal(size=(8, 2, 12)), ["cold", "hot"] * 4
             >>> dm = dualgaf.DualGAFDataModule.from_arrays(train=(x, y), val=(-x, y))
-            >>> net = dualgaf.DualGAFNet(2, 2, width=8, use_minirocket=False)
+            >>> net = dualgaf.DualGAFNet(2, 2, width=8, use_minirocket=False, use_forest=False)
             >>> off = dict.fromkeys(["logger", "enable_checkpointing"], False)
             >>> off |= dict.fromkeys(["enable_progress_bar", "enable_model_summary"], False)
             >>> trainer = L.Trainer(max_epochs=1, accelerator="cpu", **off)
