@@ -26,6 +26,7 @@ import lightning as L
 import numpy as np
 import onnxruntime
 import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -114,22 +115,28 @@ def farthest(content: Path, net: nn.Module, state: ImagingState) -> float:
 def exported(folder: Path) -> Iterator[str]:
     """A row of the table a network."""
     for k, options in enumerate(networks()):
-        scaling, feature_range = IMAGINGS[k % len(IMAGINGS)]
-        state, file = state_of(scaling, feature_range), folder / f"{k}.onnx"
-        net = built({"use_minirocket": False, **options} if k < len(EXTRACTORS) else options)
-        try:
-            export_onnx(net, state, file)
-            off = f"{farthest(file, net, state):.0e}"
-        except ConfigError as error:
-            off = f"refused: {error}"
-        parts = [f"{net.settings[part]}" for part in PARTS]
-        others = [] if net.settings["fields"] == "both" else [f"fields={net.settings['fields']}"]
-        others += ["groups"] if net.settings["groups"] else []
-        others += ["kernels"] if net.minirocket is not None else []
-        ends = f"[{feature_range[0]:g}, {feature_range[1]:g}]"
-        cells = [*parts, net.settings["arrangement"], ", ".join(others), f"{scaling} {ends}", off]
-        print(*cells, sep=" | ", flush=True)
-        yield f"| {' | '.join(cells)} |"
+        yield row_of(k, options, folder)
+
+
+def row_of(k: int, options: dict[str, Any], folder: Path) -> str:
+    """The row of the k-th network."""
+    scaling, feature_range = IMAGINGS[k % len(IMAGINGS)]
+    state, file = state_of(scaling, feature_range), folder / f"{k}.onnx"
+    net = built({"use_minirocket": False, **options} if k < len(EXTRACTORS) else options)
+    try:
+        export_onnx(net, state, file)
+        off = f"{farthest(file, net, state):.0e}"
+    except ConfigError as error:
+        off = f"refused: {error}"
+    told = net.settings
+    others = [] if told["fields"] == "both" else [f"fields={told['fields']}"]
+    others += ["groups"] if told["groups"] else []
+    others += ["kernels"] if net.minirocket is not None else []
+    ends = f"[{feature_range[0]:g}, {feature_range[1]:g}]"
+    parts = [f"{told[part]}" for part in (*PARTS, "arrangement")]
+    cells = [*parts, ", ".join(others), f"{scaling} {ends}", off]
+    print(*cells, sep=" | ", flush=True)
+    return f"| {' | '.join(cells)} |"
 
 
 class Own(nn.Module):
@@ -150,7 +157,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "torch.cdist": lambda x: torch.cdist(x, x),
     "Tensor.median": lambda x: x.median(dim=-1).values,
     "torch.quantile": lambda x: x.quantile(0.5, dim=-1),
-    "torch.linalg.lstsq": lambda x: torch.linalg.lstsq(x + torch.eye(SIDE), x).solution,
+    "torch.linalg.lstsq": lambda x: torch.linalg.lstsq(x + torch.eye(x.shape[-1]), x).solution,
     "F.adaptive_max_pool1d to a side that does not divide": lambda x: F.adaptive_max_pool1d(
         x.flatten(0, 1), 5
     ),
@@ -244,6 +251,41 @@ def starts(folder: Path) -> Iterator[str]:
         yield f"| `model.{ending}` | {size:.1f} MB | {statistics.median(taken[1:]):.2f} |"
 
 
+def int8(folder: Path) -> Iterator[str]:
+    """A row a kind of numbers: CPU time and what it is off by, on weights of int8."""
+    if not (folder / "model.onnx").exists():
+        trained(folder)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    kinds: dict[str, list[str]] = {
+        "float32": [],
+        "int8 in matrix products": ["MatMul", "Gemm"],
+        "int8 in convolutions, too": ["MatMul", "Gemm", "Conv"],
+    }
+    x, taken, found, sessions = np.load(folder / "x.npy"), {}, {}, {}
+    for name, kept in kinds.items():
+        file = folder / "model.onnx"
+        if kept:
+            # convolutions on the CPU take uint8 alone
+            weights = QuantType.QUInt8 if "Conv" in kept else QuantType.QInt8
+            file = folder / f"int8-{len(kept)}.onnx"
+            quantize_dynamic(
+                folder / "model.onnx", file, op_types_to_quantize=kept, weight_type=weights
+            )
+        sessions[name] = onnxruntime.InferenceSession(file, options)
+        found[name] = sessions[name].run(None, {INPUT: x})[0]
+    for _ in range(REPEATS + 1):
+        for name, session in sessions.items():
+            for n in BATCHES:
+                begun = time.process_time()
+                session.run(None, {INPUT: x[:n]})
+                taken.setdefault((name, n), []).append(time.process_time() - begun)
+    for name in kinds:
+        times = [statistics.median(taken[name, n][1:]) * 1e3 for n in BATCHES]
+        off = abs(found[name] - found["float32"]).max()
+        yield f"| {name} | {' | '.join(f'{each:.1f}' for each in times)} | {off:.0e} |"
+
+
 def speed(folder: Path) -> Iterator[str]:
     """Rows of a network of NATOPS: those of `starts`, an empty one, those of `speeds`."""
     trained(folder)
@@ -256,6 +298,7 @@ STEPS: dict[str, Callable[[Path], Iterator[str]]] = {
     "networks": exported,
     "own": refused,
     "speed": speed,
+    "int8": int8,
 }
 
 
@@ -272,6 +315,7 @@ def page(found: dict[str, list[str]]) -> str:
         networks=rows["networks"],
         own=rows["own"],
         starts=starts,
+        int8=rows["int8"],
         speeds=speeds,
         columns=" | ".join(f"{n} windows" for n in BATCHES),
         versions=f"torch {torch.__version__.partition('+')[0]}, onnxruntime "
@@ -367,6 +411,13 @@ CPU milliseconds of a call, one thread, median of {repeats} in turn:
 {speeds}
 
 `predict` also compares each window with the training.
+
+Weights of int8 (`onnxruntime.quantization.quantize_dynamic`) are no faster here, so `export` has no
+option for them; CPU milliseconds of `model.onnx` as above, and how far probabilities move:
+
+| | {columns} | off by |
+|---|---:|---:|---:|---:|
+{int8}
 
 ## Behind HTTP
 

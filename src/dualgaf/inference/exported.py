@@ -118,7 +118,7 @@ class ProgramClassifier(ExportedClassifier):
 
         about = {ABOUT: ""}
         try:
-            with self.path.open("rb") as file:  # torch asks for the file again, by its name
+            with self.path.open("rb") as file:
                 program = torch.export.load(file, extra_files=about)
             self._program: Any = program.module()
         except Exception as error:  # a damaged file can end in any
