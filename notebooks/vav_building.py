@@ -283,25 +283,19 @@ def _compact(*lines: str) -> dict[str, Any]:
 
 
 def _schedules() -> dict[str, Any]:
-    night = ("Through: 12/31", "For: Weekdays SummerDesignDay WinterDesignDay", "Until: 07:00")
-    rest = ("Until: 18:00", "For: AllOtherDays", "Until: 24:00")
+    """A shop that is open from 7 to 18 on all days; its fan runs from 6 to 20."""
 
-    def daily(off: str, on: str) -> dict[str, Any]:
-        first, kind, seven = night
-        six, others, end = rest
-        return _compact(first, kind, seven, off, six, on, end, off, others, end, off)
+    def daily(off: str, on: str, begin: str = "07:00", end: str = "18:00") -> dict[str, Any]:
+        return _compact(
+            *("Through: 12/31", "For: AllDays", f"Until: {begin}", off),
+            *(f"Until: {end}", on, "Until: 24:00", off),
+        )
 
     return {
         "ScheduleTypeLimits": {"Any": {}},
         "Schedule:Compact": {
-            "Always": _compact("Through: 12/31", "For: AllDays", "Until: 24:00", "1.0"),
             "Use": daily("0.05", "1.0"),
-            "Fan": _compact(
-                "Through: 12/31",
-                *("For: Weekdays SummerDesignDay WinterDesignDay", "Until: 06:00", "0.0"),
-                *("Until: 20:00", "1.0", "Until: 24:00", "0.0"),
-                *("For: AllOtherDays", "Until: 24:00", "0.0"),
-            ),
+            "Fan": daily("0.0", "1.0", "06:00", "20:00"),
             "Heat": daily("16.0", "21.0"),
             "Cool": daily("29.0", "24.0"),
             "Activity": _compact("Through: 12/31", "For: AllDays", "Until: 24:00", "120.0"),
@@ -422,6 +416,7 @@ def simulate(run: Run, folder: Path, weather: Path) -> Path:
     # with 0.
     for name in ("ConvertInputFormat", "ExpandObjects", "PostProcess/ReadVarsESO"):
         (energyplus.parent / name).chmod(0o755)
+    folder = folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     model = folder / "in.epJSON"
@@ -430,7 +425,7 @@ def simulate(run: Run, folder: Path, weather: Path) -> Path:
     options = ["--readvars"] if run.csv and not run.own_csv else []
     _call(
         *(energyplus, "--expandobjects", *options, "--weather", weather.resolve()),
-        *("--output-directory", folder, (folder / "in.idf").resolve()),
+        *("--output-directory", folder, folder / "in.idf"),
         folder=folder,
     )
     return folder

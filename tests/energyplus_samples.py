@@ -50,6 +50,10 @@ RUNS = {
         "outputs": tuple((*SOUTH, e) for e in ("Detailed", "Timestep", "Hourly", "Daily")),
         "sql": True,
     },
+    "months": {  # a period ends before its month
+        "periods": (("TWO", (7, 31), (8, 1)),),
+        "outputs": tuple((*SOUTH, e) for e in ("Hourly", "Monthly", "RunPeriod")), "sql": True,
+    },
     "turn": {"periods": TURN, "end_year": 2024, "outputs": ((*SOUTH, "Hourly"),), "sql": True},
     "turn_own": {
         "periods": TURN, "end_year": 2024, "outputs": ((*SOUTH, "Hourly"),), "own_csv": True

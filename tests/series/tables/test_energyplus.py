@@ -238,12 +238,38 @@ def test_days_hold_over_all_their_rows():
     assert value == pytest.approx(np.mean(list(found[f"{SOUTH} (TimeStep)"].values())), rel=1e-9)
 
 
+def test_months_hold_over_the_days_that_were_simulated():
+    found = read("months", mixed_steps="hold")
+    told = series(found)
+    assert days(found) == {"2023-07-31": 24, "2023-08-01": 24}
+    hours = told[f"{SOUTH} (Hourly)"]
+    for start, value in told[f"{SOUTH} (Monthly)"].items():
+        day = [hour for time, hour in hours.items() if time.date() == start.date()]
+        assert value == pytest.approx(np.mean(day), rel=1e-9)
+    (value,) = set(told[f"{SOUTH} (RunPeriod)"].values())
+    assert value == pytest.approx(np.mean([*hours.values()]), rel=1e-9)
+    coarse = read("months", mixed_steps="coarse")
+    assert coarse.channel_names == (f"{SOUTH} (Hourly)",)
+    assert any("columns of a month or more are left out" in note for note in coarse.facts.notes)
+
+
+def test_rows_of_days_have_no_time_of_day(tmp_path):
+    head = "Date/Time,A:T [C](Daily) "
+    rows = [f" 07/{day},{20.5 + day} " for day in (30, 31)] + [" 08/01,3.25 ", " 08/02,4.5 "]
+    (tmp_path / "run.csv").write_text("\n".join([head, *rows]) + "\n")
+    found = EnergyPlusSource(tmp_path, window_size=2, group_columns=None).load()
+    assert found.start_times == ("2023-07-30T00:00:00",)
+    assert found.values[0].tolist() == [[50.5, 51.5, 3.25, 4.5]]
+
+
 # --- eplusout.sql
 
 SQL = "eplusout.sql"
 
 
-@pytest.mark.parametrize("sample", ["first_alone", "every_step", "turn", "skipped", "leap"])
+@pytest.mark.parametrize(
+    "sample", ["first_alone", "every_step", "months", "turn", "skipped", "leap"]
+)
 @pytest.mark.parametrize("rule", ["hold", "drop", "coarse"])
 def test_the_sql_of_a_run_gives_the_series_of_its_csv(sample, rule):
     out = [f"{SOUTH} (Daily)"] if (sample, rule) == ("every_step", "coarse") else []
@@ -323,11 +349,11 @@ def test_a_csv_is_read_and_not_the_sql_beside_it_unless_it_is_full(tmp_path):
     notes = Notes()
     assert [*EnergyPlusSource(tmp_path).paths(notes)] == ["eplusout.csv"]
     assert notes.lines() == ["eplusout.sql is left out, and the other table of the run read"]
-    names = ",".join(["Date/Time", *(f"A{k}:T [C](TimeStep)" for k in range(254))])
+    names = ",".join(["Date/Time", *(f"A{k}:T [C](TimeStep)" for k in range(255))])
     (tmp_path / "eplusout.csv").write_text(f"{names} \n")
     notes = Notes()
     assert [*EnergyPlusSource(tmp_path).paths(notes)] == [SQL]
-    assert "has 255 columns and is left out" in notes.lines()[0]
+    assert "has 255 variables and is left out" in notes.lines()[0]
 
 
 # --- which files are runs, and their classes
@@ -427,12 +453,14 @@ def test_design_days_alone_are_no_run(tmp_path):
 
 
 def test_a_full_table_of_readvarseso_says_that_others_may_be_missing(tmp_path):
-    names = [f"A{k}:T [C](TimeStep)" for k in range(254)]
-    for end in (" ", ""):
-        rows = [f" 06/01  0{k}:00:00," + ",".join(["1.5"] * 254) + end for k in range(1, 4)]
+    for end, n in ((" ", 255), ("", 255), (" ", 254), (" ", 300)):
+        names = [f"A{k}:T [C](TimeStep)" for k in range(n)]
+        rows = [f" 06/01  0{k}:00:00," + ",".join(["1.5"] * n) + end for k in range(1, 4)]
         (tmp_path / "run.csv").write_text("\n".join(["Date/Time," + ",".join(names) + end, *rows]))
         notes = EnergyPlusSource(tmp_path, window_size=2).load().facts.notes
-        assert any("the most that ReadVarsESO writes" in note for note in notes) == (end == " ")
+        assert any("the most that ReadVarsESO writes" in note for note in notes) == (
+            (end, n) == (" ", 255)
+        )
 
 
 def test_settings_that_are_not_known_are_refused():
@@ -519,7 +547,7 @@ def trained(folder, tmp_path):
         split=dualgaf.SplitSettings("within", val_fraction=0.25, test_fraction=0.25),
     )  # fmt: skip
     data = dualgaf.DualGAFDataModule(source, batch_size=4)
-    net = dualgaf.DualGAFNet(4, 2, width=8, use_minirocket=False)
+    net = dualgaf.DualGAFNet(4, 2, width=8, use_minirocket=False, use_forest=False)
     off = dict.fromkeys(["logger", "enable_checkpointing", "enable_progress_bar"], False)
     trainer = L.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **off)
     trainer.fit(dualgaf.DualGAFClassifier(net), datamodule=data)

@@ -10,7 +10,7 @@ import polars as pl
 from dualgaf.errors import ConfigError, SourceError, unknown_choice
 from dualgaf.series.contents import Contents
 from dualgaf.series.tables.dialects.eplus_csv import (
-    MOST_COLUMNS,
+    MOST_VARIABLES,
     header_of,
     read_run_csv,
 )
@@ -228,9 +228,9 @@ def _one_a_run(paths: list[Path], notes: Notes) -> list[Path]:
         same = [other for other in beside if _stem(other) == _stem(path)]
         if any(is_sql(other) != is_sql(path) for other in same):
             table = path if not is_sql(path) else next(o for o in same if not is_sql(o))
-            is_cut = len(columns_of(table)) + 1 >= MOST_COLUMNS
+            is_cut = len(columns_of(table)) == MOST_VARIABLES
             if is_cut != is_sql(path):
-                why = f" has {MOST_COLUMNS} columns and" if is_cut else ""
+                why = f" has {MOST_VARIABLES} variables and" if is_cut else ""
                 notes.add(f"{path.name}{why} is left out, and the other table of the run read")
                 continue
         found.append(path)

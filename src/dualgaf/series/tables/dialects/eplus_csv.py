@@ -1,9 +1,10 @@
 """``eplusout.csv``, as ReadVarsESO writes it, and as EnergyPlus writes it itself.
 
 Times are the ends of intervals, `` 06/28  24:00:00``, without a year. ReadVarsESO ends lines with a
-blank, keeps 255 columns, and has the periods in the order in which they were simulated. EnergyPlus
-sorts all rows by month and day, and where the first column alone has a value, it stands one cell
-too far. Both end a row early where the last columns are empty.
+blank, keeps 255 variables unless it is told ``unlimited``, and has the periods in the order in
+which they were simulated. EnergyPlus sorts all rows by month and day, and where the first column
+alone has a value, it stands one cell too far. Both end a row early where the last columns are
+empty.
 """
 
 import csv
@@ -33,8 +34,8 @@ from dualgaf.series.tables.dialects.eplus_periods import (
 from dualgaf.series.tables.dialects.eplus_steps import END, PERIOD
 from dualgaf.series.tables.notes import Notes
 
-MOST_COLUMNS = 255
-"""That ReadVarsESO keeps."""
+MOST_VARIABLES = 255
+"""That ReadVarsESO keeps where it is not called by EnergyPlus."""
 _TIME = r"^\s*(\d{1,2})/(\d{1,2})(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*$"
 _DAY_US = 86_400_000_000
 _HEAD_BYTES = 1 << 20
@@ -75,10 +76,10 @@ def read_run_csv(
     first, _, _ = raw.partition(b"\n")
     names = next(csv.reader([first.decode().rstrip("\r\n")]))
     sorted_by_day = not first.rstrip(b"\r\n").endswith(b" ")
-    if not sorted_by_day and len(names) >= MOST_COLUMNS:
+    if not sorted_by_day and len(names) - 1 == MOST_VARIABLES:
         notes.add(
-            f"there are {MOST_COLUMNS} columns, the most that ReadVarsESO writes, so others may be "
-            "missing; eplusout.sql has all of them",
+            f"there are {MOST_VARIABLES} variables, the most that ReadVarsESO writes where it is "
+            "not told 'unlimited', so others may be missing; eplusout.sql has all of them",
             file,
         )
     cells = _cells(raw, [name.strip() for name in names], file)
