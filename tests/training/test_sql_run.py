@@ -116,6 +116,15 @@ def test_a_password_on_the_command_line_is_refused_before_anything_is_written(tm
     assert not list(tmp_path.rglob("*.yaml"))
 
 
+def test_a_password_that_is_looked_up_is_not_printed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PLANT_URI", f"postgresql://{USER}:{WRITTEN}@127.0.0.1:1/plant")
+    refused = run(*SMALL, "--cfg", "job", "--resolve", cwd=tmp_path, status=2)
+    assert "--resolve shows what data.uri looks up" in refused
+    shown = run(*SMALL, "--cfg", "job", cwd=tmp_path)
+    assert "uri: ${oc.env:PLANT_URI}" in shown
+    holds_no_secret(tmp_path, refused, shown)
+
+
 def test_a_variable_that_is_not_there_is_said(monkeypatch, capsys):
     monkeypatch.delenv("PLANT_URI", raising=False)
     for words in (["inspect", *SMALL[:4]], ["predict", "x.ckpt", "--data", "${oc.env:PLANT_URI}"]):

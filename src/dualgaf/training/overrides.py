@@ -60,6 +60,8 @@ def check_overrides(overrides: Sequence[str]) -> None:
     """
     check_no_password(overrides)  # before anything repeats what was typed
     flags = [text for text in overrides if text.startswith("-")]
+    if "--resolve" in flags and any("data.uri=" in text for text in overrides):
+        raise ConfigError("--resolve shows what data.uri looks up, a password too; leave it out")
     one_run = not {"-m", "--multirun"} & {*flags} and "hydra.mode=MULTIRUN" not in overrides
     groups, keys = [], []
     for given in overrides:
