@@ -3,7 +3,8 @@
     python benchmarks/drop_in_for_pyts.py [--n-series 10000] [--turns 9] [--output FILE.json]
 
 One thread each, sides in turn, medians. A turn counts the call alone, with the memory for its
-images, which is new each time: a bare fill of so much memory is timed beside them, as a limit. The
+images: that of pyts is new each time, ours is that of the images of the turn before, which are gone
+by then (`dualgaf.imaging.reused`). A bare fill of so much new memory is timed beside them. The
 import of pyts, which compiles all of its functions for a minute, is not counted.
 """
 

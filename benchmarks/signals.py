@@ -45,7 +45,13 @@ GOES_ON_WITHIN_S = 180.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 SMALL = (
     *("data=simulated", "data.n_windows=90", "data.window_size=24", "datamodule.image_size=12"),
-    *("model.use_minirocket=false", "model.width=8", "datamodule.batch_size=8", "logger=csv"),
+    *(
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=8",
+        "datamodule.batch_size=8",
+        "logger=csv",
+    ),
     *("trainer.accelerator=cpu", "hydra.run.dir=run"),
 )
 KINDS: dict[str, tuple[str, ...]] = {

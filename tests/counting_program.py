@@ -32,7 +32,7 @@ def data(test, batch_size=BATCH_SIZE):
 
 def model():
     torch.manual_seed(0)
-    net = dualgaf.DualGAFNet(2, 2, width=8, use_minirocket=False)
+    net = dualgaf.DualGAFNet(2, 2, width=8, use_minirocket=False, use_forest=False)
     return dualgaf.DualGAFClassifier(net, class_weights=WEIGHTS)
 
 

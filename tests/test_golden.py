@@ -42,6 +42,7 @@ def test_a_checkpoint_has_its_test_figures(name, n_channels, read):
 def test_its_settings_are_told_in_todays_names():
     net = Checkpoint(GOLDEN / "run/checkpoints/best.ckpt").settings["net"]
     assert net["use_minirocket"] is True
+    assert net["use_forest"] is False  # so probabilities are what they were
     assert net["extractor"] == "diagonal"
     assert "use_kernels" not in net
     imaging = Checkpoint(GOLDEN / "api.ckpt").needed_imaging

@@ -79,6 +79,19 @@ def test_what_auto_and_null_meant_goes_by_the_age_of_the_configuration(old, new)
     model = current_config({"model": old})["model"]
     assert (model["extractor"], model["fusion"]) == new
     assert "use_kernels" not in model
+    assert model["use_forest"] is False
+
+
+@pytest.mark.parametrize(
+    ("model", "wanted"),
+    [
+        ({"use_minirocket": True}, False),
+        ({"use_minirocket": False, "use_forest": True}, True),
+        ({"_target_": "my.Net", "depth": 3}, None),
+    ],
+)
+def test_a_network_from_before_the_forest_has_none(model, wanted):
+    assert current_config({"model": model})["model"].get("use_forest") is wanted
 
 
 def test_targets_of_a_stored_configuration_are_public_names():

@@ -42,7 +42,9 @@ def checkpoint_of(source, path, **settings):
     """Train for one step and write ``path``; returns the DataModule and the trainer."""
     torch.manual_seed(0)
     dm = dualgaf.DualGAFDataModule(source, image_size=4, **settings)
-    net = dualgaf.DualGAFNet(dm.n_channels, dm.num_classes, width=8, use_minirocket=False)
+    net = dualgaf.DualGAFNet(
+        dm.n_channels, dm.num_classes, width=8, use_minirocket=False, use_forest=False
+    )
     trainer = L.Trainer(
         max_epochs=1,
         limit_train_batches=1,

@@ -36,6 +36,24 @@ def minirocket(x: Array, y: Array, seed: int) -> Fitted:
     return lambda new: np.asarray(model.predict(new.astype(np.float32)))
 
 
+def multirocket_hydra(x: Array, y: Array, seed: int) -> Fitted:
+    """MultiRocket's features and Hydra's competing kernels, with the settings of aeon."""
+    from aeon.classification.convolution_based import MultiRocketHydraClassifier
+
+    model = MultiRocketHydraClassifier(random_state=seed)
+    model.fit(x.astype(np.float32), y)
+    return lambda new: np.asarray(model.predict(new.astype(np.float32)))
+
+
+def quant(x: Array, y: Array, seed: int) -> Fitted:
+    """Quantiles of intervals and 200 extra trees, with the settings of aeon."""
+    from aeon.classification.interval_based import QUANTClassifier
+
+    model = QUANTClassifier(random_state=seed)
+    model.fit(x, y)
+    return lambda new: np.asarray(model.predict(new))
+
+
 def nearest_neighbour(x: Array, y: Array, seed: int) -> Fitted:
     """Euclidean, each channel with the mean and deviation of the training windows taken out."""
     from sklearn.neighbors import KNeighborsClassifier
@@ -68,6 +86,8 @@ def simple_statistics(windows: Array) -> Array:
 
 BASELINES = {
     "minirocket": minirocket,
+    "multirocket_hydra": multirocket_hydra,
+    "quant": quant,
     "nearest_neighbour": nearest_neighbour,
     "random_forest": random_forest,
 }
@@ -84,8 +104,8 @@ def run_baseline(method: str, source: Source, seed: int) -> Predictions:
     windowed = read_windows(source, seed=0)
     x, y = _windows(windowed, "train", "val")
     new, label = _windows(windowed, "test")
-    few = np.random.default_rng(0).normal(size=(4, *x.shape[1:]))
-    BASELINES[method](few, np.array(["a", "b", "a", "b"]), seed)  # compiles what it compiles
+    few = np.random.default_rng(0).normal(size=(20, *x.shape[1:]))
+    BASELINES[method](few, np.array(["a", "b"] * 10), seed)  # compiles what it compiles
     started = time.perf_counter()
     predict = BASELINES[method](x, y, seed)
     fit_s = time.perf_counter() - started

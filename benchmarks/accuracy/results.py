@@ -14,6 +14,8 @@ METHODS = {
     "dualgafnet": "DualGAFNet",
     "earlier_recipe": "earlier recipe",
     "minirocket": "MiniRocket",
+    "multirocket_hydra": "MultiRocket-Hydra",
+    "quant": "QUANT",
     "nearest_neighbour": "1-NN",
     "random_forest": "random forest",
 }

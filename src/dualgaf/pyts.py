@@ -30,6 +30,9 @@ class GramianAngularField(_Estimator):  # type: ignore[misc]
     masked value is missing, and refused as NaN is. Times are refused with a TypeError also where
     all of X is times, of which pyts draws the counts of nanoseconds, and NaT as one of them.
 
+    Memory of large images that are gone is kept for those of the next call, until the system is
+    short of it.
+
     Args:
         image_size: S, or the part of T that S is, rounded up.
         sample_range: where each series is scaled to, a tuple inside [-1, 1]; None for values that

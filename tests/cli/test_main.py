@@ -77,7 +77,12 @@ def test_train_works_from_any_folder(tmp_path):
         "datamodule.image_size=8",
         "refit=false",
     ]
-    options = ["trainer.max_epochs=1", "model.use_minirocket=false", "parallel.enabled=false"]
+    options = [
+        "trainer.max_epochs=1",
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "parallel.enabled=false",
+    ]
     run("train", *small, *options, cwd=tmp_path, program=MODULE)
     (path,) = tmp_path.glob("runs/**/metrics.json")
     assert json.loads(path.read_text())["build/backend"] == "serial"
@@ -187,6 +192,8 @@ def test_bench_times_every_way_to_build_beside_the_limits(tmp_path, capsys):
         (["bench", "speed"], "bench='speed' is not known; allowed: build; type bench build"),
         (["bench", "--memory", "1GiB"], "--memory is not known; allowed: --help, --n-windows"),
         (["plan", "--window", "1"], "--window is not known; allowed: --help; type --help"),
+        (["cache", "list"], "which cache? type: cache list cache.dir=FOLDER"),
+        (["cache", "empty"], "cache='empty' is not known; allowed: list, verify, clear; type"),
         (["export"], "which model? type: export RUN/checkpoints/best.ckpt"),
     ],
 )

@@ -925,7 +925,7 @@ ELSEWHERE = {
         "is logged nowhere; there are",
         "the Trainer refuses what trainer.* and callbacks.* say",
         "callbacks=swa needs to know the number of steps",
-        "the MiniRocket branch does not count",
+        "the MiniRocket branch and the forest do not count",
         "task=build has nothing to build",
     ),
     "below, in a test of its own": (
@@ -1085,7 +1085,13 @@ def test_new_files_are_predicted_as_the_message_says(tmp_path):
         folder.mkdir()
     (plant_folder / "a.csv").write_text(PLANT)
     (new / "new.csv").write_text(NO_LABEL.replace("2020", "2022"))
-    small = ["data=ahu", "data.window_size=12", "model.use_minirocket=false", "model.width=8"]
+    small = [
+        "data=ahu",
+        "data.window_size=12",
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=8",
+    ]
     small += ["datamodule.image_size=4", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
     small += ["logger=csv", "refit=false"]
 

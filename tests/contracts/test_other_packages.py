@@ -45,7 +45,7 @@ def trainer(**options):
 
 
 def model():
-    return DualGAFClassifier(DualGAFNet(2, 2, width=8, use_minirocket=False))
+    return DualGAFClassifier(DualGAFNet(2, 2, width=8, use_minirocket=False, use_forest=False))
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_user_of_lightning(capsys):
     names = run("Lightning")
     assert "type DualGAFDataModule.load_from_checkpoint(path, source=" in capsys.readouterr().out
     dm = names["dm"]
-    model = DualGAFClassifier(DualGAFNet(3, 2, width=8, use_minirocket=False))
+    model = DualGAFClassifier(DualGAFNet(3, 2, width=8, use_minirocket=False, use_forest=False))
     seen = []
     model.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0].clone()))
     run_once = trainer()

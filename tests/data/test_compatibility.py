@@ -47,7 +47,7 @@ def trainer():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A classifier and its checkpoint."""
-    model = DualGAFClassifier(DualGAFNet(2, 3, width=8, use_minirocket=False))
+    model = DualGAFClassifier(DualGAFNet(2, 3, width=8, use_minirocket=False, use_forest=False))
     runner, path = trainer(), tmp_path_factory.mktemp("project") / "some.ckpt"
     runner.fit(model, datamodule=data())
     runner.save_checkpoint(path)

@@ -516,6 +516,21 @@ def test_a_batch_size_that_is_set_is_checked(windows):
     assert (dm.batch_size, type(dm.batch_size)) == (8, int)
 
 
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (
+            {"parallel": 2},
+            "parallel=2 is not allowed; allowed: a mapping with keys of PoolSettings",
+        ),
+        ({"cache_dir": 5}, "cache.dir=5 is not allowed; allowed: a folder, or null for none"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused(option, says):
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        DualGAFDataModule(SimulatedSource(20), **option)
+
+
 def test_ranks_that_keep_a_copy_each_are_told():
     x = np.random.default_rng(0).normal(size=(8, 2, 12))
     for local_ranks, shm in ((2, True), (1, False)):

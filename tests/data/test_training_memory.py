@@ -72,7 +72,9 @@ def test_ranks_loaders_and_the_branch_are_counted():
     assert (found.ranks, found.rank_bytes, found.is_solved) == (1, 0, True)
     assert found.is_sure
     assert (found.loaders, found.shipped_bytes) == (2, 2 * 2 * 4 * 2 * C * S * S)
-    two = training_of(DualGAFClassifier(DualGAFNet(**net, use_minirocket=False)), ranks=2)
+    two = training_of(
+        DualGAFClassifier(DualGAFNet(**net, use_minirocket=False, use_forest=False)), ranks=2
+    )
     assert (two.ranks, two.is_solved) == (2, False)
     assert two.rank_bytes > 50 << 20  # a process with torch in it
 
@@ -113,7 +115,7 @@ def test_a_module_that_wants_something_else_is_planned_as_before():
 def test_half_precision_keeps_less_of_a_window_and_a_copy_of_the_weights():
     found = {}
     for precision in ("32-true", "bf16-mixed"):
-        model = DualGAFClassifier(DualGAFNet(C, 2, width=8, use_minirocket=False))
+        model = DualGAFClassifier(DualGAFNet(C, 2, width=8, use_minirocket=False, use_forest=False))
         runner = trainer(precision=precision)
         runner.strategy.connect(model)
         model.trainer = runner
@@ -138,7 +140,8 @@ def test_callbacks_that_average_and_a_training_before_keep_weights():
 
 def test_a_trainer_is_refused_a_network_that_is_too_large_before_it_begins():
     small, large = (
-        DualGAFClassifier(DualGAFNet(C, 2, width=w, use_minirocket=False)) for w in (8, 64)
+        DualGAFClassifier(DualGAFNet(C, 2, width=w, use_minirocket=False, use_forest=False))
+        for w in (8, 64)
     )
     large.net.weight = nn.Parameter(torch.zeros(64 << 20))  # 256 MiB, and four times that beside
     in_use = memory_used() >> 20  # of other tests in this process, too

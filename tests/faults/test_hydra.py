@@ -17,6 +17,7 @@ SMALL = (
     "datamodule.image_size=24",
     "model.width=8",
     "model.use_minirocket=false",
+    "model.use_forest=false",
     "logger=csv",
     "+callbacks.tell._target_=ranks_program.Tell",
     "+callbacks.tell.folder=${paths.run_dir}",

@@ -20,7 +20,13 @@ from programs import SEARCH_PATH
 
 SMALL = (
     *("data=simulated", "data.n_windows=60", "data.window_size=24", "datamodule.image_size=12"),
-    *("model.use_minirocket=false", "model.width=8", "datamodule.batch_size=16", "logger=csv"),
+    *(
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=8",
+        "datamodule.batch_size=16",
+        "logger=csv",
+    ),
     *("trainer.max_epochs=3", "trainer.accelerator=cpu", "hydra.run.dir=run"),
     "+callbacks.hold._target_=ranks_program.Hold",
 )

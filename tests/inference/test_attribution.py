@@ -77,6 +77,7 @@ def linear_net(extractor: Any, readout: Tensor) -> DualGAFNet:
         attention="none",
         use_statistics=False,
         use_minirocket=False,
+        use_forest=False,
         width=8,
     )
     net.head = nn.Linear(8, 2)
@@ -120,6 +121,31 @@ def test_kernels_choose_the_class_and_are_not_explained(method: str) -> None:
     assert after.probabilities[0, 1] > 0.99
     assert torch.equal(after.maps, before.maps)
     assert torch.equal(after.statistics, before.statistics)
+    assert after.members["kernels"] == 1
+    assert after.members["images"] == after.members["forest"] == 0
+
+
+def test_each_member_has_its_part_of_the_probability() -> None:
+    torch.manual_seed(0)
+    net, (gasf, gadf, series) = DualGAFNet(3, 2, width=8).eval(), windows(6)
+    label = torch.arange(6) % 2
+    net.minirocket.fit(series, label)  # type: ignore[union-attr]
+    net.forest.fit(series, label, others=2)  # type: ignore[union-attr]
+    one = torch.tensor([1] * 6)
+    found = explain(net, gasf, gadf, series, one)
+    own = {"images": net.by_images(gasf, gadf, series)}
+    own |= {name: branch(series) for name, branch in net.apart.items()}
+    assert list(found.members) == list(own) == ["images", "kernels", "forest"]
+    for name, logits in own.items():
+        wanted = logits.softmax(dim=1)[:, 1] / 3 / found.probabilities[:, 1]
+        torch.testing.assert_close(found.members[name], wanted)
+    torch.testing.assert_close(torch.stack([*found.members.values()]).sum(dim=0), torch.ones(6))
+
+
+def test_images_alone_have_all_of_it() -> None:
+    net = DualGAFNet(3, 2, width=8, use_minirocket=False, use_forest=False)
+    members = explain(net, *windows(2)).members
+    assert {name: part.tolist() for name, part in members.items()} == {"images": [1.0, 1.0]}
 
 
 def test_grad_cam_tells_places_apart() -> None:
@@ -181,7 +207,7 @@ def found_of_planted(
     fields = torch.from_numpy(dualgaf.dual_gaf(x, image_size=32, feature_range=feature_range))
     gasf, gadf, series = fields[:, 0], fields[:, 1], torch.from_numpy(x).float()
     torch.manual_seed(seed)
-    net = DualGAFNet(3, 2, width=16, dropout=0.0, use_minirocket=False, **options)
+    net = DualGAFNet(3, 2, width=16, dropout=0.0, use_minirocket=False, use_forest=False, **options)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
     for _ in range(epochs):
         for part in torch.randperm(160).split(32):

@@ -4,12 +4,14 @@ from pathlib import Path
 import lightning as L
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
-from dualgaf.errors import ConfigError
-from dualgaf.inference.checkpoint import Checkpoint
+from dualgaf.errors import ConfigError, OtherDataError
+from dualgaf.inference.checkpoint import Checkpoint, check_sizes
 from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.models.net import DualGAFNet
+from dualgaf.training.classifier import trained_model
 
 OWN = partial(nn.Conv2d, out_channels=4, kernel_size=3)
 
@@ -46,6 +48,32 @@ def test_an_extractor_of_ones_own_is_named_and_must_be_given(tmp_path: Path) -> 
     assert torch.equal(twin.eval()(image, image, series), model.eval()(image, image, series))
     with pytest.raises(ConfigError, match="is not a checkpoint"):  # other weights
         Checkpoint(tmp_path / "some.ckpt").classifier(DualGAFNet(3, 2, width=8))
+
+
+def test_another_extractor_in_the_configuration_is_named(tmp_path: Path) -> None:
+    saved(tmp_path / "some.ckpt", DualGAFNet(3, 2, width=8, extractor=OWN))
+    checkpoint = Checkpoint(tmp_path / "some.ckpt")
+    cfg = OmegaConf.create({"model": {"extractor": "dilated"}})
+    says = r"the extractor of the checkpoint is torch\.nn.*, model\.extractor is 'dilated'; type"
+    with pytest.raises(ConfigError, match=says):
+        trained_model(cfg, checkpoint)
+    own = {"_target_": "torch.nn.Conv2d", "_partial_": True, "out_channels": 4, "kernel_size": 3}
+    cfg = OmegaConf.create({"model": {"extractor": own}})
+    assert trained_model(cfg, checkpoint).class_names == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "says"),
+    [
+        ((4, 2), "n_channels=3"),
+        ((3, 5), "num_classes=2"),
+    ],
+)
+def test_data_of_other_sizes_are_refused(sizes: tuple[int, int], says: str) -> None:
+    model = DualGAFClassifier(DualGAFNet(3, 2, width=8))
+    check_sizes(model, 3, 2)
+    with pytest.raises(OtherDataError, match=f"{says}.*give data of that size"):
+        check_sizes(model, *sizes)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04"])

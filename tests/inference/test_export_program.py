@@ -244,7 +244,7 @@ def meter(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Tensor, Tensor
     recipe = ImagingRecipe(8, scaling="window")
     state = ImagingState(recipe, 16, None, scaler, ("kWh",), ("a", "b"), "")
     torch.manual_seed(0)
-    net = DualGAFNet(1, 2, width=8, use_minirocket=False).eval()
+    net = DualGAFNet(1, 2, width=8, use_minirocket=False, use_forest=False).eval()
     path = tmp_path_factory.mktemp("meter") / "model.pt2"
     export_program(net, state, path)
     noise = torch.randint(-20, 21, (5, 1, 16), generator=torch.Generator().manual_seed(0))
@@ -283,7 +283,9 @@ def test_a_network_of_float32_takes_float32() -> None:
     recipe = ImagingRecipe(8, scaling="window")
     scaler = SeriesScaler(np.zeros(1), np.ones(1))
     state = ImagingState(recipe, 16, None, scaler, ("v",), ("a", "b"), "", "float32")
-    classify = RawWindowClassifier(DualGAFNet(1, 2, width=8, use_minirocket=False), state).eval()
+    classify = RawWindowClassifier(
+        DualGAFNet(1, 2, width=8, use_minirocket=False, use_forest=False), state
+    ).eval()
     windows = torch.rand(3, 1, 16)
     with torch.no_grad():
         assert torch.equal(classify(windows), classify(windows.double()))

@@ -26,6 +26,8 @@ onnx = pytest.importorskip("onnx", reason='no onnx: pip install "dualgaf[onnx]"'
 onnxruntime = pytest.importorskip("onnxruntime", reason='no onnxruntime: "dualgaf[onnx]"')
 pytest.importorskip("onnxscript", reason='no onnxscript: pip install "dualgaf[onnx]"')
 
+from benchmarks.export import networks  # noqa: E402
+
 C, T, K = 3, 26, 4
 BATCHES = (1, 16, 40)
 SCALINGS = [
@@ -81,6 +83,7 @@ def exported(
     with pytest.MonkeyPatch.context() as patch:
         few_kernels(patch, dilations=2)
         net, state = network(use_minirocket=True), state_of()
+        net.forest.fit(torch.randn(16, C, T), torch.arange(16) % K, others=2)  # type: ignore[union-attr]
         path = tmp_path_factory.mktemp("onnx") / "new" / "model.onnx"
         export_onnx(net, state, path)
         yield path, net, state
@@ -296,6 +299,14 @@ def test_each_scaling_in_both_ranges(
 @pytest.mark.parametrize("opset", onnx_file.OPSETS)
 def test_each_opset(opset: int, tmp_path: Path) -> None:
     check_elsewhere(network(), state_of(), tmp_path, opset)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options", networks(), ids=lambda options: "-".join(map(str, options.values()))
+)
+def test_each_part_of_a_network(options: dict[str, Any], tmp_path: Path) -> None:
+    check_elsewhere(network(**options), state_of(), tmp_path)
 
 
 def check_elsewhere(net: DualGAFNet, state: ImagingState, folder: Path, opset: int = 20) -> None:

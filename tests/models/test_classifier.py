@@ -104,10 +104,11 @@ def test_test_metrics_equal_those_counted_by_hand(tmp_path: Path) -> None:
             f1.append(2 * hits / counted)
     assert set(logged) == {
         *("test/loss", "test/acc", "test/f1_macro"),
-        *("test/images_acc", "test/kernels_acc"),
+        *("test/images_acc", "test/kernels_acc", "test/forest_acc"),
     }
-    # A branch that was not solved answers 0 for every class.
+    # A branch that has learned nothing answers 0 for every class.
     assert logged["test/kernels_acc"] == pytest.approx(np.mean(truth == 0), abs=1e-6)
+    assert logged["test/forest_acc"] == logged["test/kernels_acc"]
     assert logged["test/images_acc"] == logged["test/acc"]
     assert logged["test/acc"] == pytest.approx(np.mean(guess == truth), abs=1e-6)
     assert logged["test/f1_macro"] == pytest.approx(np.mean(f1), abs=1e-6)

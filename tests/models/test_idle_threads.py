@@ -31,7 +31,7 @@ torch.zeros(1 << 20).add_(1)  # the threads of this one
 x, y = np.random.default_rng(0).normal(size=(8, 2, 16)), [0, 1] * 4
 seen = []
 data = dualgaf.DualGAFDataModule.from_arrays(train=(x, y), parallel={"backend": "serial"})
-net = dualgaf.DualGAFNet(2, 2, width=8, use_minirocket=False)
+net = dualgaf.DualGAFNet(2, 2, width=8, use_minirocket=False, use_forest=False)
 model = dualgaf.DualGAFClassifier(net)
 trainer = L.Trainer(max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,
                     enable_progress_bar=False, enable_model_summary=False, callbacks=[Seen()],

@@ -43,6 +43,7 @@ def half_and_half(n_channels: int, n_classes: int) -> tuple[torch.Tensor, torch.
     return pace.sin() + label[:, None, None] + 0.1 * noise, label
 
 
+IMAGES_ONLY = {"use_statistics": False, "use_minirocket": False, "use_forest": False}
 # One option at a time away from the default, and some that meet each other.
 OPTIONS: list[dict[str, Any]] = [
     *({"extractor": name, "width": 8} for name in EXTRACTORS),
@@ -54,10 +55,11 @@ OPTIONS: list[dict[str, Any]] = [
     ),
     {"use_statistics": False},
     {"use_minirocket": False},
+    {"use_forest": False},
     {"arrangement": "per_signal", "attention": "channel", "width": 32},
     {"attention": "self", "statistics_fusion": "attention"},
-    {"fields": "gasf", "attention": "none", "use_statistics": False, "use_minirocket": False},
-    {"fusion": "concat", "attention": "none", "use_statistics": False, "use_minirocket": False},
+    {"fields": "gasf", "attention": "none", **IMAGES_ONLY},
+    {"fusion": "concat", "attention": "none", **IMAGES_ONLY},
     {"groups": {"first": {"channels": [0], "extractor": "inception"}}},
     {"groups": {"first": {"channels": [0]}}, "arrangement": "per_signal"},
     {"extractor": "diagonal", "fusion": "early"},
@@ -136,7 +138,7 @@ def test_every_option_is_its_parts_learns_and_builds_a_twin(
             assert net.settings[key] == options[key]
         twin.load_state_dict(net.state_dict())
         assert torch.equal(twin.eval()(*made), net(*made))
-        if not (net.statistics or net.minirocket):
+        if not (net.statistics or net.apart):
             assert torch.equal(net(*made[:2]), net(*made))  # no series is needed
 
 
@@ -208,23 +210,36 @@ def test_the_order_of_random_numbers_is_that_of_the_parts() -> None:
     }
     torch.manual_seed(0)
     net = DualGAFNet(3, 4, **LARGE_KERNELS)
+    assert net.state_dict().pop("forest._extra_state") == {}  # it draws nothing before it learns
     wanted = {f"{at}.{k}": v for at, part in parts.items() for k, v in part.state_dict().items()}
-    got = net.state_dict()
+    got = {k: v for k, v in net.state_dict().items() if k != "forest._extra_state"}
     assert list(got) == list(wanted)
     assert all(torch.equal(got[name], wanted[name]) for name in wanted)
 
 
-def test_probabilities_are_an_ensemble_outside_training(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("apart", [(), ("kernels",), ("forest",), ("kernels", "forest")])
+def test_probabilities_are_an_ensemble_outside_training(
+    monkeypatch: pytest.MonkeyPatch, apart: tuple[str, ...]
+) -> None:
     few_kernels(monkeypatch)
-    net, made = DualGAFNet(3, 4, dropout=0.0, **LARGE_KERNELS), windows(2, 3, 24)
+    options = {"use_minirocket": "kernels" in apart, "use_forest": "forest" in apart}
+    net, made = DualGAFNet(3, 4, dropout=0.0, **options, **LARGE_KERNELS), windows(2, 3, 24)
     for part in net.children():
         part.eval()
     images = by_its_parts(net, *made)
-    net.minirocket.fit(*half_and_half(3, 4))  # type: ignore[union-attr]
+    assert tuple(net.apart) == apart
+    # Before they have learned anything they have no say.
+    torch.testing.assert_close(net.eval()(*made).softmax(dim=1), images.softmax(dim=1))
+    for name, branch in net.apart.items():
+        others = {"others": len(apart)} if name == "forest" else {}
+        branch.fit(*half_and_half(3, 4), **others)
+    net.training = True
     torch.testing.assert_close(net(*made), images, atol=1e-5, rtol=1e-5)  # in training: without
-    kernels = torch.softmax(net.minirocket(made[2]), dim=1)  # type: ignore[misc]
-    both = (torch.softmax(images, dim=1) + kernels) / 2
-    torch.testing.assert_close(torch.softmax(net.eval()(*made), dim=1), both)
+    members = [images, *(branch(made[2]) for branch in net.apart.values())]
+    wanted = torch.stack([member.softmax(dim=1) for member in members])
+    torch.testing.assert_close(net.eval()(*made).softmax(dim=1), wanted.mean(dim=0))
+    found = list(net.contributions(images, made[2]).values())
+    torch.testing.assert_close(torch.stack(found), wanted / len(members))
 
 
 def test_more_signals_cost_few_parameters() -> None:
@@ -300,7 +315,7 @@ def test_early_has_one_extractor_for_both_fields_and_its_own_for_one() -> None:
 
 def test_the_order_of_the_signals_matters() -> None:
     # All signals share the first layer, but a fault of signal 0 is not a fault of signal 1.
-    net = DualGAFNet(3, 4, use_statistics=False, use_minirocket=False).eval()
+    net = DualGAFNet(3, 4, use_statistics=False, use_minirocket=False, use_forest=False).eval()
     gasf, gadf, _ = windows(1, 3, 26)
     assert not torch.allclose(net(gasf, gadf), net(gasf.flip(1), gadf.flip(1)), atol=1e-5)
 
@@ -338,7 +353,7 @@ def test_statistics_tell_windows_apart_whose_images_are_equal() -> None:
 )
 def test_it_learns_a_tiny_batch_by_heart(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    net = DualGAFNet(2, 4, dropout=0.0, use_minirocket=False, **options)
+    net = DualGAFNet(2, 4, dropout=0.0, use_minirocket=False, use_forest=False, **options)
     batch, label = windows(8, 2, 16), torch.tensor([0, 1, 2, 3] * 2)
     optimizer = torch.optim.AdamW(net.parameters(), lr=4e-3)
     for _ in range(40):
@@ -403,7 +418,9 @@ def test_a_wrong_image_shape_names_got_and_needed(
 @pytest.mark.parametrize("size", [4, 20, 64])
 def test_the_pixels_that_are_read_give_what_the_images_give(arrangement: str, size: int) -> None:
     torch.manual_seed(0)
-    net = DualGAFNet(2, 3, width=8, arrangement=arrangement, use_minirocket=False).eval()
+    net = DualGAFNet(
+        2, 3, width=8, arrangement=arrangement, use_minirocket=False, use_forest=False
+    ).eval()
     gasf, gadf, series = windows(3, 2, size)
     pixels = net.read_pixels(gasf, gadf, series)
     assert pixels is not None
@@ -430,7 +447,7 @@ def test_the_pixels_that_are_read_give_what_the_images_give(arrangement: str, si
     ],
 )
 def test_other_networks_may_read_any_pixel(options: dict[str, Any], size: int) -> None:
-    net = DualGAFNet(2, 3, width=8, use_minirocket=False, **options)
+    net = DualGAFNet(2, 3, width=8, use_minirocket=False, use_forest=False, **options)
     assert net.read_pixels(*windows(2, 2, size)) is None
 
 
@@ -439,8 +456,9 @@ def test_a_missing_series_says_what_to_do() -> None:
     with pytest.raises(SeriesError) as error:
         DualGAFNet(3, 4, use_statistics=True)(image, image)
     assert str(error.value) == (
-        "series is missing, which use_statistics=true and use_minirocket=true need; call "
-        "net(gasf, gadf, series) or build the net with use_statistics=False, use_minirocket=False"
+        "series is missing, which use_statistics=true, use_minirocket=true and use_forest=true "
+        "need; call net(gasf, gadf, series) or build the net with use_statistics=False, "
+        "use_minirocket=False, use_forest=False"
     )
 
 

@@ -1,5 +1,6 @@
 """Processes, threads, this thread: equal bytes, one warning for each that is refused."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from dualgaf.errors import ChunkError, ConfigError, FallbackWarning
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
+from dualgaf.pool import launch
 from dualgaf.pool.fill import FillReport, fill
 from dualgaf.store.backing import open_writer
 from filling import filled
@@ -188,3 +190,14 @@ def test_an_unknown_backend_is_refused():
         ConfigError, match=r"allowed: process, thread, serial; type parallel\.backend=thread"
     ):
         fill(job_of(windows, RECIPE, "threads", writer=writer))
+
+
+def test_workers_that_end_before_they_are_ready_are_given_up(monkeypatch):
+    command = [sys.executable, "-c", "raise SystemExit('no such thing here')"]
+    monkeypatch.setattr(launch, "_command", lambda: command)
+    windows = windows_of(40)
+    says = "3 workers ended before they were ready: ended with exit status 1; .*no such thing here"
+    with pytest.warns(FallbackWarning, match=says):
+        report, array = filled(job_of(windows, RECIPE, "process"))
+    assert report.backend == "thread"
+    np.testing.assert_array_equal(array, images_of(windows, RECIPE))

@@ -14,7 +14,7 @@ import xxhash
 
 from dualgaf.errors import CacheWarning, ConfigError, HandleError, StoreFullError
 from dualgaf.store.cache import StoreCache
-from dualgaf.store.cache_files import sealed, set_aside, unsealed, write_whole
+from dualgaf.store.cache_files import open_checked, sealed, set_aside, unsealed, write_whole
 from dualgaf.store.cache_folder import CacheFolder
 from dualgaf.store.cache_writer import CacheWriter
 from dualgaf.store.fingerprint import StoreKey
@@ -253,6 +253,13 @@ def test_an_entry_of_an_earlier_version_with_another_store_is_built_anew(tmp_pat
     with pytest.warns(CacheWarning, match="windows .* have other bytes than were written"):
         published(tmp_path)
     assert np.array_equal(StoreCache(tmp_path, verify).find(KEY.name, LAYOUT).array, ROWS)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_what_is_no_plain_file_is_not_read(tmp_path, make):
+    make(tmp_path / "some.json")
+    with pytest.raises(HandleError, match=r"some\.json is no plain file"):
+        open_checked(tmp_path / "some.json")
 
 
 def test_an_entry_of_a_version_that_is_not_known_is_not_read(tmp_path):

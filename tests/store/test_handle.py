@@ -190,3 +190,8 @@ def test_an_entry_of_the_cache_is_found_by_other_processes(tmp_path):
             [sys.executable, "-c", code], input=pickle.dumps(store), capture_output=True, check=True
         )
         assert done.stdout.decode().strip() == str(ROWS.tolist())
+
+
+def test_a_handle_that_names_no_file_is_refused(store):
+    with pytest.raises(HandleError, match="the handle names no file"):
+        open_handle(dataclasses.replace(store.handle, files=()))

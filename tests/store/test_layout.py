@@ -31,6 +31,18 @@ def test_an_empty_store_is_refused(n, shape):
         StoreLayout(n, shape, "uint8")
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "object", "U3", "uint9", 8])
+def test_a_store_of_what_is_no_number_is_refused(dtype):
+    with pytest.raises(ConfigError, match=f"a store of {dtype!r} is not allowed; allowed: NumPy"):
+        StoreLayout(5, (2, 2), dtype)
+
+
+def test_a_store_that_no_file_can_hold_is_refused():
+    assert StoreLayout(2**62, (1,), "uint8").total_bytes > 2**62
+    with pytest.raises(ConfigError, match=r"of shape \(2,\) is larger than any file"):
+        StoreLayout(2**62, (2,), "uint8")
+
+
 @given(st.integers(1, 500), st.integers(1, 600))
 def test_chunks_cover_each_row_once(n_rows, chunk_rows):
     chunks = StoreLayout(n_rows, (1,), "uint8").chunks(chunk_rows)

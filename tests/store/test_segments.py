@@ -166,3 +166,14 @@ def test_a_store_in_several_files_holds_the_rows(place, monkeypatch):
         store = writer.seal()
     np.testing.assert_array_equal(store.array, rows)
     store.close()
+
+
+def test_a_segment_that_cannot_be_mapped_is_an_error_of_the_system():
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(OSError, match="a segment of the store cannot be mapped") as caught:
+            Segments((reader, reader), 2 * PAGE).map()
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert caught.value.errno in (errno.ENODEV, errno.EACCES)

@@ -13,7 +13,13 @@ from semaphores import needs_semaphores
 
 SMALL = (
     *("data=simulated", "data.n_windows=60", "data.window_size=24", "datamodule.image_size=16"),
-    *("model.use_minirocket=false", "model.width=8", "refit=false", "logger=csv"),
+    *(
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=8",
+        "refit=false",
+        "logger=csv",
+    ),
 )
 
 

@@ -45,8 +45,9 @@ from dualgaf.training.parameters import (
 )
 from dualgaf.training.run import train
 
-TINY = {"max_steps": 2, "width": 8, "image_size": 8, "use_minirocket": False}
-FITTING = {"max_steps": 60, "width": 8, "scaling": "train", "use_minirocket": False, "mixup": 0.0,
+TINY = {"max_steps": 2, "width": 8, "image_size": 8, "use_minirocket": False, "use_forest": False}
+FITTING = {"max_steps": 60, "width": 8, "scaling": "train", "use_minirocket": False,
+           "use_forest": False, "mixup": 0.0,
            "time_warp": 0.0, "crop": 0.0, "learning_rate": 0.02}  # fmt: skip
 SMALL_SELECTION = {
     "check_estimators_fit_returns_self", "check_estimators_nan_inf", "check_n_features_in",
@@ -337,7 +338,7 @@ MASKED = np.ma.masked_array(X, mask=X > 1)
         ([*BROKEN[:4], X[0][:, :9], *BROKEN[5:]], "X holds NaN: series 3, channel 1, step 4"),
         (MASKED, "X is a masked array"),
         (list(MASKED), "X is a masked array"),
-        (X[:, :, None], "X has shape (24, 2, 1, 20)"),
+        (X[:, :, None], "X has shape (24, 2, 1, 20); needed: (N, C, T), or (N, T) for one"),
         (X[:, :, :1], "needed: (N, C, T) with T of 2 and more"),
         ([*X[:5], X[5][:1], *X[6:]], "X, series 5 has shape (1, 20)"),
         (

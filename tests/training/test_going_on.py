@@ -24,7 +24,7 @@ from dualgaf.training.run import train
 EPOCHS = 4
 SMALL = (
     *("data=simulated", "data.n_windows=60", "data.window_size=24", "datamodule.image_size=12"),
-    *("model.use_minirocket=false", "model.width=8", "logger=csv"),
+    *("model.use_minirocket=false", "model.use_forest=false", "model.width=8", "logger=csv"),
     *("datamodule.batch_size=8", f"trainer.max_epochs={EPOCHS}", "trainer.accelerator=cpu"),
 )
 

@@ -48,7 +48,7 @@ def test_a_training_that_is_over_gives_gradients_and_moments_back():
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     short = {"max_epochs": 1, "enable_checkpointing": False, "limit_val_batches": 0}
     trainer = L.Trainer(accelerator="cpu", **quiet, **short)
-    model = DualGAFClassifier(DualGAFNet(2, 2, width=8, use_minirocket=False))
+    model = DualGAFClassifier(DualGAFNet(2, 2, width=8, use_minirocket=False, use_forest=False))
     trainer.fit(model, datamodule=DualGAFDataModule.from_arrays((x, y)))
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     assert trainer.optimizers

@@ -56,6 +56,6 @@ def test_a_run_where_slurm_is_installed_says_nothing_of_it(tmp_path, monkeypatch
         "trainer.max_epochs=1",
         "refit=false",
     ]
-    said = run(*options, "model.use_minirocket=false", cwd=tmp_path)
+    said = run(*options, "model.use_minirocket=false", "model.use_forest=false", cwd=tmp_path)
     assert "metrics:" in said
     assert "srun" not in said

@@ -57,6 +57,27 @@ def test_what_is_typed_beside_it_comes_in_the_place_of_what_was_typed(run):
     ]
 
 
+@pytest.mark.parametrize("is_sweep", [False, True])
+def test_a_run_of_an_earlier_version_keeps_what_it_began_with(run, is_sweep):
+    config = {
+        "config_version": 2,
+        "classifier": {"_target_": "dualgaf.DualGAFClassifier", "learning_rate": 0.002},
+        "model": {"_target_": "dualgaf.DualGAFNet"},
+    }
+    if is_sweep:
+        OmegaConf.save(hydra(["seed=0,1"]), run / "multirun.yaml")
+        (run / "0/.hydra").mkdir(parents=True)
+    OmegaConf.save(config, run / ("0/.hydra" if is_sweep else ".hydra") / "config.yaml")
+    forest = "model.use_forest=false"
+    assert [text for text in in_full(["resume=RUN"]) if text.startswith(("cl", "mo"))] == [
+        *("classifier.learning_rate=0.002", forest),
+    ]
+    typed = in_full(["resume=RUN", "classifier.learning_rate=1"])
+    assert [text for text in typed if text.startswith(("cl", "mo"))] == [
+        *(forest, "classifier.learning_rate=1"),
+    ]
+
+
 def test_a_sweep_goes_on_as_a_sweep(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("S").mkdir()

@@ -24,7 +24,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     *("data=simulated", "data.n_windows=60", "data.window_size=24"),
     "datamodule.image_size=16",
-    *("model.use_minirocket=false", "model.width=16", "trainer.max_epochs=2", "refit=false"),
+    *(
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=16",
+        "trainer.max_epochs=2",
+        "refit=false",
+    ),
 )
 FITTED = (*SMALL[:-1], "hardware=16gb", "parallel.shm=true")
 
@@ -235,6 +241,15 @@ def test_a_checkpoint_is_not_tested_on_data_that_do_not_fit(tmp_path):
     ):
         with pytest.raises(SystemExit, match=text):
             trained(tmp_path / "test", *checkpoint, option)
+
+
+def test_a_run_without_a_window_to_measure_on_trains_and_a_test_of_it_says_so(tmp_path, caplog):
+    alone = ("data.split.val_fraction=0", "data.split.test_fraction=0", "trainer.max_epochs=1")
+    assert "test/acc" not in trained(tmp_path / "fit", *alone)
+    says = "there is no window to measure on: neither a test split, nor a val split"
+    assert says in caplog.text
+    with pytest.raises(SystemExit, match=says):
+        trained(tmp_path / "test", *alone, "task=test", f"ckpt_path={best_of(tmp_path / 'fit')}")
 
 
 @pytest.mark.parametrize("images", ["on_device", "auto"])

@@ -19,7 +19,13 @@ SECRETS = (PASSWORD, WRITTEN, USER, "s3cret")
 FROM_ENVIRONMENT = "data.uri=${oc.env:PLANT_URI}"
 SMALL = (
     *("data=sql", FROM_ENVIRONMENT, 'data.query="SELECT * FROM plant"', "data.window_size=12"),
-    *("datamodule.image_size=4", "model.use_minirocket=false", "model.width=8", "refit=false"),
+    *(
+        "datamodule.image_size=4",
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=8",
+        "refit=false",
+    ),
     *("trainer.max_epochs=1", "trainer.accelerator=cpu"),
 )
 PLANT = """

@@ -15,11 +15,17 @@ from dualgaf.errors import ConfigError
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.training.overrides import check_overrides
 from dualgaf.training.run import train
+from dualgaf.training.trainer import in_one_line
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     *("data=simulated", "data.n_windows=48", "data.window_size=12", "datamodule.image_size=4"),
-    *("model.use_minirocket=false", "model.width=8", "model.use_statistics=false"),
+    *(
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=8",
+        "model.use_statistics=false",
+    ),
     *("trainer.accelerator=cpu", "trainer.max_epochs=2", "refit=false", "datamodule.batch_size=8"),
 )
 
@@ -167,3 +173,14 @@ def test_a_trainer_of_ones_own_is_told_which_precisions_there_are(precision):
         'Trainer(precision="32-true")'
     )
     assert fit("32-true") == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("of a layer"), RuntimeError("of a layer"), ConfigError("of ours")],
+    ids=repr,
+)
+def test_an_error_that_is_not_of_the_trainer_stays_what_it_is(error):
+    with pytest.raises(type(error)) as caught, in_one_line():
+        raise error
+    assert caught.value is error

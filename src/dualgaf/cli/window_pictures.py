@@ -119,7 +119,8 @@ def save_explanation(
         method: a name in `dualgaf.inference.attribution.METHODS`.
 
     Returns:
-        The title, and a table: signal, from, to, part of the relevance.
+        The title, which says what part of the probability each member of the ensemble gives, and
+        a table: signal, from, to, part of the relevance.
 
     Raises:
         ConfigError: the checkpoint does not fit the data, or there is no such split, window,
@@ -142,7 +143,8 @@ def save_explanation(
     best = int(found.classes[0])
     title = (
         f"{windowed.groups[row]}, class {_class_name(windowed, row)}: predicted "
-        f"{imaging.class_names[best]} ({float(found.probabilities[0, best]):.3f})\n"
+        f"{imaging.class_names[best]} ({float(found.probabilities[0, best]):.3f}"
+        f"{_of_members(found)})\n"
         f"{_in_words(intervals, imaging.channel_names)}; {_of_statistics(found)}"
     )
     rows = [
@@ -169,6 +171,14 @@ def _in_words(intervals: Sequence[TopInterval], names: Sequence[str]) -> str:
 
 def _of_statistics(found: Explanation) -> str:
     return f"statistics of whole windows: {float(found.statistics_fraction[0]):.0%} of what spoke"
+
+
+def _of_members(found: Explanation) -> str:
+    """Where a probability comes from; nothing to say where there are images alone."""
+    parts = {name: float(part[0]) for name, part in found.members.items()}
+    if len(parts) == 1:
+        return ""
+    return ", of which " + ", ".join(f"{name} {part:.0%}" for name, part in parts.items())
 
 
 def _table(intervals: Sequence[TopInterval], names: Sequence[str], channels: Sequence[int]) -> str:

@@ -72,7 +72,7 @@ def measured_training(
         loaders=num_workers,
         shipped_bytes=num_workers * PREFETCH * batch_size * recipe.row_bytes(shape[0]),
         copies=networks + sum(isinstance(each, WeightAveraging) for each in callbacks),
-        is_solved=getattr(net, "minirocket", None) is not None,
+        is_solved=bool(getattr(net, "apart", None)),
         is_sure=hasattr(module, "optimization"),  # another may have an optimiser without moments
     )
 

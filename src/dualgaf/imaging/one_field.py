@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dualgaf.errors import ConfigError, SeriesError, SettingTypeError, not_allowed, unknown_choice
 from dualgaf.given import as_numpy
 from dualgaf.imaging.compiled import kernel, preload
+from dualgaf.imaging.reused import empty
 from dualgaf.imaging.scaling import rounding
 from dualgaf.imaging.windows import NOT_FINITE, OUT_OF_RANGE, TOO_SMALL
 from dualgaf.not_numbers import is_time, wrong_with
@@ -76,7 +77,7 @@ def one_field(
     low, high = sample_range or (0.0, 0.0)
     part = rounding(int((ends - begins).max()), series.dtype)
     how = np.array([0.0, sample_range is not None, low, high, part])
-    out = np.empty((len(series), size, size), np.float32)
+    out = empty((len(series), size, size), np.float32)
     is_difference = method in ("difference", "d")
     row, status = kernel().render_one(series, begins, ends, how, is_difference, out)
     if row >= 0:

@@ -19,8 +19,10 @@ From pixels to hours:
 2. A segment of PAA gives each of its steps an equal part, so all sums are kept.
 3. Steps that spoke against the class get 0.
 
-What images and statistics say is explained, `DualGAFNet.by_images`. The MiniRocket branch counts in
-which class is predicted; what it read is in no image.
+What images and statistics say is explained, `DualGAFNet.by_images`. The MiniRocket branch and the
+forest count in which class is predicted; what they read is in no image. `Explanation.members` says
+what part of the probability comes from each: where that of the images is small, so is what their
+hours explain.
 
 The statistics branch sees no times: what it added is kept apart, signal by signal. Where
 `Explanation.statistics_fraction` is large, the hours are the smaller part of the reasons.
@@ -87,6 +89,9 @@ class Explanation:
     """(B, C, T), 0 or more: what each step of each signal added by way of the images."""
     statistics: Tensor
     """(B, C): what each signal added by way of the statistics branch; zeros without one."""
+    members: dict[str, Tensor]
+    """(B,) each: part of the class's probability that comes from a member of the ensemble,
+    ``images``, ``kernels`` or ``forest``. They add up to 1."""
 
     @property
     def statistics_fraction(self) -> Tensor:
@@ -147,7 +152,11 @@ def explain(
     with eval_mode(net), torch.inference_mode(False), torch.enable_grad():
         given = [x.detach().clone() for x in (gasf, gadf, series) if x is not None]
         with torch.no_grad():
-            logits = net(*given)
+            images = net.by_images(*given)
+            found = {"images": torch.softmax(images, dim=1)}
+            if series is not None:
+                found = net.contributions(images, given[2])
+            logits = images if series is None else net.ensemble(images, given[2])
         chosen = logits.argmax(dim=1) if classes is None else _checked(classes, logits)
         score = partial(log_odds, classes=chosen)
         if method == "integrated":
@@ -167,7 +176,15 @@ def explain(
         maps=maps,
         steps=step_relevance(maps, n_steps).relu(),
         statistics=by_statistics,
+        members=_parts(found, chosen),
     )
+
+
+def _parts(found: dict[str, Tensor], classes: Tensor) -> dict[str, Tensor]:
+    """What members add to all classes, (B, K) each -> parts of that of one class, (B,) each."""
+    own = {name: added.gather(1, classes[:, None])[:, 0] for name, added in found.items()}
+    total = torch.stack(list(own.values())).sum(dim=0).clamp(min=1e-30)
+    return {name: added / total for name, added in own.items()}
 
 
 def log_odds(logits: Tensor, classes: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ def grad_cam(
         (B, 2, C, S, S), 0 or more; zeros for a field that is not used.
 
     Example:
-        >>> net = DualGAFNet(3, 2, use_statistics=False, use_minirocket=False)
+        >>> net = DualGAFNet(3, 2, use_statistics=False, use_minirocket=False, use_forest=False)
         >>> image = torch.rand(1, 3, 24, 24)
         >>> grad_cam(net, (image, image), None, lambda logits: logits[:, 0]).shape
         torch.Size([1, 2, 3, 24, 24])

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.errors import ConfigError
 from dualgaf.given import is_frame
 from dualgaf.imaging.windows import Windows
 from dualgaf.inference.new_arrays import NewWindows, read_array
+from dualgaf.inference.parts import AT_A_TIME
 from dualgaf.inference.predictions import Prediction
 from dualgaf.inference.unlike import compare
 from dualgaf.series.tables.databases.uri import is_uri
@@ -89,7 +89,7 @@ class Predictor:
             >>> import tempfile, dualgaf, lightning as L
             >>> x, y = np.random.default_rng(0).normal(size=(8, 2, 12)), ["cold", "hot"] * 4
             >>> dm = dualgaf.DualGAFDataModule.from_arrays(train=(x, y), val=(-x, y))
-            >>> net = dualgaf.DualGAFNet(2, 2, width=8, use_minirocket=False)
+            >>> net = dualgaf.DualGAFNet(2, 2, width=8, use_minirocket=False, use_forest=False)
             >>> off = dict.fromkeys(["logger", "enable_checkpointing"], False)
             >>> off |= dict.fromkeys(["enable_progress_bar", "enable_model_summary"], False)
             >>> trainer = L.Trainer(max_epochs=1, accelerator="cpu", **off)
@@ -142,10 +142,15 @@ class Predictor:
             SeriesError: a window cannot be drawn.
         """
         total = len(new.windows)
-        with tqdm(
-            total=total, desc="predicting", unit=" windows", disable=None, delay=SHORT_S
-        ) as bar:
-            probabilities = self._classify(new.windows, bar.update)
+        if total <= AT_A_TIME:  # they are one step
+            probabilities = self._classify(new.windows, int)
+        else:
+            from tqdm import tqdm
+
+            with tqdm(
+                total=total, desc="predicting", unit=" windows", disable=None, delay=SHORT_S
+            ) as bar:
+                probabilities = self._classify(new.windows, bar.update)
         known = dict(new.known)
         unlike = compare(
             new.windows,

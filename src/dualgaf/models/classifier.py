@@ -134,9 +134,10 @@ class DualGAFClassifier(L.LightningModule):
         )
         self.val_metrics = metrics.clone(prefix="val/")
         self.test_metrics = metrics.clone(prefix="test/")
-        self.images_acc = MulticlassAccuracy(n_classes, average="micro")
-        self.kernels_acc = MulticlassAccuracy(n_classes, average="micro")
-        self.forest_acc = MulticlassAccuracy(n_classes, average="micro")
+        members = ("images", *self.net.apart) if self.net.apart else ()
+        self.alone_acc = nn.ModuleDict(
+            {name: MulticlassAccuracy(n_classes, average="micro") for name in members}
+        )
         self.epoch_losses = nn.ModuleDict({f"{split}/loss": EpochLoss() for split in SPLITS})
         self._seed: int | None = None  # of the random numbers of training steps
 
@@ -257,16 +258,11 @@ class DualGAFClassifier(L.LightningModule):
         if self.net.apart:
             images = self.net.by_images(gasf, gadf, series)
             logits = self.net.ensemble(images, series)
-            alone: dict[str, tuple[MulticlassAccuracy, Tensor]] = {
-                "images": (self.images_acc, images)
-            }
-            if self.net.minirocket is not None:
-                alone["kernels"] = self.kernels_acc, self.net.minirocket(series)
-            if self.net.forest is not None:
-                alone["forest"] = self.forest_acc, self.net.forest(series)
-            for name, (metric, said) in alone.items():
-                metric.update(said, label)
-                self.log(f"test/{name}_acc", metric)
+            others = {name: branch(series) for name, branch in self.net.apart.items()}
+            for name, said in {"images": images, **others}.items():
+                alone = cast(MulticlassAccuracy, self.alone_acc[name])
+                alone.update(said, label)
+                self.log(f"test/{name}_acc", alone)
         else:
             logits = self(gasf, gadf, series)
         self._count(logits, label, "test", self.test_metrics)

@@ -197,15 +197,38 @@ class DualGAFNet(nn.Module):
         return logits if series is None or self.training else self.ensemble(logits, series)
 
     def ensemble(self, logits: Tensor, series: Tensor) -> Tensor:
-        """Logits (B, K) of the images and windows (B, C, T) -> logits (B, K) of all branches."""
-        for branch in self.apart:
-            logits = branch.ensemble(logits, series)
-        return logits
+        """Logits (B, K) of the images and windows (B, C, T) -> logits (B, K) of all members.
+
+        The mean is of probabilities, not of logits: one that is sure and wrong cannot decide alone.
+        """
+        if not self.apart:
+            return logits
+        found = sum(self.contributions(logits, series).values())
+        return torch.log(cast(Tensor, found).clamp(min=1e-12))
+
+    def contributions(self, logits: Tensor, series: Tensor) -> dict[str, Tensor]:
+        """What each member adds to the probabilities, (B, K) each: ``images`` and those `apart`.
+
+        Example:
+            >>> net, series = DualGAFNet(1, 2), torch.rand(6, 1, 24)
+            >>> net.minirocket.fit(series, torch.arange(6) % 2)
+            >>> net.forest.fit(series, torch.arange(6) % 2, others=2)
+            >>> found = net.contributions(torch.zeros(6, 2), series)
+            >>> {name: round(float(added.sum(dim=1)[0]), 3) for name, added in found.items()}
+            {'images': 0.333, 'kernels': 0.333, 'forest': 0.333}
+        """
+        found = {"images": torch.softmax(logits.float(), dim=1)}
+        for name, branch in self.apart.items():
+            weight = branch.ensemble_weight
+            found = {other: (1 - weight) * added for other, added in found.items()}
+            found[name] = weight * torch.softmax(branch(series), dim=1)
+        return found
 
     @property
-    def apart(self) -> list[MiniRocketBranch | ForestBranch]:
-        """The branches that are learned apart from the images, before them."""
-        return [branch for branch in (self.minirocket, self.forest) if branch is not None]
+    def apart(self) -> dict[str, MiniRocketBranch | ForestBranch]:
+        """The branches that are learned apart from the images and before them: name -> branch."""
+        branches = {"kernels": self.minirocket, "forest": self.forest}
+        return {name: branch for name, branch in branches.items() if branch is not None}
 
     def read_pixels(
         self, gasf: Tensor, gadf: Tensor, series: Tensor | None

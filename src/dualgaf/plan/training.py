@@ -59,7 +59,8 @@ class MeasuredTraining:
     copies: int = 0
     """How many times the weights are kept besides: averages of callbacks, a network before."""
     is_solved: bool = False
-    """Whether a MiniRocket branch is solved before the network learns."""
+    """Whether branches are learned before the network: the MiniRocket branch takes the most, and
+    the forest, which is learned after it, less."""
     is_sure: bool = True
     """Whether the optimiser is known; where not, it may keep less, and nothing is refused."""
 

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ def fill(job: FillJob, progress: Callable[[int], None] | None = None) -> FillRep
         raise ConfigError(
             "parallel.backend=process cannot fill private memory; type parallel.shm=true"
         )
-    fills = {"process": _fill_by_processes, "thread": _fill_by_threads, "serial": _fill_here}
+    fills = {"process": _fill_by_processes, "thread": _fill_by_threads}
     ways = BACKENDS[BACKENDS.index(job.backend) :]
     # Each takes out what it has finished; the next one goes on with the rest.
     left = {n: rows for n, rows in enumerate(job.chunks) if not job.writer.has_rows(*rows)}
@@ -125,19 +126,17 @@ def fill(job: FillJob, progress: Callable[[int], None] | None = None) -> FillRep
         if progress is not None:
             progress(last - first)
 
-    for backend, following in zip(ways, [*ways[1:], None], strict=True):
+    for backend, following in pairwise(ways):
         try:
             return fills[backend](job, left, finished)
         except (PoolError, _RefusedError) as error:
-            if following is None:
-                raise
             warnings.warn(
                 f"parallel.backend={backend} is refused, {following} takes over: {error}; type "
                 f"parallel.backend={following} to choose it yourself",
                 FallbackWarning,
                 stacklevel=3,
             )
-    raise AssertionError("the last one either returns or raises")
+    return _fill_here(job, left, finished)
 
 
 class _RefusedError(Exception):

@@ -131,7 +131,15 @@ def test_each_group_costs_its_own(stacked: bool, of_first: int) -> None:
 
 def test_the_cost_of_groups_is_measured() -> None:
     told = {f"g{n}": {"channels": [n]} for n in range(4)}
-    net = DualGAFNet(4, 2, extractor="large_kernel", groups=told, width=16, use_minirocket=False)
+    net = DualGAFNet(
+        4,
+        2,
+        extractor="large_kernel",
+        groups=told,
+        width=16,
+        use_minirocket=False,
+        use_forest=False,
+    )
     image, series = torch.zeros(1, 4, 26, 26), torch.zeros(1, 4, 26)
     with FlopCounterMode(display=False) as counter:
         net.eval()(image, image, series)

@@ -74,7 +74,7 @@ def test_a_loss_of_ones_own_is_taken_for_a_mean_over_windows():
 def test_val_and_test_losses_do_not_depend_on_the_batch_size(class_weights):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(23, 2, 12)), np.r_[[0] * 17, [1] * 6]
-    net = DualGAFNet(2, 2, width=8, use_minirocket=False)
+    net = DualGAFNet(2, 2, width=8, use_minirocket=False, use_forest=False)
     model = DualGAFClassifier(net, class_weights=class_weights)
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = L.Trainer(accelerator="cpu", devices=1, enable_checkpointing=False, **quiet)

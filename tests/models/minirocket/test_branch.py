@@ -73,23 +73,6 @@ def test_the_only_run_of_a_class_is_out_of_fold_in_pieces() -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_before_it_is_fitted_it_has_no_say() -> None:
-    branch, (series, _) = MiniRocketBranch(2, 2), paces(4)
-    logits = torch.randn(4, 2)
-    both = torch.softmax(branch.ensemble(logits, series), dim=1)
-    torch.testing.assert_close(both, torch.softmax(logits, dim=1))
-
-
-@pytest.mark.usefixtures("few")
-def test_probabilities_of_both_are_added() -> None:
-    branch, (series, _) = fitted(), paces(4, seed=2)
-    logits = torch.tensor([[100.0, 0.0]] * 4)
-    both = torch.softmax(branch.ensemble(logits, series), dim=1)
-    wanted = (torch.softmax(logits, dim=1) + torch.softmax(branch(series), dim=1)) / 2
-    torch.testing.assert_close(both, wanted)
-
-
-@pytest.mark.usefixtures("few")
 def test_one_window_and_one_class_are_solved() -> None:
     branch, (series, _) = MiniRocketBranch(2, 3), paces(1)
     branch.fit(series, torch.tensor([2]))

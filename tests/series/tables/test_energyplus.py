@@ -547,7 +547,7 @@ def trained(folder, tmp_path):
         split=dualgaf.SplitSettings("within", val_fraction=0.25, test_fraction=0.25),
     )  # fmt: skip
     data = dualgaf.DualGAFDataModule(source, batch_size=4)
-    net = dualgaf.DualGAFNet(4, 2, width=8, use_minirocket=False)
+    net = dualgaf.DualGAFNet(4, 2, width=8, use_minirocket=False, use_forest=False)
     off = dict.fromkeys(["logger", "enable_checkpointing", "enable_progress_bar"], False)
     trainer = L.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **off)
     trainer.fit(dualgaf.DualGAFClassifier(net), datamodule=data)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualgaf import DualGAFDataModule, FrameSource, TableSource
+from dualgaf import DualGAFDataModule, FrameSource, TableSource, inspect_frame
 from dualgaf.data.inspection import inspect_source
 from dualgaf.data.windowed import read_windows
 from dualgaf.errors import ConfigError, SourceError, SplitError
@@ -279,6 +279,28 @@ def test_inspect_finds_all_that_must_be_decided():
     found = inspect_source(FrameSource(frame, window_size=12), seed=0)
     assert any("exclude=" in problem.what for problem in found.problems)
     assert not any("data.exclude" in problem.what for problem in found.problems)
+
+
+def test_inspect_frame_is_inspect_source_of_the_same_frames():
+    rows = polars_frame()
+    options = {"window_size": 4, "split": {"method": "within"}}
+    found = inspect_frame(rows, **options)
+    other = inspect_source(FrameSource(rows, **options), seed=0)
+    assert found.as_json() == other.as_json()
+    assert not found.problems
+    official = inspect_frame(rows[:48], test=rows[48:], window_size=12)
+    assert {*official.splits} == {"train", "test"}
+    lazy = inspect_frame({"a": rows.lazy().drop("fault"), "b": rows.drop("fault")}, window_size=12)
+    assert lazy.as_json()["files"] == 2
+
+
+def test_what_inspect_frame_finds_is_in_words_for_python():
+    few = inspect_frame(polars_frame()[:40], window_size=4)
+    (problem,) = few.problems
+    assert 'type split={"method": "within"}' in problem.what
+    assert not any("data." in text for text in (*few.notes, problem.what, problem.type_this))
+    with pytest.raises(ConfigError, match=r"'windowsize' is not known; .* window_size=\.\.\.$"):
+        inspect_frame(polars_frame(), windowsize=4)
 
 
 @pytest.mark.parametrize(

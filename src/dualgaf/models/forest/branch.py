@@ -26,13 +26,13 @@ from dualgaf.models.time_warp import TimeWarp
 
 TREES = 100
 """Trees that are learned."""
-TRIED, MOST_TRIED = 0.1, 512
+TRIED, MOST_TRIED = 0.1, 256
 """Fraction of the numbers that a node tries, each at one threshold that is drawn, and the most of
-them: more take their time."""
+them: of 10 000 numbers a tenth takes three times as long."""
 COPIES = 3
 """Warped copies beside each training window of several signals."""
-MOST_VALUES = 1 << 23
-"""The most numbers of all windows and copies together, 32 MB; of many fewer copies are made."""
+MOST_VALUES = 1 << 25
+"""The most numbers of all windows and copies together, 128 MB; of many, fewer copies are made."""
 WINDOWS_AT_A_TIME = 64
 """Windows that are read at a time in `ForestBranch.fit`."""
 
@@ -66,18 +66,11 @@ class ForestBranch(nn.Module):
     def forward(self, series: Tensor) -> Tensor:
         """(B, C, T) standardised -> (B, K)."""
         if self.trees is None:
-            return series.new_zeros(len(series), self.num_classes)
+            return series.new_zeros(series.shape[0], self.num_classes)
         # bfloat16 keeps three digits; thresholds differ by less.
         with torch.autocast(series.device.type, enabled=False):
             found: Tensor = self.trees(self._numbers(series.float()))
             return torch.log(found.clamp(min=1e-12))
-
-    def ensemble(self, logits: Tensor, series: Tensor) -> Tensor:
-        """Logits (B, K) of others, and windows (B, C, T) -> logits (B, K) of all."""
-        if self.trees is None:
-            return logits
-        others, own = torch.softmax(logits.float(), dim=1), torch.softmax(self(series), dim=1)
-        return torch.log(torch.lerp(others, own, self.ensemble_weight).clamp(min=1e-12))
 
     @torch.no_grad()
     def fit(

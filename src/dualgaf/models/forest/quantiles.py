@@ -145,6 +145,7 @@ def _smoothed(numbers: Tensor) -> Tensor:
 
 def _sorted(values: Tensor) -> Tensor:
     """Along the last axis; NumPy sorts short rows in a fraction of the time that torch takes."""
-    if values.device.type != "cpu" or values.requires_grad or torch.compiler.is_compiling():
+    recorded = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    if recorded or values.requires_grad or values.device.type != "cpu":
         return values.sort(dim=-1).values
     return torch.from_numpy(np.sort(values.numpy()))

@@ -10,7 +10,7 @@ groups of training windows (days, runs; each window where it is its own group) c
 3. alpha, the ridge parameter;
 4. the inverse temperature of the softmax over the predictions (temperature scaling).
 
-Probabilities of the branch and of the images are an ensemble of equal weights. No gradient flows
+Its probabilities are a member of the ensemble of `DualGAFNet.contributions`. No gradient flows
 from the branch, so what the images say by themselves is what they would say without it.
 """
 
@@ -48,7 +48,7 @@ STEPS_AT_A_TIME = 1 << 13
 LEAST_STD = 0.01
 """A number that varies less over the training windows is not blown up to vary as others do."""
 ENSEMBLE_WEIGHT = 0.5
-"""What the branch's probabilities count, beside those of the images."""
+"""What the branch's probabilities count, beside those of the images: the same."""
 
 
 class MiniRocketBranch(nn.Module):
@@ -94,15 +94,6 @@ class MiniRocketBranch(nn.Module):
             standardised = (self._numbers(series.float()) - self.centre) * self.gain
             logits: Tensor = self.inverse_temperature * (standardised @ self.weight + self.offset)
         return logits
-
-    def ensemble(self, logits: Tensor, series: Tensor) -> Tensor:
-        """Logits (B, K) of the images, and windows (B, C, T) -> logits (B, K) of both.
-
-        The mean is of probabilities, not of logits: one that is sure and wrong cannot decide alone.
-        """
-        images = torch.softmax(logits.float(), dim=1)
-        kernels = torch.softmax(self(series), dim=1)
-        return torch.log(torch.lerp(images, kernels, self.ensemble_weight).clamp(min=1e-12))
 
     @torch.no_grad()
     def fit(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 import polars as pl
@@ -197,10 +198,11 @@ def frame_source(train: Any, val: Any = None, test: Any = None, **options: Any) 
         >>> frame_source(rows).split.method, frame_source(rows, test=rows).split.method
         ('group', 'official')
     """
-    known = {field.name for field in fields(FrameSource)} - {"frames"}
+    known = sorted({field.name for field in fields(FrameSource)} - {"frames"})
     for option in options:
         if option not in known:
-            raise ConfigError(unknown_choice("option", option, sorted(known)))
+            (close,) = get_close_matches(option, known, n=1, cutoff=0.0)
+            raise ConfigError(unknown_choice("option", option, known, instead=f"{close}=..."))
     if val is None and test is None:
         return FrameSource(train, **options)
     return split_frames({"train": train, "val": val, "test": test}, **options)

@@ -87,6 +87,7 @@ def read_rows(source: "Tabular", refuse: Refuse) -> Read:
         if room is not None:
             draft.columns = room.placed(file, draft.columns)
         drafts.append(draft)
+        del table  # its numbers are in the drafts, or in the room
     assert roles is not None
     assert column is not None
     if not source.is_new:

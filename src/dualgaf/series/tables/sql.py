@@ -164,7 +164,7 @@ class QueryTable:
             for column in needed:
                 if column.instead is not None:
                     raise column.refused(f"the {QUERY} (data.query)")
-            table = database.rows(query, needed or columns)
+            table = _in_one_piece(database.rows(query, needed or columns))
             zone = database.zone
         if table.height == 0:
             raise SourceError(f"the {QUERY} (data.query) gives no row in {uri.shown}")
@@ -172,6 +172,20 @@ class QueryTable:
         table = _in_zone(_without_infinity(table, source, notes), zone, notes)
         stripped = {name: name.strip() for name in table.columns}
         return table.rename(stripped), notes
+
+
+def _in_one_piece(table: pl.DataFrame) -> pl.DataFrame:
+    """Numbers in one piece, to be read where they lie; times and texts copied.
+
+    What a driver hands over is freed as a whole, and these two stay longest.
+    """
+    found = []
+    for column in table.get_columns():
+        if column.dtype.is_numeric():
+            found.append(column.rechunk())
+        else:
+            found.append(pl.concat([column[:1], column[1:]], rechunk=True))
+    return pl.DataFrame(found)
 
 
 def _type(column: QueryColumn) -> pl.DataType:

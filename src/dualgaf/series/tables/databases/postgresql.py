@@ -50,6 +50,8 @@ _REFUSED = {
     "interval": "extract(epoch FROM {})",
     "time with time zone": "CAST({} AS time)",
 }
+_ONE_PIECE = {"adbc.postgresql.batch_size_hint_bytes": f"{1 << 40}"}
+"""Columns in one piece are read where they lie; those of several would be copied first."""
 _NOTHING = "(SELECT 1) AS one LEFT JOIN ({}) AS asked ON false"
 
 
@@ -107,6 +109,7 @@ class PostgreSQL:
         """
         try:
             with self._connection.cursor() as cursor:
+                cursor.adbc_statement.set_options(**_ONE_PIECE)
                 cursor.execute(sql)
                 return pl.DataFrame(cursor.fetch_arrow())
         except (self._error, pl.exceptions.PolarsError) as error:
