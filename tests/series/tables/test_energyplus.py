@@ -586,11 +586,10 @@ def test_the_samples_are_what_the_simulator_writes(tmp_path):
     energyplus_samples.make(tmp_path)
     for path in sorted(SAMPLES.rglob("eplusout.csv")):
         own = tmp_path / path.relative_to(SAMPLES)
-        kept, made = (pl.read_csv(one, infer_schema=False).rows() for one in (path, own))
+        kept, made = (list(csv.reader(one.read_text().splitlines())) for one in (path, own))
         assert len(kept) == len(made)
-        for before, after in zip(kept, made, strict=True):
+        for before, after in zip(kept[1:], made[1:], strict=True):
+            assert before[0] == after[0]
             for a, b in zip(before[1:], after[1:], strict=True):
-                if a is None or b is None:
-                    assert a == b
-                else:
-                    assert float(b) == pytest.approx(float(a), rel=1e-6, abs=1e-6)
+                assert (a.strip() == "") == (b.strip() == "")
+                assert a == b or float(b) == pytest.approx(float(a), rel=1e-6, abs=1e-6)
