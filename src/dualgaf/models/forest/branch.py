@@ -12,6 +12,7 @@ Source: Geurts, Ernst & Wehenkel, "Extremely randomized trees", Machine Learning
 scikit-learn learns them.
 """
 
+import io
 from typing import Any
 
 import torch
@@ -62,6 +63,7 @@ class ForestBranch(nn.Module):
         self.ensemble_weight = 0.0  # before `fit` it does not count
         self.quantiles: IntervalQuantiles | None = None
         self.trees: Trees | None = None
+        self._learned = torch.empty(0, dtype=torch.uint8)
 
     def forward(self, series: Tensor) -> Tensor:
         """(B, C, T) standardised -> (B, K)."""
@@ -103,26 +105,27 @@ class ForestBranch(nn.Module):
             TREES, criterion="entropy", max_features=tried, random_state=new_seed()
         )
         forest.fit(numbers, label.repeat(len(rows)).numpy())
-        self.trees = Trees.learned(forest, self.num_classes)
-        self.ensemble_weight = 1 / (1 + others)
+        told = {"n_steps": self.n_steps, "ensemble_weight": 1 / (1 + others)}
+        trees = Trees.learned(forest, self.num_classes)
+        self.set_extra_state(_packed({**told, "trees": trees.state}))
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """What a checkpoint holds of the branch: tensors and numbers; nothing before `fit`."""
-        if self.trees is None:
-            return {}
-        told = {"n_steps": self.n_steps, "ensemble_weight": self.ensemble_weight}
-        return {**told, "trees": self.trees.state}
+    def get_extra_state(self) -> Tensor:
+        """What a checkpoint holds of the branch: uint8 (n,), n = 0 before `fit`.
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+        One tensor, as all of a ``state_dict`` are, whatever number of trees and nodes is in it.
+        """
+        return self._learned
+
+    def set_extra_state(self, state: Tensor) -> None:
         """Take what `get_extra_state` gave."""
-        self.n_steps, self.ensemble_weight = (
-            state.get("n_steps", 0),
-            state.get("ensemble_weight", 0.0),
-        )
+        self._learned = state.cpu()
         self.quantiles = self.trees = None
-        if state:
+        self.n_steps, self.ensemble_weight = 0, 0.0
+        if len(state):
+            found = _unpacked(self._learned)
+            self.n_steps, self.ensemble_weight = found["n_steps"], found["ensemble_weight"]
             self.quantiles = IntervalQuantiles(self.n_channels, self.n_steps)
-            self.trees = Trees(state["trees"])
+            self.trees = Trees(found["trees"])
 
     def _in_parts(self, series: Tensor) -> Tensor:
         """(N, C, T) -> (N, F), a few windows at a time."""
@@ -135,3 +138,15 @@ class ForestBranch(nn.Module):
         if self.use_statistics:
             found = torch.cat((found, basic_statistics(series).flatten(1)), dim=1)
         return found
+
+
+def _packed(state: dict[str, Any]) -> Tensor:
+    """Tensors and numbers -> uint8 (n,)."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    return torch.frombuffer(bytearray(file.getvalue()), dtype=torch.uint8)
+
+
+def _unpacked(packed: Tensor) -> dict[str, Any]:
+    found: dict[str, Any] = torch.load(io.BytesIO(packed.numpy().tobytes()), weights_only=True)
+    return found

@@ -11,7 +11,7 @@ class Constants(nn.Module):
 
     What averages weights or sends buffers to other ranks takes them to have the same shape before
     and after a training. Trees have not, and an average of the numbers of nodes is no node. So they
-    are plain attributes, and a checkpoint has them as the extra state of the branch.
+    are plain attributes, and a checkpoint has them as one tensor, the extra state of the branch.
 
     Example:
         >>> import torch

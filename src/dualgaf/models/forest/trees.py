@@ -65,7 +65,7 @@ class Trees(Constants):
 
     @property
     def state(self) -> dict[str, Any]:
-        """Tensors and numbers, as a checkpoint holds them."""
+        """Tensors and numbers that `Trees` are made of."""
         names = ("feature", "threshold", "left", "leaf", "probabilities", "depth")
         return {**{name: getattr(self, name) for name in names}, "n_trees": len(self.root)}
 
