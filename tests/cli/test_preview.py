@@ -47,7 +47,8 @@ def test_the_picture_of_a_run_needs_no_options_of_its_data(
     assert main(["preview", "--checkpoint", str(checkpoint), "--output", str(path)]) == 0
     told = capsys.readouterr().out
     title = rf"{path}: unit_\d/day_\d+, class \w+: predicted \w+ \(0\.\d{{3}}, of which (.*)\)\n"
-    assert (found := re.match(title, told)) is not None
+    found = re.match(title, told)
+    assert found is not None
     members = dict(part.split() for part in found[1].split(", "))
     assert list(members) == ["images", "kernels", "forest"]
     assert abs(sum(int(part.rstrip("%")) for part in members.values()) - 100) <= 1
