@@ -297,3 +297,23 @@ def test_another_shape_names_the_axis(meter: Any) -> None:
     for given in (readings[..., :15], readings.swapaxes(1, 2)):
         with pytest.raises(AssertionError, match=r"windows\.size\(\)\[\d\] == \d+"):
             classify(given)
+
+
+class Wilful(torch.nn.Module):
+    """An extractor that goes another way where values are large."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(in_channels))
+
+    def forward(self, images: Tensor) -> Tensor:
+        means = images.mean(dim=(2, 3)) * self.weight
+        return -means if means.sum() > 100 else means
+
+
+def test_what_torch_cannot_export_is_an_error_in_words(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"use_minirocket": False, "use_forest": False, "fusion": "add"}
+    net = DualGAFNet(3, 2, width=8, extractor=Wilful, **options)
+    with pytest.raises(ConfigError, match=r"^torch\.export cannot make a program of the network: "):
+        export_program(net, state_of(data()), tmp_path / "model.pt2")
+    assert not list(tmp_path.iterdir())

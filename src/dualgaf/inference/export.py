@@ -124,10 +124,22 @@ def export_program(net: nn.Module, state: ImagingState, path: Path) -> None:
 
 
 def traced(net: nn.Module, state: ImagingState) -> torch.export.ExportedProgram:
-    """A network with its imaging as a program of torch, for any batch size."""
+    """A network with its imaging as a program of torch, for any batch size.
+
+    Raises:
+        ConfigError: torch cannot make one of it, say of an extractor whose way depends on values.
+    """
+    windows = torch.zeros(2, len(state.channel_names), state.window_size, dtype=torch.float64)
     with eval_mode(net):
-        return torch.export.export(
-            RawWindowClassifier(net, state).eval(),
-            (torch.zeros(2, len(state.channel_names), state.window_size, dtype=torch.float64),),
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-        )
+        try:
+            return torch.export.export(
+                RawWindowClassifier(net, state).eval(),
+                (windows,),
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+            )
+        except Exception as error:  # its errors have no common ancestor
+            why = (str(error).strip() or repr(error)).splitlines()[0]
+            raise ConfigError(
+                f"torch.export cannot make a program of the network: {type(error).__name__}: "
+                f"{why}; write it another way in an extractor of your own"
+            ) from error
