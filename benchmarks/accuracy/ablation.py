@@ -22,7 +22,8 @@ OWN = ("job", "sweep", *VARIED)
 HEAD = """## What each part is worth
 
 Test accuracy and macro F1 of networks that see signals apart (`model=per_signal`), so that there is
-attention to leave out. The last column is the difference of mean accuracy to `full`.
+attention to leave out. The last column is the difference of mean accuracy to `full`. They learned
+with the recipe before `docs/design/0019-fewer-steps.md` and 0020: twice the steps, no forest.
 """
 TEXT = """A table again, printed:
 
