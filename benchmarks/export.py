@@ -444,8 +444,9 @@ columns, without JSON, with a NaN or with numbers that the training could not ha
 422 and says why; the others of its batch get their answers. What LitServe 0.2.19 leaves to do, and
 the file does:
 
-- an exception while a request is decoded goes to everyone in the batch, so shapes are checked before
-  it (`Window`), and what is found later is raised where the answer is written (`encode_response`);
+- an exception while a request is decoded, or while an answer is written, goes to others of the
+  batch, so shapes are checked before it (`Window`), and what is found later is an answer of its own
+  with status 422 (`encode_response`);
 - SIGTERM ends the first process alone, and the others go on answering: `stop` ends them as Ctrl-C
   does.
 """  # noqa: E501

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import litserve
 import numpy as np
 import onnxruntime
-from fastapi import HTTPException
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 model = onnxruntime.InferenceSession(sys.argv[1])
@@ -40,9 +40,10 @@ class Judge(litserve.LitAPI):
     def predict(self, windows: Any) -> Any:
         return self.model.run(None, {"windows": windows})[0]
 
-    def encode_response(self, output: Any) -> dict[str, float]:
-        if np.isnan(output).any():
-            raise HTTPException(422, "a number is a NaN, or too far from those of the training")
+    def encode_response(self, output: Any) -> Any:
+        if np.isnan(output).any():  # an error that is raised here would be that of the whole batch
+            why = "a number is a NaN, or too far from those of the training"
+            return JSONResponse({"detail": why}, 422)
         return dict(zip(names, output.tolist(), strict=True))
 
 
