@@ -45,7 +45,7 @@ def files(folder):
         *("+callbacks.bar._target_=lightning.pytorch.callbacks.RichProgressBar",),
         *("hardware=8gb", "parallel.n_jobs=1", "parallel=default", "cache.dir=here"),
         *("datamodule.num_workers=2", "trainer.max_epochs=auto", "seed=0", "resume=here"),
-        "classifier.learning_rate=2e-3",  # the same, written otherwise
+        "classifier.learning_rate=4e-3",  # the same, written otherwise
     ],
 )
 def test_options_that_change_no_result_make_the_same_run(folder, override):
