@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from preloaded import MODULE, TRAIN, run
 
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "sources.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tests").symlink_to(ROOT / "tests")

@@ -49,6 +49,7 @@ def copied(server, folder):
     server.execute(f"CREATE VIEW readings_with_faults AS {(folder / 'week.sql').read_text()}")
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_run(server, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PLANT_URI", server.uri)
