@@ -29,8 +29,6 @@ SPLIT_METHODS = {"time": "within"}
 """Values of ``data.split.method`` that meant something else without `VERSION_KEY`."""
 VERSION_KEY = "config_version"
 """Key of a configuration that says since which change its values have their meaning."""
-BEFORE_THE_FOREST = ("use_forest", False)
-"""A setting of a network that was trained before there was one."""
 VERSION = 3
 """The newest of them."""
 DEFAULTS_BEFORE_3: dict[str, Any] = {"classifier.learning_rate": 0.002, "model.use_forest": False}
@@ -143,14 +141,14 @@ def current_config(config: Mapping[str, Any]) -> dict[str, Any]:
             if name in node and isinstance(node[name], str | None):
                 node[name] = values.get(node[name], node[name])
     if isinstance(model := found.get("model"), dict) and "use_minirocket" in model:
-        model.setdefault(*BEFORE_THE_FOREST)
+        model.setdefault("use_forest", DEFAULTS_BEFORE_3["model.use_forest"])
     if VERSION_KEY not in config:
         split = (found.get("data") or {}).get("split")
         if isinstance(split, dict) and split.get("method") in SPLIT_METHODS:
             split["method"] = SPLIT_METHODS[split["method"]]
-    for key, value in _meant_before(config).items():
+    for key, value in _meant_before(found).items():
         group, _, name = key.partition(".")
-        found[group] = {name: value, **found[group]}
+        found[group].setdefault(name, value)
     found[VERSION_KEY] = VERSION
     return found
 
@@ -184,7 +182,8 @@ def _meant_before(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def current_net(settings: Mapping[str, Any]) -> dict[str, Any]:
     """`DualGAFNet.settings` of a checkpoint in today's names."""
-    return {**dict([BEFORE_THE_FOREST]), **_renamed(settings, _keys_of("model"))}
+    before = {"use_forest": DEFAULTS_BEFORE_3["model.use_forest"]}
+    return {**before, **_renamed(settings, _keys_of("model"))}
 
 
 def current_loss(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -140,11 +140,9 @@ def save_explanation(
     by_channel = {each.channel: each for each in intervals}
     rest = [channel for channel in range(data.n_channels) if channel not in by_channel]
     channels = named or [*by_channel, *rest][:4]
-    best = int(found.classes[0])
     title = (
-        f"{windowed.groups[row]}, class {_class_name(windowed, row)}: predicted "
-        f"{imaging.class_names[best]} ({float(found.probabilities[0, best]):.3f}"
-        f"{_of_members(found)})\n"
+        f"{windowed.groups[row]}, class {_class_name(windowed, row)}: "
+        f"{_predicted(found, imaging.class_names)}\n"
         f"{_in_words(intervals, imaging.channel_names)}; {_of_statistics(found)}"
     )
     rows = [
@@ -173,12 +171,13 @@ def _of_statistics(found: Explanation) -> str:
     return f"statistics of whole windows: {float(found.statistics_fraction[0]):.0%} of what spoke"
 
 
-def _of_members(found: Explanation) -> str:
-    """Where a probability comes from; nothing to say where there are images alone."""
+def _predicted(found: Explanation, names: Sequence[str]) -> str:
+    """The class, its probability, and where that comes from if not from images alone."""
+    best = int(found.classes[0])
     parts = {name: float(part[0]) for name, part in found.members.items()}
-    if len(parts) == 1:
-        return ""
-    return ", of which " + ", ".join(f"{name} {part:.0%}" for name, part in parts.items())
+    said = ", ".join(f"{name} {part:.0%}" for name, part in parts.items())
+    of_which = f", of which {said}" if len(parts) > 1 else ""
+    return f"predicted {names[best]} ({float(found.probabilities[0, best]):.3f}{of_which})"
 
 
 def _table(intervals: Sequence[TopInterval], names: Sequence[str], channels: Sequence[int]) -> str:

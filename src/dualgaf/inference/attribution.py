@@ -156,28 +156,33 @@ def explain(
             found = {"images": torch.softmax(images, dim=1)}
             if series is not None:
                 found = net.contributions(images, given[2])
-            logits = images if series is None else net.ensemble(images, given[2])
-        chosen = logits.argmax(dim=1) if classes is None else _checked(classes, logits)
+            likely = torch.stack(list(found.values())).sum(dim=0)
+        chosen = likely.argmax(dim=1) if classes is None else _checked(classes, likely)
         score = partial(log_odds, classes=chosen)
-        if method == "integrated":
-            added = _integrated(net, given, score)
-            maps = torch.stack(added[:2], dim=1)
-        else:
-            window = given[2] if series is not None else None
-            maps = grad_cam(net, (given[0], given[1]), window, score)
-            added = [x * g for x, g in zip(given, _gradients(net, given, score), strict=True)]
-    by_statistics = (
-        added[2].sum(dim=-1) if series is not None else torch.zeros_like(maps[:, 0, :, 0, 0])
-    )
+        maps, added = _relevance(net, given, score, method)
+    nothing = torch.zeros_like(maps[:, 0, :, 0, 0])
+    by_statistics = nothing if series is None else added[2].sum(dim=-1)
     n_steps = gasf.shape[-1] if series is None else series.shape[-1]
     return Explanation(
         classes=chosen,
-        probabilities=torch.softmax(logits, dim=1),
+        probabilities=likely,
         maps=maps,
         steps=step_relevance(maps, n_steps).relu(),
         statistics=by_statistics,
         members=_parts(found, chosen),
     )
+
+
+def _relevance(
+    net: DualGAFNet, given: list[Tensor], score: Score, method: str
+) -> tuple[Tensor, list[Tensor]]:
+    """Of the pixels of both images, (B, 2, C, S, S), and what each number of each input added."""
+    if method == "integrated":
+        added = _integrated(net, given, score)
+        return torch.stack(added[:2], dim=1), added
+    window = given[2] if len(given) > 2 else None
+    maps = grad_cam(net, (given[0], given[1]), window, score)
+    return maps, [x * g for x, g in zip(given, _gradients(net, given, score), strict=True)]
 
 
 def _parts(found: dict[str, Tensor], classes: Tensor) -> dict[str, Tensor]:

@@ -104,21 +104,14 @@ def fit(
         _tell(before, goes_on, folder, options["max_epochs"])
     if not is_watched:
         options = unwatched(options)
-    options["callbacks"] = [
-        *kept_callbacks(options["callbacks"], cfg),
-        curves,
-        *_newest(cfg, FIRST),
-    ]
+    kept = kept_callbacks(options["callbacks"], cfg)
+    options["callbacks"] = [*kept, curves, *_newest(cfg, FIRST)]
     trainer = make_trainer(cfg, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.
     with ranks_started(trainer) as take, in_one_line():
         if trainer.world_size > 1:
-            # Before there are other ranks: an error is said once, and those that are spawned get a
-            # handle, where one that they built would end with them.
-            data.trainer = trainer
-            trainer.strategy.connect(model)  # the plan counts it
-            data.setup("fit")
+            _build_before_ranks(trainer, model, data)
         if goes_on:
             start = cfg.ckpt_path if before is None else before.checkpoint
             trainer.fit(model, datamodule=data, ckpt_path=start, weights_only=True)
@@ -142,6 +135,19 @@ def fit(
     if is_first():
         _keep_learned(cfg, model, final, validated)
     return Learned(model, final, metrics, curves.epochs)
+
+
+def _build_before_ranks(
+    trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
+) -> None:
+    """Have images before there are other ranks.
+
+    An error is said once, and ranks that are spawned get a handle, where one that they built would
+    end with them.
+    """
+    data.trainer = trainer
+    trainer.strategy.connect(model)  # the plan counts it
+    data.setup("fit")
 
 
 def _keep_learned(

@@ -185,9 +185,10 @@ def test_a_folder_that_nobody_may_write_is_read(uri, folder):
     mode = folder.stat().st_mode
     folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
     try:
-        SQLSource(uri, "SELECT * FROM plant", window_size=12).load()
+        read = SQLSource(uri, "SELECT * FROM plant", window_size=12).load()
     finally:
         folder.chmod(mode)
+    same(read, TableSource(folder / "plant.csv", window_size=12).load())
 
 
 @pytest.mark.parametrize(

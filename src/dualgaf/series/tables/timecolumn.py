@@ -62,10 +62,7 @@ def with_time_column(
         return table, TimeColumn(given)
     if first is not None and (same := _as_in(first, table)) is not None:
         return same
-    chosen = {*(source.channels or ()), *source.exclude, *(source.group_columns or ())}
-    chosen |= {source.label_column or "", source.split_column or "", source.working_column or ""}
-    chosen |= {source.plant_column or ""}
-    free = [name for name in table.columns if name not in chosen or name == ""]
+    free = _free(table, source)
     named = [name for name in free if name.lower() in TIME_NAMES]
     daytimes = [name for name in free if _is_daytime(table[name])]
     common = find_column([name for name in named if name not in daytimes], TIME_NAMES)
@@ -99,6 +96,14 @@ def with_time_column(
     if other is None and not source.is_ordered:
         raise _without_order(table, file)
     return table, TimeColumn(other)
+
+
+def _free(table: pl.DataFrame, source: "Tabular") -> list[str]:
+    """The columns that no setting has given another role."""
+    chosen = {*(source.channels or ()), *source.exclude, *(source.group_columns or ())}
+    roles = (source.label_column, source.split_column, source.working_column, source.plant_column)
+    chosen |= {role or "" for role in roles}
+    return [name for name in table.columns if name not in chosen or name == ""]
 
 
 def _without_order(table: pl.DataFrame, file: str) -> SourceError:

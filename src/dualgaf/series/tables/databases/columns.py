@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
 from dualgaf.errors import ConfigError, SourceError, typed_option
+from dualgaf.series.tables.databases.uri import DatabaseURI
 
 LONGEST = 100
 """Letters of a cell that is no text of its own, such as JSON."""
@@ -45,6 +46,22 @@ class QueryColumn:
             f"can be compared; in the query write {self.instead} AS {quoted(self.name)}, or type "
             f"{typed_option('data.exclude', [self.name])}"
         )
+
+
+class Connected:
+    """What every kind of database has once it is open.
+
+    Args:
+        uri: where it is.
+        connection: of its driver.
+        error: what calls of that raise.
+    """
+
+    def __init__(self, uri: DatabaseURI, connection: Any, error: type[Exception]) -> None:
+        self.zone = "UTC"
+        self._uri = uri
+        self._connection = connection
+        self._error = error
 
 
 class Database(Protocol):

@@ -13,6 +13,7 @@ import polars as pl
 from dualgaf.errors import SourceError
 from dualgaf.series.tables.databases.columns import (
     LONGEST,
+    Connected,
     QueryColumn,
     failed,
     not_installed,
@@ -73,26 +74,12 @@ def opened(uri: DatabaseURI) -> Iterator["DuckDB"]:
             "close that one, or in Python give its rows: FrameSource(connection.sql(QUERY))"
         ) from None
     with connection:
+        connection.execute("SET TimeZone = 'UTC'")  # it would be the zone of this machine
         yield DuckDB(uri, connection, duckdb.Error)
 
 
-class DuckDB:
-    """A `Database`.
-
-    Args:
-        uri: where it is.
-        connection: of duckdb.
-        error: what its calls raise.
-    """
-
-    zone = "UTC"
-
-    def __init__(self, uri: DatabaseURI, connection: Any, error: type[Exception]) -> None:
-        self._uri = uri
-        self._connection = connection
-        self._error = error
-        # It would be the zone of this machine.
-        connection.execute("SET TimeZone = 'UTC'")
+class DuckDB(Connected):
+    """A `Database`."""
 
     def columns(self, query: str, probe: bool) -> list[QueryColumn]:
         """See `Database`."""

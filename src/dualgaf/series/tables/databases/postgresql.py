@@ -9,13 +9,13 @@ outer join with nothing, for which the server runs no row of the query.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import polars as pl
 
 from dualgaf.errors import SourceError
 from dualgaf.series.tables.databases.columns import (
     LONGEST,
+    Connected,
     QueryColumn,
     failed,
     not_installed,
@@ -81,20 +81,8 @@ def opened(uri: DatabaseURI) -> Iterator["PostgreSQL"]:
         yield found
 
 
-class PostgreSQL:
-    """A `Database`.
-
-    Args:
-        uri: where it is.
-        connection: of ADBC.
-        error: what its calls raise.
-    """
-
-    def __init__(self, uri: DatabaseURI, connection: Any, error: type[Exception]) -> None:
-        self.zone = "UTC"
-        self._uri = uri
-        self._connection = connection
-        self._error = error
+class PostgreSQL(Connected):
+    """A `Database`."""
 
     def execute(self, sql: str) -> None:
         """Run what gives no rows."""

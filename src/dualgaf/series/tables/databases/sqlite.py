@@ -9,12 +9,12 @@ asked which types they have, and the column is cast to the one that holds them a
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import polars as pl
 
 from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.tables.databases.columns import (
+    Connected,
     QueryColumn,
     failed,
     not_installed,
@@ -50,21 +50,8 @@ def opened(uri: DatabaseURI) -> Iterator["SQLite"]:
         yield SQLite(uri, connection, driver.Error)
 
 
-class SQLite:
-    """A `Database`.
-
-    Args:
-        uri: where it is.
-        connection: of ADBC.
-        error: what its calls raise.
-    """
-
-    zone = "UTC"
-
-    def __init__(self, uri: DatabaseURI, connection: Any, error: type[Exception]) -> None:
-        self._uri = uri
-        self._connection = connection
-        self._error = error
+class SQLite(Connected):
+    """A `Database`."""
 
     def columns(self, query: str, probe: bool) -> list[QueryColumn]:
         """See `Database`."""
