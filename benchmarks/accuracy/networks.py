@@ -24,7 +24,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.accuracy.baselines import Predictions
+from benchmarks.accuracy.baselines import Predictions, cpu_seconds
 from dualgaf.training.config import load_config
 from dualgaf.training.run import train
 
@@ -103,14 +103,16 @@ def run_network(method: str, overrides: Sequence[str], folder: Path) -> Training
         folder: the run directory.
     """
     cfg = network_config(method, [f"paths.run_dir={folder}", *overrides])
+    before = cpu_seconds()
     train(cfg)
+    cpu_s = cpu_seconds() - before
     metrics = json.loads((folder / "metrics.json").read_text())
     with (folder / "test_predictions.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     label, predicted = ([line[column] for line in lines] for column in ("label", "predicted"))
     sides = {side: metrics.get(f"test/{side}_acc") for side in SIDES}
     return Training(
-        Predictions(label, predicted, metrics["fit/seconds"]),
+        Predictions(label, predicted, metrics["fit/seconds"], cpu_s),
         metrics["model/parameters"],
         {side: accuracy for side, accuracy in sides.items() if accuracy is not None},
     )

@@ -200,18 +200,22 @@ def _cost_table(rows: Sequence[Row]) -> str:
             ]
         )
     head = ["set", "test windows", "splits", "parameters", *METHODS.values()]
-    told = "Seconds to fit, and peak memory; means over seeds. Parameters are DualGAFNet's.\n\n"
+    told = (
+        "Seconds and peak memory; means over seeds, one thread. Parameters are DualGAFNet's.\n"
+        "Seconds of CPU where rows have them: a network's from reading to the test, a baseline's\n"
+        "of its fit. Marked w: seconds of the clock to fit, of rows made before.\n\n"
+    )
     return told + markdown(head, lines, texts=(0,))
 
 
 def _cost(rows: Sequence[Row]) -> str:
     if not rows:
         return "-"
-    seconds = statistics.fmean(row["fit_s"] for row in rows)
+    has_cpu = all("cpu_s" in row for row in rows)
+    seconds = statistics.fmean(row["cpu_s" if has_cpu else "fit_s"] for row in rows)
     peak = statistics.fmean(row["peak_bytes"] for row in rows) / 2**20
-    return (
-        f"{seconds:.3g} s, {peak:.0f} MiB" if seconds < 100 else f"{seconds:.0f} s, {peak:.0f} MiB"
-    )
+    shown = f"{seconds:.3g}" if seconds < 100 else f"{seconds:.0f}"
+    return f"{shown} {'s' if has_cpu else 's w'}, {peak:.0f} MiB"
 
 
 def _machines(rows: Sequence[Row]) -> str:

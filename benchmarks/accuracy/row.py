@@ -58,6 +58,7 @@ def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequenc
         **{f"{side}_accuracy": round(n / scores["windows"], 6) for side, n in right.items()},
         "trainings": len(done),
         "fit_s": round(sum(one.fit_s for one in done), 3),
+        "cpu_s": round(sum(one.cpu_s for one in done), 3),
         "parameters": parameters,
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "overrides": list(overrides),
