@@ -18,7 +18,10 @@ BIN := .venv/bin
 train: .venv/.train
 	$(BIN)/python train.py
 
-test: lint changes tests notebooks package
+# What needs one core and no quiet goes side by side; the tests then have both.
+test: .venv/.dev
+	$(MAKE) --output-sync=target -j 2 lint changes notebooks package
+	$(MAKE) tests
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
