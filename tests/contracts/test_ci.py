@@ -68,7 +68,7 @@ FILES = ("faults/test_a.py", "faults/test_b.py", "series/test_c.py", "series/tes
 
 
 def test_faults_run_one_after_the_other(tmp_path):
-    """`make test` gives all of them to one of its two processes: here, with tests that do nothing."""
+    """`make test` gives all of them to one of its two processes: here, tests that only wait."""
     assert "\t$(BIN)/python -m pytest -n 2\n" in (ROOT / "Makefile").read_text()
     for file in FILES:
         path = tmp_path / "tests" / file

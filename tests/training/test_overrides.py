@@ -44,7 +44,7 @@ def test_a_list_of_names_is_typed_so_that_it_comes_back(names):
         ("gpus=2", "trainer.devices=2"),
         ("image=on_device", "images=on_device"),
         ("label=fault", "data=ahu data.label_column=fault"),
-        ("trainer.limit_val_batch=0", "+trainer.limit_val_batches=0"),
+        ("trainer.limit_val_batch=0", "trainer.limit_val_batches=0"),
         ("root=AHU Süd (1)", "'data.root=\"AHU Süd (1)\"'"),
         ("model=resnet", "model=resnet18_gaf"),
         ("logger=xyz", "logger=default"),

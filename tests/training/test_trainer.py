@@ -1,6 +1,7 @@
 """Options of the Trainer as they are typed: each works, or is one line that says what to type."""
 
 import csv
+import inspect
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+import yaml
 from hydra import compose, initialize_config_dir
 
 from dualgaf import DualGAFClassifier, DualGAFDataModule, DualGAFNet
@@ -15,7 +17,7 @@ from dualgaf.errors import ConfigError
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.training.overrides import check_overrides
 from dualgaf.training.run import train
-from dualgaf.training.trainer import in_one_line
+from dualgaf.training.trainer import in_one_line, make_trainer
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
@@ -58,17 +60,17 @@ def logged(folder):
     ("typed", "steps", "validated"),
     [
         ((), 4, 3),  # the control: two epochs of two batches
-        (("+trainer.limit_train_batches=1", "+trainer.limit_test_batches=0"), 2, 3),
-        (("+trainer.limit_val_batches=0",), 4, 0),
-        (("trainer.max_epochs=-1", "+trainer.max_steps=3"), 3, 2),
-        (("trainer.max_epochs=-1", "+trainer.max_steps=1"), 1, 1),
-        (("+trainer.check_val_every_n_epoch=9", "trainer.num_sanity_val_steps=1"), 4, 1),
-        (("+trainer.val_check_interval=0.5", "+trainer.limit_val_batches=1"), 4, 5),
-        (("+trainer.overfit_batches=1",), 2, 3),
+        (("trainer.limit_train_batches=1", "trainer.limit_test_batches=0"), 2, 3),
+        (("trainer.limit_val_batches=0",), 4, 0),
+        (("trainer.max_epochs=-1", "trainer.max_steps=3"), 3, 2),
+        (("trainer.max_epochs=-1", "trainer.max_steps=1"), 1, 1),
+        (("trainer.check_val_every_n_epoch=9", "trainer.num_sanity_val_steps=1"), 4, 1),
+        (("trainer.val_check_interval=0.5", "trainer.limit_val_batches=1"), 4, 5),
+        (("trainer.overfit_batches=1",), 2, 3),
         (
             (
                 *("trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=null"),
-                *("+trainer.reload_dataloaders_every_n_epochs=1", "+trainer.detect_anomaly=true"),
+                *("trainer.reload_dataloaders_every_n_epochs=1", "trainer.detect_anomaly=true"),
                 *("trainer.deterministic=true", "trainer.log_every_n_steps=50"),
             ),
             *(2, 3),
@@ -83,12 +85,12 @@ def test_an_option_that_may_be_typed_is_in_force(typed, steps, validated, tmp_pa
     metrics = trained(tmp_path, *typed)
     assert logged(tmp_path) == (steps, validated)
     assert Checkpoint(tmp_path / "checkpoints" / "best.ckpt").settings["mixup"] == 0.4
-    tested = not {"+trainer.limit_test_batches=0", "data.split.test_fraction=0"} & {*typed}
+    tested = not {"trainer.limit_test_batches=0", "data.split.test_fraction=0"} & {*typed}
     assert ("test/acc" in metrics, "val/acc" in metrics) == (tested, validated > 0)
 
 
 def test_a_run_without_a_logger_or_without_checkpoints_is_one(tmp_path):
-    metrics = trained(tmp_path, "~logger", "+trainer.enable_checkpointing=false", "refit=true")
+    metrics = trained(tmp_path, "~logger", "trainer.enable_checkpointing=false", "refit=true")
     assert {"val/acc", "test/acc", "refit/epochs"} <= set(metrics)
     assert {path.name for path in tmp_path.iterdir()} <= {
         ".hydra",
@@ -101,7 +103,7 @@ def test_a_run_without_a_logger_or_without_checkpoints_is_one(tmp_path):
 
 
 def test_steps_that_end_the_first_epoch_train_the_second_network_too(tmp_path):
-    metrics = trained(tmp_path, "trainer.max_epochs=-1", "+trainer.max_steps=1", "refit=true")
+    metrics = trained(tmp_path, "trainer.max_epochs=-1", "trainer.max_steps=1", "refit=true")
     kept = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
     assert (metrics["fit/epochs"], kept["global_step"]) == (1, 1)
     assert (tmp_path / "checkpoints" / "validated.ckpt").is_file()
@@ -121,15 +123,15 @@ def test_steps_that_end_the_first_epoch_train_the_second_network_too(tmp_path):
             "trainer.max_epochs=0 is not allowed; allowed: auto, or a num",
         ),
         ("trainer.max_epochs=many", "type trainer.max_epochs=100"),
-        ("+trainer.max_steps=0", "type +trainer.max_steps=9"),
-        ("+trainer.limit_train_batches=0", "type +trainer.limit_train_batches=1.0"),
+        ("trainer.max_steps=0", "type trainer.max_steps=9"),
+        ("trainer.limit_train_batches=0", "type trainer.limit_train_batches=1.0"),
         ("trainer.accumulate_grad_batches=0", "type trainer.accumulate_grad_batches=1"),
         ("trainer.precision=64-true", "allowed: 32-true, bf16-mixed, 16-mixed; type trainer.prec"),
         ("trainer.accelerator=tpux", "the Trainer refuses what trainer.* and callbacks.* say: "),
         ("trainer.devices=0", "the Trainer refuses what trainer.* and callbacks.* say: "),
         ("+trainer.logger=true", "type logger=csv, or ~logger for none"),
         ("+trainer.callbacks=[]", "type +callbacks.NAME._target_=PACKAGE.CLASS"),
-        ("+trainer.val_check_interval=50", "type python train.py --cfg job --package trainer"),
+        ("trainer.val_check_interval=50", "type python train.py --cfg job --package trainer"),
         ("callbacks.early_stopping.monitor=val/x", "there are: train/loss, train/loss_step"),
         (
             "callbacks.checkpoint.monitor=val/x",
@@ -184,3 +186,34 @@ def test_an_error_that_is_not_of_the_trainer_stays_what_it_is(error):
     with pytest.raises(type(error)) as caught, in_one_line():
         raise error
     assert caught.value is error
+
+
+def test_every_option_of_the_trainer_can_be_typed_without_a_plus():
+    taken = {*inspect.signature(L.Trainer).parameters} - {"logger", "callbacks"}
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        assert {*compose("train").trainer} - {"_target_"} == taken
+
+
+def test_null_is_what_lightning_has_itself(tmp_path):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("train", overrides=[f"paths.run_dir={tmp_path}", "trainer.precision=null"])
+    made = make_trainer(cfg, max_epochs=1, logger=False)
+    own = L.Trainer(logger=False, max_epochs=1, accelerator="cpu")
+    for option in ("precision", "limit_val_batches", "check_val_every_n_epoch", "max_steps"):
+        assert getattr(made, option) == getattr(own, option)
+
+
+def test_a_logger_is_given_the_options_and_no_secret(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPTIMIZER", "adamw")
+    trained(tmp_path, "classifier.optimizer=${oc.env:OPTIMIZER}", "seed=3")
+    kept = yaml.safe_load((tmp_path / "csv" / "hparams.yaml").read_text())
+    assert (kept["seed"], kept["data.n_windows"], kept["classifier.mixup"]) == (3, 48, 0.4)
+    assert not {"classifier.optimizer", "paths.run_dir", "datamodule.source"} & {*kept}
+    assert "${" not in str(kept)
+
+
+def test_one_batch_of_each_is_a_run(tmp_path):
+    metrics = trained(tmp_path, "trainer.fast_dev_run=true", "logger=default")
+    assert metrics["fit/epochs"] == 1
+    assert 0 <= metrics["test/acc"] <= 1
+    assert not (tmp_path / "checkpoints").exists()

@@ -264,14 +264,20 @@ def _counted(cfg: Any) -> dict[str, Any]:
         if str((callback or {}).get("_target_", "")).endswith(_SHOWS)
     ]
     left_out = (*NOT_COUNTED, *shows, *(MACHINE if stored.get("task") != "build" else ()))
-    return {key: value for key, value in _flat(stored, "").items() if not _is_below(key, left_out)}
+    # null of the Trainer is Lightning's own, as is a key that an earlier version did not have
+    return {
+        key: value
+        for key, value in flat(stored).items()
+        if not _is_below(key, left_out) and not (value is None and key.startswith("trainer."))
+    }
 
 
-def _flat(node: Mapping[str, Any], above: str) -> dict[str, Any]:
+def flat(node: Any, above: str = "") -> dict[str, Any]:
+    """A configuration in plain values, by dotted key."""
     found: dict[str, Any] = {}
     for key, value in node.items():
         inside = isinstance(value, Mapping) and value
-        found |= _flat(value, f"{above}{key}.") if inside else {f"{above}{key}": value}
+        found |= flat(value, f"{above}{key}.") if inside else {f"{above}{key}": value}
     return found
 
 

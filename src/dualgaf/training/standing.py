@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.system.termination import Stopped
@@ -17,7 +17,7 @@ from dualgaf.training.progress import Progress, keep_logs
 from dualgaf.training.ranks import is_first
 from dualgaf.training.report import STOPPED, Outcome, build_metrics
 from dualgaf.training.resume import resume_command, shown
-from dualgaf.training.run_folder import other_folder
+from dualgaf.training.run_folder import flat, other_folder
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,31 @@ def loggers_of(cfg: DictConfig, before: Progress | None) -> list[Logger]:
         found.append(instantiate(node, **known))
     if before is not None and is_first():
         keep_logs(found, before.steps)
+    if cfg.task == "fit":
+        for logger in found:
+            logger.log_hyperparams(hyperparameters(cfg))
     return found
+
+
+def hyperparameters(cfg: DictConfig) -> dict[str, Any]:
+    """What a logger keeps of a configuration: its values by dotted key, nothing that is looked up.
+
+    A value that is looked up (``${...}``) is there under its own key, or is nobody's to keep: the
+    password of a database.
+
+    Example:
+        >>> from omegaconf import OmegaConf
+        >>> cfg = {"seed": 0, "images": "auto", "datamodule": {"images": "${images}"}}
+        >>> hyperparameters(OmegaConf.create(cfg))
+        {'seed': 0, 'images': 'auto'}
+    """
+    return {
+        key: value
+        for key, value in flat(OmegaConf.to_container(cfg, resolve=False)).items()
+        if not (isinstance(value, str) and "${" in value)
+        and value is not None
+        and not key.startswith("paths.")
+    }
 
 
 def how_to_resume(cfg: DictConfig, before: Progress | None) -> str:

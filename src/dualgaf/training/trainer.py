@@ -42,7 +42,7 @@ def check_trainer(cfg: DictConfig) -> None:
         allowed = f"whole numbers from 0 to {_LARGEST_SEED}"
         raise ConfigError(not_allowed("seed", seed, allowed, "seed=0"))
     for option, typed in OF_THE_RUN.items():
-        if option in asked:
+        if asked.get(option) is not None:
             raise ConfigError(f"trainer.{option} is what the run gives the Trainer itself; {typed}")
     precision = asked.get("precision", PRECISIONS[0])
     if precision not in PRECISIONS:
@@ -52,11 +52,11 @@ def check_trainer(cfg: DictConfig) -> None:
     if epochs not in (None, "auto", -1):
         allowed = "auto, or a number of epochs; -1 = until something else ends it"
         _check_count("trainer.max_epochs", epochs, allowed, "trainer.max_epochs=100")
-    if (steps := asked.get("max_steps", -1)) != -1:
-        _check_count("trainer.max_steps", steps, "-1, or a number of steps", "+trainer.max_steps=9")
+    if (steps := asked.get("max_steps")) not in (None, -1):
+        _check_count("trainer.max_steps", steps, "-1, or a number of steps", "trainer.max_steps=9")
     if asked.get("limit_train_batches") == 0:
         allowed = "a fraction above 0, or a number of batches"
-        typed = "+trainer.limit_train_batches=1.0"
+        typed = "trainer.limit_train_batches=1.0"
         raise ConfigError(not_allowed("trainer.limit_train_batches", 0, allowed, typed))
 
 
@@ -64,7 +64,7 @@ def make_trainer(cfg: DictConfig, **options: Any) -> L.Trainer:
     """The Trainer of a run.
 
     Args:
-        cfg: of the run; ``cfg.trainer`` has its options.
+        cfg: of the run; ``cfg.trainer`` has its options, null for what Lightning has itself.
         **options: these replace them.
 
     Raises:
@@ -72,7 +72,8 @@ def make_trainer(cfg: DictConfig, **options: Any) -> L.Trainer:
     """
     options["callbacks"] = [*options.get("callbacks", ()), StopCheck()]
     try:
-        trainer: L.Trainer = instantiate(cfg.trainer, **options, plugins=plugins(cfg))
+        asked = {option: value for option, value in cfg.trainer.items() if value is not None}
+        trainer: L.Trainer = instantiate(asked, **options, plugins=plugins(cfg))
     except InstantiationException as error:
         raise _refused(error.__cause__ or error) from error
     keep_sigterm(trainer)
