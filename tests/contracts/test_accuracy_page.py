@@ -72,7 +72,10 @@ def test_a_plant_is_won_only_against_every_baseline():
 def test_folds_are_counted_together():
     from benchmarks.accuracy.baselines import Predictions
 
-    days = [Predictions(["a", "a"], ["a", "b"], 1.0), Predictions(["b", "b"], ["b", "b"], 1.0)]
+    days = [
+        Predictions(["a", "a"], ["a", "b"], 1.0, 1.0),
+        Predictions(["b", "b"], ["b", "b"], 1.0, 1.0),
+    ]
     scores = pooled_scores(days)
     assert scores["accuracy"] == 0.75
     # a: precision 1, recall 1/2; b: precision 2/3, recall 1

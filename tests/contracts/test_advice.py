@@ -154,6 +154,10 @@ COMMANDS = [
         "leave nothing to train; allowed: a sum below 1",
     ),
     value("data.split.method=official", "prescribes no split for {}; allowed here: group"),
+    value("data.split.fold=5 data.split.method=fold", "is not allowed; allowed: 0 to {}, for"),
+    value("data.split.fold=99 data.split.method=leave_one_out", "data.split.fold={} is not there"),
+    value("data.split.n_folds=99 data.split.method=fold", "and no group is cut; type {}, or add"),
+    value("data.split.method=fold data.split.test_groups=[day_1]", "where data.split.fold says"),
     value("data.split.test_groups=[day_99]", "no group is called {} (data.split.test_groups)"),
     table(
         "and train needs one of each class; type {}, data.split",

@@ -40,7 +40,7 @@ def _rows(split):
         (
             {"method": "random"},
             "data.split.method='random' is not known; allowed: official, group, plant, time, "
-            "within, stratified; type data.split.method=",
+            "within, stratified, fold, leave_one_out; type data.split.method=",
         ),
         (
             {"val_fraction": 1.0},
@@ -90,7 +90,7 @@ def test_unknown_key_of_a_mapping():
         SplitSettings.of({"methods": "time"})
     assert str(caught.value) == (
         "data.split='methods' is not known; allowed: method, val_fraction, test_fraction, "
-        "test_groups; type data.split.method=..."
+        "test_groups, fold, n_folds, unit; type data.split.method=..."
     )
 
 

@@ -21,6 +21,8 @@ BUILD = "build/seconds"
 SCORES = ("val/acc", "test/acc")
 REPEAT = "seed"
 """The override whose values are repeats of one build."""
+FOLD = "data.split.fold"
+"""The override whose values are no rivals: each tests another part of the data."""
 LOG_FROM = 20
 """Numbers that reach this many times the smallest are drawn on a logarithmic axis."""
 _MARKERS = "osD^vPX<>*"
@@ -42,12 +44,16 @@ def compared(rows: Sequence[Row]) -> str:
 
 
 def best_job(rows: Sequence[Row]) -> Row | None:
-    """The fastest build or the highest accuracy, the first of equals; None where none ended.
+    """The fastest build or the highest accuracy, the first of equals.
+
+    None where none ended, or the jobs are folds.
 
     Example:
         >>> best_job([{"job": "0", "val/acc": 0.5}, {"job": "1", "val/acc": 0.75}])["job"]
         '1'
     """
+    if FOLD in swept_overrides(rows):
+        return None
     key = compared(rows)
     ended = [row for row in rows if _counts(row, key)]
     sign = 1 if key == BUILD else -1

@@ -2,9 +2,10 @@
 
 1. Series that are marked predict, or have no label, go to predict.
 2. Those of the groups that `test_groups` names are the test split, if it names any.
-3. The others are dealt out by one of six methods: as the source prescribes (`official`), by whole
+3. The others are dealt out by one of eight methods: as the source prescribes (`official`), by whole
    groups (`group`), by whole plants (`plant`), by whole groups in order of time (`time`), along the
-   time axis of each class of a group (`within`), or by label (`stratified`).
+   time axis of each class of a group (`within`), by label (`stratified`); or one part of whole
+   groups after the other is the test split (`fold`, `leave_one_out`), see `dualgaf.series.folds`.
 4. The result is checked: no row is in two splits, no group is in two splits where the method
    promises that, train knows every class.
 
@@ -23,13 +24,15 @@ import numpy as np
 
 from dualgaf.errors import ConfigError, SplitError, not_allowed, unknown_choice
 from dualgaf.series.checks import check_disjoint, check_labels
+from dualgaf.series.folds import FOLDS, check_fold, fold_of
 from dualgaf.series.holdout import group_names, series_of_groups
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.time_splits import later_groups, later_parts
+from dualgaf.series.units import Unit, majority, members_of
 
-SplitMethod = Literal["official", "group", "plant", "time", "within", "stratified"]
-Unit = Literal["series", "group", "plant"]
-"""What is dealt out whole."""
+SplitMethod = Literal[
+    "official", "group", "plant", "time", "within", "stratified", "fold", "leave_one_out"
+]
 Parts = dict[str, list[int]]
 
 log = logging.getLogger(__name__)
@@ -54,7 +57,9 @@ class SplitSettings:
     """``official``: as the source prescribes; ``group``: whole days, runs or subjects; ``plant``:
     whole plants, so that val and test are of plants that are not learned; ``time``: as ``group``,
     the past is train, later ones are val, the last are test; ``within``: the first part of each
-    class of a group is train, then val, then test; ``stratified``: by label."""
+    class of a group is train, then val, then test; ``stratified``: by label; ``fold``: the groups
+    are dealt out to ``n_folds`` parts, and part ``fold`` is test; ``leave_one_out``: group number
+    ``fold`` is test, by name."""
     val_fraction: float = 0.2
     """Fraction of the series (of the official training series with ``official``); 0 = no val."""
     test_fraction: float = 0.2
@@ -62,6 +67,12 @@ class SplitSettings:
     test_groups: tuple[str, ...] = ()
     """Groups that are the test split, whatever ``test_fraction`` says: one day to leave a day out.
     A group is meant by its name or by a part of it between slashes."""
+    fold: int = 0
+    """Of ``fold`` and ``leave_one_out``: which part is the test split, from 0 on."""
+    n_folds: int = 5
+    """Of ``fold``: parts, 2 or more."""
+    unit: str = "group"
+    """Of ``fold`` and ``leave_one_out``: what stays whole, ``group`` or ``plant``."""
 
     def __post_init__(self) -> None:
         if self.method not in get_args(SplitMethod):
@@ -76,6 +87,7 @@ class SplitSettings:
                         f"data.split.{option}", value, "0 to below 1", f"data.split.{option}=0.2"
                     )
                 )
+        check_fold(self.method, self.fold, self.n_folds, self.unit)
         object.__setattr__(self, "test_groups", group_names(self.test_groups))
         if self.test_groups and self.method == "official":
             raise ConfigError(
@@ -83,7 +95,14 @@ class SplitSettings:
                 "source says what is test; allowed: group, plant, time, stratified; type "
                 "data.split.method=group"
             )
-        if not self.test_groups and self.val_fraction + self.test_fraction >= 1:
+        if self.test_groups and self.method in FOLDS:
+            raise ConfigError(
+                f"data.split.test_groups does not go with data.split.method={self.method}, where "
+                "data.split.fold says what is test; leave test_groups out, or type "
+                "data.split.method=group"
+            )
+        is_test_fraction = not self.test_groups and self.method not in FOLDS
+        if is_test_fraction and self.val_fraction + self.test_fraction >= 1:
             raise ConfigError(
                 f"data.split.val_fraction={self.val_fraction} and data.split.test_fraction="
                 f"{self.test_fraction} leave nothing to train; allowed: a sum below 1; "
@@ -156,7 +175,8 @@ def split_series(series_set: SeriesSet, settings: SplitSettings, seed: int) -> d
     check_labels(splits)
     if predict:
         splits["predict"] = series_set.take(predict)
-    check_disjoint(splits, whole_groups=settings.method in ("official", "group", "plant", "time"))
+    whole = ("official", "group", "plant", "time", *FOLDS)
+    check_disjoint(splits, whole_groups=settings.method in whole)
     return splits
 
 
@@ -176,6 +196,20 @@ def _assign(
             **_assign(series_set, others, rest, rng),
             "test": series_set.take(left_out),
         }
+    if settings.method in FOLDS:
+        unit: Unit = "plant" if settings.unit == "plant" else "group"
+        others, left_out = fold_of(
+            series_set,
+            members_of(series_set, labelled, unit),
+            None if settings.method == "leave_one_out" else settings.n_folds,
+            settings.fold,
+            rng,
+        )
+        rest = replace(settings, method="plant" if unit == "plant" else "group", test_fraction=0.0)
+        return {
+            **_assign(series_set, others, rest, rng),
+            "test": series_set.take(left_out),
+        }
     if settings.method == "within":
         given = {"val": settings.val_fraction, "test": settings.test_fraction}
         return later_parts(series_set, labelled, given)
@@ -186,8 +220,8 @@ def _assign(
         parts = later_groups(series_set, labelled, fractions)
     else:
         units: dict[str, Unit] = {"stratified": "series", "plant": "plant"}
-        unit = units.get(settings.method, "group")
-        parts = _by_group(series_set, labelled, fractions, rng, unit)
+        whole = units.get(settings.method, "group")
+        parts = _by_group(series_set, labelled, fractions, rng, whole)
     ordered = ((name, parts.get(name, [])) for name in ("train", "val", "test"))
     return {name: series_set.take(sorted(chosen)) for name, chosen in ordered if chosen}
 
@@ -218,8 +252,8 @@ def _official(
         )
     if parts["val"] or not settings.val_fraction:
         return parts
-    groups = _members(series_set, parts["train"], "group").values()
-    if max(Counter(_majority(series_set, group) for group in groups).values()) == 1:
+    groups = members_of(series_set, parts["train"], "group").values()
+    if max(Counter(majority(series_set, group) for group in groups).values()) == 1:
         log.warning(  # the archive has such sets
             "%s has one training series for each class, or one group of them, so none is held out: "
             "there is no val split",
@@ -238,7 +272,7 @@ def _by_group(
     unit: Unit,
 ) -> Parts:
     """Series of ``chosen`` by split, those of a unit together."""
-    members = _members(series_set, chosen, unit)
+    members = members_of(series_set, chosen, unit)
     _check_enough(series_set, members, fractions, unit)
     classes = {series_set.labels[index] for index in chosen}
     for _ in range(_DRAWS):
@@ -247,7 +281,7 @@ def _by_group(
             break
     empty = [name for name in fractions if not parts[name]]
     if empty:
-        counts = Counter(_majority(series_set, group) for group in members.values())
+        counts = Counter(majority(series_set, group) for group in members.values())
         typed = " ".join(f"data.split.{name}_fraction=0" for name in empty)
         raise SplitError(
             f"no {unit} is left for {' and '.join(empty)}: {_counted(counts, unit)}, and "
@@ -255,22 +289,6 @@ def _by_group(
             "data.split.method=within, or add data"
         )
     return parts
-
-
-def _members(series_set: SeriesSet, chosen: Sequence[int], unit: Unit) -> dict[str, list[int]]:
-    """Series of each unit."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for index in chosen:
-        plant = series_set.plants[index]
-        if unit == "plant" and plant is None:
-            raise SplitError(
-                f"data.split.method=plant leaves plants out, and {series_set.name} does not say "
-                "which plant a series is of; type data.plant_column=NAME, or "
-                "data.split.method=group"
-            )
-        names = {"series": f"{index}", "group": series_set.groups[index], "plant": f"{plant}"}
-        members[names[unit]].append(index)
-    return members
 
 
 def _deal_groups(
@@ -281,7 +299,7 @@ def _deal_groups(
 ) -> Parts:
     strata: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
-        strata[_majority(series_set, group)].append(group)
+        strata[majority(series_set, group)].append(group)
     parts: Parts = {name: [] for name in fractions}
     filled = dict.fromkeys(fractions, 0.0)
     for label in sorted(strata):
@@ -315,14 +333,6 @@ def _deal(
     return dealt
 
 
-def _majority(series_set: SeriesSet, group: Sequence[int]) -> str:
-    """Label with most steps in a group, the first by alphabet among equals."""
-    steps: Counter[str] = Counter()
-    for index in group:
-        steps[str(series_set.labels[index])] += series_set.values[index].shape[1]
-    return min(steps, key=lambda label: (-steps[label], label))
-
-
 def _check_enough(
     series_set: SeriesSet, members: Mapping[str, Any], fractions: Mapping[str, float], unit: Unit
 ) -> None:
@@ -330,7 +340,7 @@ def _check_enough(
         return
     names = "" if unit == "series" else f" ({', '.join(list(members)[:5])})"
     # Train needs one of each class, and the other split one more.
-    classes = {_majority(series_set, group) for group in members.values()}
+    classes = {majority(series_set, group) for group in members.values()}
     ways = " or data.split.method=group" if unit == "plant" else ""
     if len(members) > len(classes):
         ways += ", or data.split.val_fraction=0 or data.split.test_fraction=0"

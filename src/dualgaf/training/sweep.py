@@ -32,6 +32,7 @@ from dualgaf.plots.sweep import (
 )
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.command import when_stopped
+from dualgaf.training.pooled import pool_folds
 from dualgaf.training.report import STOPPED
 from dualgaf.training.resume import as_typed_words
 
@@ -69,6 +70,8 @@ class SweepTable(Callback):
         means = mean_over_seeds(rows)
         if means:
             log.info("mean over seeds (standard deviation, number of them)\n%s", means)
+        if pooled := pool_folds(folder, rows):
+            log.info("all folds together, see %s\n%s", folder / "folds.csv", _aligned(pooled))
         if best_job(rows) is not None:
             draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
             log.info("picture: %s", folder / "sweep.png")
