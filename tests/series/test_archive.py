@@ -5,11 +5,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from aeon.benchmarking.resampling import stratified_resample_data
 
 from dualgaf.errors import ConfigError, SeriesError, SeriesWarning, SourceError
 from dualgaf.series import archive
 from dualgaf.series.archive import ArchiveSource
-from dualgaf.series.splits import split_series
+from dualgaf.series.splits import SplitSettings, split_series
+
+MARKS = ("train", "test")
 
 BUNDLED = {
     "ACSF1": (200, 1, {1460}, 10),
@@ -63,6 +66,30 @@ def test_bundled_sets(name):
     n_official = Counter(series_set.official)
     assert len(splits["train"]) + len(splits["val"]) == n_official["train"]
     assert len(splits["test"]) == n_official["test"]
+
+
+def test_a_resample_is_that_of_aeon_case_by_case():
+    own = ArchiveSource("GunPoint").load()
+    half = {mark: [n for n, is_of in enumerate(own.official) if is_of == mark] for mark in MARKS}
+    x, y = np.stack(own.values), np.array(own.labels)
+    data = [of[half[mark]] for mark in MARKS for of in (x, y)]
+    for k in (1, 29):
+        resampled = ArchiveSource("GunPoint", archive_resample=k).load()
+        given = split_series(resampled, SplitSettings(val_fraction=0), seed=5)
+        expected = stratified_resample_data(*data, random_state=k)
+        for mark, xs, ys in zip(MARKS, expected[::2], expected[1::2], strict=True):
+            assert np.array_equal(np.stack(given[mark].values), xs)
+            assert [*given[mark].labels] == [*ys]
+        counts = [Counter(given["train"].labels), Counter(y[half["train"]].tolist())]
+        assert counts[0] == counts[1]
+        assert not np.array_equal(np.stack(given["train"].values), data[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*labels are missing")
+def test_a_resample_needs_classes(tmp_path):
+    _toy(tmp_path, ["1,2:a", "3,4:b", "5,6:a"], ["1,3:?", "2,2:b"])
+    with pytest.raises(SourceError, match=r"cases without a class.*type data.archive_resample=0"):
+        ArchiveSource("Toy", root=tmp_path, archive_resample=1).load()
 
 
 @pytest.mark.parametrize("name", SHARED)

@@ -14,7 +14,7 @@ ends in NaN there, which is cut off; a missing value in the middle stays for the
 import re
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from dualgaf.errors import ConfigError, SeriesWarning, SourceError, not_allowed
+from dualgaf.errors import ConfigError, SeriesWarning, SourceError, check_whole, not_allowed
 from dualgaf.series.arrays import Array
 from dualgaf.series.checks import equal_windows
 from dualgaf.series.contents import Contents
@@ -65,6 +65,10 @@ class ArchiveSource:
     """Steps between the starts of two windows; None = ``window_size``."""
     split: SplitSettings = field(default_factory=SplitSettings)
     """``official``: the archive's train and test; val is taken from train."""
+    archive_resample: int = 0
+    """0: the archive's own train and test. k > 0: cases are dealt out to them anew, as many of each
+    class, as aeon's ``stratified_resample_data_indices(y_train, y_test, random_state=k)`` does;
+    published means over 30 resamples are of 0 to 29."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[\w.-]+", self.name):
@@ -89,6 +93,7 @@ class ArchiveSource:
                     "data.root=FOLDER",
                 )
             )
+        check_whole("data.archive_resample", self.archive_resample, 0, 0)
         check_nan_policy(self.nan)
         check_ragged_rule(self.ragged)
         check_window(self.window_size, self.stride)
@@ -122,7 +127,7 @@ class ArchiveSource:
                 file, (x, y) = path.name, _read(path)
             part = SeriesSet.from_arrays(x, y, official=mark, name=file)
             parts.append(repair_nan(part, self.nan))
-        whole = join_sets(parts, self.name)
+        whole = self._resampled(join_sets(parts, self.name), len(parts[0]))
         if (told := equal_windows(whole, self.window_size, self.stride)) is not None:
             warnings.warn(
                 f"{self.name}: {told}; the archive has them so, and what is measured on them is "
@@ -143,6 +148,24 @@ class ArchiveSource:
             path = _file(folder, self.name, half)
             found.add_file(path.name, path)
         return found.hexdigest()
+
+    def _resampled(self, whole: SeriesSet, n_train: int) -> SeriesSet:
+        """The same cases, those for training first, in the order that aeon gives them."""
+        if self.archive_resample == 0:
+            return whole
+        if None in whole.labels:
+            raise SourceError(
+                f"{self.name} has cases without a class, which cannot be dealt out by class; type "
+                "data.archive_resample=0"
+            )
+        from aeon.benchmarking.resampling import stratified_resample_data_indices
+
+        labels = np.array(whole.labels)
+        train, test = stratified_resample_data_indices(
+            labels[:n_train], labels[n_train:], random_state=self.archive_resample
+        )
+        marks = ("train",) * len(train) + ("test",) * len(test)
+        return replace(whole.take([*map(int, train), *map(int, test)]), official=marks)
 
     def _folder(self) -> Path | None:
         """Where both files are; None = they have to be downloaded."""
