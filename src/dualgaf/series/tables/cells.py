@@ -86,6 +86,13 @@ class Column:
     """The first cell of a text column."""
     n_texts: int = 0
     """Different cells of a text column."""
+    ends: tuple[float, float] | None = None
+    """The lowest and the highest of ``values``, NaN where one is missing; None = not looked at."""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether it is known that every value is there."""
+        return self.ends is not None and bool(np.isfinite(self.ends).all())
 
 
 def understood(column: pl.Series, file: str, rules: CellRules, unit: str | None = None) -> Column:
