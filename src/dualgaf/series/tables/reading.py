@@ -88,7 +88,9 @@ def read_rows(source: "Tabular", refuse: Refuse) -> Read:
         draft = draft_of(table, of_file, source, file, rules, units)
         if not drafts and rows_of is not None:
             room = room_for(draft, rows_of)
-        if room is not None:
+        if room is None:
+            draft.columns = {name: column.joined() for name, column in draft.columns.items()}
+        else:
             draft.columns = room.placed(file, draft.columns)
         drafts.append(draft)
         del table  # its numbers are in the drafts, or in the room

@@ -53,14 +53,14 @@ class Room:
             return dict(zip(columns, placed, strict=True))
 
     def _placed(self, file: str, column: Column) -> Column:
-        values = column.values
-        if values is None or column.name not in self.names:
-            return column
-        if not np.can_cast(values.dtype, self.flat.dtype):
-            return column
+        if column.values is None or column.name not in self.names:
+            return column.joined()
+        if not np.can_cast(column.values.dtype, self.flat.dtype):
+            return column.joined()
+        pieces = [column.values, *column.further]
         first = self.names[column.name] * self.n_rows + self.first[file]
-        place = self.flat[first : first + len(values)]
-        return replace(column, values=place, ends=_written(place, values))
+        place = self.flat[first : first + sum(map(len, pieces))]
+        return replace(column, values=place, further=(), ends=_written(place, pieces))
 
     def holds(self, column: Column) -> bool:
         """Whether the numbers of a column are in here; also where it has none."""
@@ -85,16 +85,18 @@ class Room:
         return whole if whole.size >= _LEAST_USED * self.flat.size else whole.copy()
 
 
-def _written(place: Array, values: Array) -> tuple[float, float]:
-    """Write values to their place, and give the lowest and the highest; NaN where one is missing.
+def _written(place: Array, pieces: Sequence[Array]) -> tuple[float, float]:
+    """Write pieces to their place, and give the lowest and the highest; NaN where one is missing.
 
     They are looked at while they are in the cache: a pass of its own takes as long as the copy.
     """
-    ends = []
-    for first in range(0, len(values), _AT_ONCE):
-        part = place[first : first + _AT_ONCE]
-        part[:] = values[first : first + _AT_ONCE]
-        ends.append((part.min(), part.max()))
+    ends, at = [], 0
+    for values in pieces:
+        for first in range(0, len(values), _AT_ONCE):
+            part = values[first : first + _AT_ONCE]
+            place[at : at + len(part)] = part
+            at += len(part)
+            ends.append((part.min(), part.max()))
     low, high = np.array(ends).T
     return float(low.min()), float(high.max())
 
