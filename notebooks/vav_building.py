@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 DAYS_OF_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-FAULTS = ("normal", "outdoor_sensor", "return_sensor", "thermostat", "filter")
+FAULTS = ("normal", "outdoor_sensor", "return_sensor", "thermostat", "filter", "coil")
 OUTPUTS = (
     ("Environment", "Site Outdoor Air Drybulb Temperature"),
     ("SOUTH", "Zone Air Temperature"),
@@ -24,12 +24,15 @@ OUTPUTS = (
     ("VAV SUPPLY FAN OUTLET", "System Node Mass Flow Rate"),
     ("VAV MIXED AIR OUTLET", "System Node Temperature"),
     ("VAV SUPPLY FAN", "Fan Electricity Rate"),
-    ("VAV COOLING COIL", "Cooling Coil Electricity Rate"),
-    ("VAV OA CONTROLLER", "Air System Outdoor Air Flow Fraction"),
+    ("VAV COOLING COIL", "Cooling Coil Total Cooling Rate"),
+    ("VAV COOLING COIL CHW INLET", "System Node Mass Flow Rate"),
+    ("VAV", "Air System Outdoor Air Flow Fraction"),
 )
 """What a run writes: key and variable."""
 FAN_FLOW = 1.45
 """m3/s, the largest flow of the fan."""
+COIL_UA = 4050.0
+"""W/K of the cooling coil of water that is clean, as it is sized."""
 _ZONES = {"South": (0.0, 180.0), "North": (10.0, 0.0)}
 
 
@@ -45,7 +48,10 @@ class Run:
     fault: str = "normal"
     """One of `FAULTS`."""
     severity: float = 0.0
-    """K of a sensor or the thermostat; of a filter the rise of the pressure, as a fraction."""
+    """K of a sensor or the thermostat; of a filter the rise of the pressure, of a coil the loss of
+    its UA, as a fraction."""
+    chilled_water: bool = False
+    """Whether water of a chiller cools the air, and not the unit itself; a fouled coil needs it."""
     outputs: Iterable[tuple[str, str, str]] = tuple((*output, "Timestep") for output in OUTPUTS)
     """Key, variable and frequency of what is written."""
     steps_per_hour: int = 4
@@ -172,7 +178,7 @@ def building(run: Run) -> dict[str, Any]:
     }
     if run.sql:
         model["Output:SQLite"] = {"q": {"option_type": "Simple"}}
-    for part in (_design_days(), _envelope(), _schedules(), _system(), _fault(run)):
+    for part in (_design_days(), _envelope(), _schedules(), _rooms(), _system(run), _fault(run)):
         for kind, objects in part.items():
             model.setdefault(kind, {}).update(objects)
     return model
@@ -303,7 +309,7 @@ def _schedules() -> dict[str, Any]:
     }
 
 
-def _system() -> dict[str, Any]:
+def _rooms() -> dict[str, Any]:
     zones = list(_ZONES)
     return {
         "People": {
@@ -341,14 +347,30 @@ def _system() -> dict[str, Any]:
             }
             for n, zone in enumerate(zones)
         },
-        "HVACTemplate:System:PackagedVAV": {
-            "VAV": {
-                "system_availability_schedule_name": "Fan",
-                "supply_fan_maximum_flow_rate": FAN_FLOW,
-                "economizer_type": "DifferentialDryBulb",
-                "supply_fan_part_load_power_coefficients": "VariableSpeedMotor",
-            }
+    }
+
+
+def _system(run: Run) -> dict[str, Any]:
+    unit = {
+        "system_availability_schedule_name": "Fan",
+        "supply_fan_maximum_flow_rate": FAN_FLOW,
+        "economizer_type": "DifferentialDryBulb",
+        "supply_fan_part_load_power_coefficients": "VariableSpeedMotor",
+    }
+    if not run.chilled_water:
+        return {"HVACTemplate:System:PackagedVAV": {"VAV": unit}}
+    chiller = {
+        "chiller_type": "ElectricReciprocatingChiller",
+        "condenser_type": "AirCooled",
+        "nominal_cop": 3.2,
+        "leaving_chilled_water_lower_temperature_limit": 5.0,  # all fields up to the last
+    }
+    return {
+        "HVACTemplate:System:VAV": {"VAV": unit | {"heating_coil_type": "None"}},
+        "HVACTemplate:Plant:ChilledWaterLoop": {
+            "Water": {"chilled_water_pump_configuration": "ConstantPrimaryNoSecondary"}
         },
+        "HVACTemplate:Plant:Chiller": {"Chiller": chiller},
     }
 
 
@@ -394,6 +416,16 @@ def _fault(run: Run) -> dict[str, Any]:
                     "maximum_value_of_x": 5.0,
                 }
             },
+        }
+    if run.fault == "coil":
+        return {
+            "FaultModel:Fouling:Coil": {
+                "Fault": {
+                    "coil_name": "VAV Cooling Coil",
+                    "fouling_input_method": "FouledUARated",
+                    "uafouled": COIL_UA * (1 - run.severity),
+                }
+            }
         }
     return {}
 

@@ -8,19 +8,22 @@ from hypothesis import strategies as st
 
 from dualgaf.series.inspection import TableFacts
 from dualgaf.series.tables.facts import CHANGES, DEAD, LEFT_OUT, MISSING, SHORT, lost_windows
+from dualgaf.series.tables.rows import Ordered
 from dualgaf.series.tables.source import TableSource
 
 
 def rows_of(times, labels, kept, group="a"):
     n = len(times)
-    return pl.DataFrame(
-        {
-            "time": pl.Series(times, dtype=pl.Int64),
-            "group": [group] * n,
-            "label": labels,
-            "split": pl.Series([None] * n, dtype=pl.String),
-            "keep": kept,
-        }
+    return Ordered(
+        pl.DataFrame(
+            {
+                "time": pl.Series(times, dtype=pl.Int64),
+                "group": [group] * n,
+                "label": labels,
+                "split": pl.Series([None] * n, dtype=pl.String),
+                "keep": kept,
+            }
+        )
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dualgaf import DualGAFDataModule, FrameSource, TableSource, inspect_frame
 from dualgaf.data.inspection import inspect_source
 from dualgaf.data.windowed import read_windows
-from dualgaf.errors import ConfigError, SourceError, SplitError
+from dualgaf.errors import ConfigError, SeriesError, SourceError, SplitError
 from dualgaf.series.doors import in_python
 from dualgaf.series.tables.frame_kinds import as_table
 
@@ -376,3 +376,27 @@ def test_the_row_number_of_a_pandas_frame_is_no_column():
     assert as_table(frame.rename_axis("sample"), "frame").columns[0] == "sample"
     texts = frame.set_index(pd.Index([f"id{k}" for k in range(len(frame))]))
     assert as_table(texts, "frame").columns[0] == "index"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("row", [0, 65_535, 65_536, 140_000])
+def test_a_value_that_is_missing_is_found_wherever_it_stands(row, value):
+    """Values are looked at part by part, as they are copied."""
+    steps = np.arange(140_001)
+    flow = np.sin(steps)
+    flow[row] = value
+    frame = pl.DataFrame({"step": steps, "oat": np.cos(steps), "flow": flow, "fault": "a"})
+    with pytest.raises(SeriesError, match=f"channel 'flow', index {row}: {value} "):
+        FrameSource(frame, window_size=60).load()
+    filled = FrameSource(frame, window_size=60, nan="interpolate").load()
+    assert [int(gap.sum()) for gap in filled.gaps] == [1]
+    assert np.isfinite(filled.values[0]).all()
+
+
+def test_a_sentinel_is_found_in_whatever_part_it_stands():
+    steps = np.arange(140_001)
+    flow = np.sin(steps)
+    flow[[70_000, 140_000]] = -999.0
+    frame = pl.DataFrame({"step": steps, "oat": np.cos(steps), "flow": flow, "fault": "a"})
+    with pytest.raises(SourceError, match="-999 in flow"):
+        FrameSource(frame, window_size=60).load()

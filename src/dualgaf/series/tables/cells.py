@@ -8,7 +8,7 @@ the user is asked.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -35,6 +35,8 @@ _MARKS = "['\u2019 \u00a0\u202f]"
 _OTHER_THOUSANDS = rf"[+-]?\d{{1,3}}({_MARKS}\d{{3}})*(\.\d+)?"
 _COMMA_THOUSANDS = r"[+-]?\d{1,3}([. \u00a0\u202f]\d{3})*(,\d+)?"
 _UNIT = r"^([+-]?[\d.,]*\d[\d.,'\u2019]*)\s*([^\d\s.,:/+-][^\d:/]{0,11})$"
+_LEAST_PIECE = 4096
+"""Rows of a piece; smaller ones are joined at once."""
 _AS_MINUTES = "durations, in min"
 _DURATION = r"(?:(\d+) days?,? )?(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)"
 
@@ -78,6 +80,8 @@ class Column:
     """``empty``: no cell has a value."""
     values: Array | None = None
     """(rows,) float32 or float64 where they are numbers; NaN where a cell is missing."""
+    further: tuple[Array, ...] = ()
+    """What comes behind ``values`` where a driver gave them in pieces, until they are `joined`."""
     unit: str | None = None
     """What stands behind each number."""
     found: str | None = None
@@ -86,6 +90,24 @@ class Column:
     """The first cell of a text column."""
     n_texts: int = 0
     """Different cells of a text column."""
+    ends: tuple[float, float] | None = None
+    """The lowest and the highest of ``values``, NaN where one is missing; None = not looked at."""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether it is known that every value is there."""
+        return self.ends is not None and bool(np.isfinite(self.ends).all())
+
+    def joined(self) -> "Column":
+        """With its values in one piece.
+
+        Example:
+            >>> Column("sat", "numbers", np.ones(1), (np.zeros(2),)).joined().values.tolist()
+            [1.0, 0.0, 0.0]
+        """
+        if self.values is None or not self.further:
+            return self
+        return replace(self, values=np.concatenate([self.values, *self.further]), further=())
 
 
 def understood(column: pl.Series, file: str, rules: CellRules, unit: str | None = None) -> Column:
@@ -109,24 +131,27 @@ def understood(column: pl.Series, file: str, rules: CellRules, unit: str | None 
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
         if column.null_count() == len(column):
             return Column(name, "empty")
-        return Column(name, "numbers", _array(column, rules), unit)
+        if column.n_chunks() * _LEAST_PIECE > len(column):
+            column = column.rechunk()
+        first, *further = (_array(piece, rules) for piece in column.get_chunks())
+        return Column(name, "numbers", first, tuple(further), unit=unit)
     if column.dtype == pl.Null:
         return Column(name, "empty")
     if column.dtype == pl.Duration:
         minutes = column.dt.total_microseconds() / 6e7
-        return Column(name, "numbers", _array(minutes, rules), "min", found=_AS_MINUTES)
+        return Column(name, "numbers", _array(minutes, rules), unit="min", found=_AS_MINUTES)
     if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
         return Column(name, "text", example=f"{column.dtype}")
     column = column.cast(pl.String)
     if (plain := _plain_numbers(column, rules)) is not None:
-        return Column(name, "numbers", _array(plain, rules), unit)
+        return Column(name, "numbers", _array(plain, rules), unit=unit)
     texts = present(column, rules.null_values)
     if texts.null_count() == len(texts):
         return Column(name, "empty")
     if rules.decimal != "comma":
         parsed = texts.cast(pl.Float64, strict=False)
         if parsed.null_count() == texts.null_count():
-            return Column(name, "numbers", _array(parsed, rules), unit)
+            return Column(name, "numbers", _array(parsed, rules), unit=unit)
     return _by_notation(texts, column, file, rules, unit)
 
 
@@ -218,7 +243,7 @@ def _by_notation(
         parts = texts.str.extract_groups(f"^{_DURATION}$").struct.unnest()
         days, hours, minutes, seconds = (parts.to_series(k).cast(pl.Float64) for k in range(4))
         total = 1440 * days.fill_null(0) + 60 * hours + minutes + seconds / 60
-        return Column(name, "numbers", _array(total, rules), "min", found=_AS_MINUTES)
+        return Column(name, "numbers", _array(total, rules), unit="min", found=_AS_MINUTES)
     said = []
     if texts.str.contains("^'[^']*'$").fill_null(True).all():
         texts = texts.str.strip_chars("' ")
@@ -256,7 +281,9 @@ def _by_notation(
                 "point, and data.decimal=comma; type data.decimal=auto"
             )
     if parsed.null_count() == texts.null_count():
-        return Column(name, "numbers", _array(parsed, rules), unit, ", ".join(said) or None)
+        return Column(
+            name, "numbers", _array(parsed, rules), unit=unit, found=", ".join(said) or None
+        )
     if parsed.null_count() == len(parsed):
         known = texts.drop_nulls()
         return Column(name, "text", example=str(known[0]), n_texts=known.n_unique())

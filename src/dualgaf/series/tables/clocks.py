@@ -174,8 +174,8 @@ def is_clock(texts: pl.Series) -> bool:
 def clock_array(time: pl.Series) -> Array:
     """Times as (rows,) datetime64[us], int64 or float64."""
     if time.dtype == pl.Datetime:
-        return time.to_numpy().astype("datetime64[us]")
-    return time.to_numpy().astype(np.float64 if time.dtype.is_float() else np.int64)
+        return time.to_numpy().astype("datetime64[us]", copy=False)
+    return time.to_numpy().astype(np.float64 if time.dtype.is_float() else np.int64, copy=False)
 
 
 def _utc(time: pl.Series, word: str) -> pl.Series | None:

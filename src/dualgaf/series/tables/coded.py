@@ -101,9 +101,12 @@ class Coded:
             >>> Coded.of(pl.Series(["a", "a", None, "b"])).counts()
             {'a': 2, 'b': 1}
         """
-        known = self.codes.drop_nulls().to_numpy()
-        found = np.bincount(known, minlength=len(self.names)).tolist()
-        return {name: n for name, n in zip(self.names, found, strict=True) if n}
+        first = run_starts(self.codes)
+        lengths, codes = np.diff(np.append(first, len(self))), self.codes.gather(first)
+        known = codes.is_not_null().to_numpy()
+        n = np.zeros(len(self.names), dtype=np.int64)
+        np.add.at(n, codes.drop_nulls().to_numpy(), lengths[known])
+        return {name: own for name, own in zip(self.names, n.tolist(), strict=True) if own}
 
 
 def joined_texts(first: str, parts: Sequence[Coded | pl.Series], height: int) -> Coded:
@@ -143,11 +146,14 @@ def run_starts(column: pl.Series) -> Array:
     if not len(column):
         return np.zeros(0, dtype=np.int64)
     n_missing = column.null_count()
-    if n_missing == len(column):
+    if n_missing == len(column) or (column.dtype == pl.Boolean and column.all(ignore_nulls=False)):
         return np.zeros(1, dtype=np.int64)
+    if column.dtype.is_temporal():
+        column = column.to_physical()
     if column.dtype.is_integer() and not n_missing:
         codes = column.to_numpy()
-        changes = codes[1:] != codes[:-1]
+        changed = np.flatnonzero(codes[1:] != codes[:-1])
     else:
-        changes = column.slice(1).ne_missing(column.slice(0, len(column) - 1)).to_numpy()
-    return np.concatenate([[0], np.flatnonzero(changes) + 1])
+        changes = column.slice(1).ne_missing(column.slice(0, len(column) - 1))
+        changed = changes.arg_true().to_numpy().astype(np.int64)
+    return np.concatenate([[0], changed + 1])

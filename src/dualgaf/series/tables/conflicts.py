@@ -23,6 +23,8 @@ def following(tables: Sequence[FileRows]) -> set[Pair]:
     Args:
         tables: files with dates and rows.
     """
+    if len(tables) < 2:
+        return set()
     spans = [(table.rows["time"].min(), table.rows["time"].max()) for table in tables]
     order = sorted(range(len(tables)), key=lambda index: spans[index])
     found = set()

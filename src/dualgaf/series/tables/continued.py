@@ -104,4 +104,6 @@ def _column(parts: Sequence[Column], kept: Sequence[Array]) -> Column:
         else part.values[keep]
         for part, keep in zip(parts, kept, strict=True)
     ]
-    return Column(known.name, known.kind, np.concatenate(values), known.unit, known.found)
+    return Column(
+        known.name, known.kind, np.concatenate(values), unit=known.unit, found=known.found
+    )

@@ -157,6 +157,8 @@ def _copied(
 
 def _that_meet(tables: Sequence[FileRows]) -> list[FileRows]:
     """Those whose dates overlap with those of another."""
+    if len(tables) < 2:
+        return []
     spans = [(table.rows["time"].min(), table.rows["time"].max()) for table in tables]
     return [
         table

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
-import polars as pl
 
 from dualgaf.errors import SourceError, typed_option
 from dualgaf.series.arrays import Array
 from dualgaf.series.inspection import FileFacts, Refuse, duration_text
 from dualgaf.series.series import clock_text
+from dualgaf.series.tables.cells import Column
 from dualgaf.series.tables.clocks import clock_array
 from dualgaf.series.tables.dialects.steps import day_step
-from dualgaf.series.tables.rows import FileRows, time_numbers
+from dualgaf.series.tables.rows import FileRows, Ordered
 
 SENTINELS = (999.0, 9999.0, 99999.0, 999999.0, 999.9, 9999.9, 32767.0, 32768.0, 65535.0)
 """Numbers, of either sign, that loggers write where they have no value."""
@@ -59,8 +59,7 @@ def check_sentinels(
     """
     found: dict[float, list[str]] = {}
     for name in channels:
-        own = [v for table in tables if (v := table.columns[name].values) is not None]
-        for value in _sentinels(own):
+        for value in _sentinels([table.columns[name] for table in tables]):
             found.setdefault(value, []).append(name)
     if not found:
         return
@@ -75,18 +74,17 @@ def check_sentinels(
     )
 
 
-def odd_dates(table: FileRows, rows: pl.DataFrame) -> list[str]:
+def odd_dates(table: FileRows, ordered: Ordered) -> list[str]:
     """Sentences on a clock that jumps by more than a year.
 
     Args:
         table: of one file.
-        rows: its rows, sorted by group and time.
+        ordered: its rows, sorted by group and time.
     """
-    if not table.dated or rows.height < 2:
+    if not table.dated or ordered.rows.height < 2:
         return []
-    times = rows["time"]
-    steps = np.diff(time_numbers(rows))
-    if (steps < 0).any():  # a group that begins before another
+    times, steps = ordered.rows["time"], ordered.steps
+    if steps.min() < 0:  # a group that begins before another
         times = times.sort()
         steps = np.diff(times.to_physical().to_numpy())
     at = int(steps.argmax()) + 1
@@ -109,17 +107,19 @@ def days_said(tables: Sequence[FileRows], grouped: bool) -> list[str]:
     ]
 
 
-def _ends(values: Array) -> tuple[float, ...]:
+def _ends(column: Column, values: Array) -> tuple[float, ...]:
     """The lowest and the highest value that is there."""
-    low, high = values.min(), values.max()
+    low, high = column.ends or (values.min(), values.max())
     if not np.isnan(low):
         return low, high
     return () if np.isnan(values).all() else (np.nanmin(values), np.nanmax(values))
 
 
-def _sentinels(values: Sequence[Array]) -> list[float]:
-    """Which of `SENTINELS` these values hold, as their lowest or highest, far from the rest."""
-    ends = [end for own in values for end in _ends(own)]
+def _sentinels(columns: Sequence[Column]) -> list[float]:
+    """Which of `SENTINELS` these columns hold, as their lowest or highest, far from the rest."""
+    read = [(column, own) for column in columns if (own := column.values) is not None]
+    ends = [end for column, own in read for end in _ends(column, own)]
+    values = [own for _, own in read]
     found = []
     for value in {min(ends, default=0.0), max(ends, default=0.0)}:
         if not any(np.isclose(abs(value), known, rtol=1e-6) for known in SENTINELS):

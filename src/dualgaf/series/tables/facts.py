@@ -11,9 +11,9 @@ from dualgaf.series.arrays import Array
 from dualgaf.series.inspection import FileFacts, TableFacts
 from dualgaf.series.series import clock_text
 from dualgaf.series.tables.clocks import clock_array
-from dualgaf.series.tables.coded import run_starts
+from dualgaf.series.tables.coded import Coded
 from dualgaf.series.tables.reading import Read
-from dualgaf.series.tables.rows import FileRows, time_numbers
+from dualgaf.series.tables.rows import FileRows, Ordered, time_numbers
 
 if TYPE_CHECKING:
     from dualgaf.series.tables.tabular import Tabular
@@ -46,13 +46,10 @@ def table_facts(
     classes: Counter[str] = Counter()
     plants: Counter[str] = Counter()
     for table in tables:
-        own = table.rows.filter(~pl.col("copy"))
-        for found, names, role in (
-            (plants, table.plants, "plant"),
-            (classes, table.classes, "label"),
-        ):
-            for code, n in own[role].drop_nulls().value_counts().iter_rows():
-                found[names[code]] += n
+        copied = table.rows["copy"]
+        own = table.rows.filter(~copied) if copied.any() else table.rows
+        plants.update(Coded(own["plant"], table.plants).counts())
+        classes.update(Coded(own["label"], table.classes).counts())
     units = {
         channel: unit
         for channel in channels
@@ -83,23 +80,23 @@ def table_facts(
 
 
 def lost_windows(
-    rows: pl.DataFrame, step: float | None, gap: float | None, steps: int, stride: int
+    ordered: Ordered, step: float | None, gap: float | None, steps: int, stride: int
 ) -> Counter[str]:
     """Windows that there would be if no row were missing, by what they are lost to.
 
     Args:
-        rows: of one file, sorted, with those that are not kept.
+        ordered: rows of one file, sorted, with those that are not kept.
         step: of time, see `median_step`; None where rows are evenly spaced.
         gap: the largest inside a series; None = any.
         steps: T.
         stride: steps between two windows.
     """
     steps, stride = min(steps, _MOST), min(stride, _MOST)
-    time, kept = time_numbers(rows), rows["keep"].to_numpy()
-    groups = run_starts(rows["group"])
-    jumps = np.flatnonzero(np.diff(time) > gap) + 1 if gap is not None else groups
-    holes = run_starts(rows["keep"])
-    changes = [run_starts(rows[name]) for name in ("label", "split")]
+    time, kept = time_numbers(ordered.rows), ordered.rows["keep"]
+    groups = ordered.starts("group")
+    jumps = ordered.jumps(gap) if gap is not None else groups
+    holes = ordered.starts("keep")
+    changes = [ordered.starts(name) for name in ("label", "split")]
 
     def lengths(*starts: Array) -> tuple[Array, Array]:
         first = np.unique(np.concatenate(starts))
@@ -109,14 +106,14 @@ def lost_windows(
         return int(((rows_of_each - steps) // stride + 1).clip(0).sum())
 
     whole = lengths(groups)[1]
-    if step is not None:
-        spans = np.maximum.reduceat(time, groups) - np.minimum.reduceat(time, groups)
+    if step is not None and len(time):
+        spans = time[np.append(groups[1:], len(time)) - 1] - time[groups]
         whole = (np.round(spans / step) + 1).astype(np.int64)
     _, runs = lengths(groups, jumps)
     counts = [windows(whole), windows(runs)]
     for cuts in ([holes], [holes, *changes]):
         first, own = lengths(groups, jumps, *cuts)
-        counts.append(windows(own[kept[first]]))
+        counts.append(windows(own[kept.gather(first).to_numpy()]))
     found = Counter(
         {name: before - after for name, before, after in zip(
             (MISSING, LEFT_OUT, CHANGES), counts, counts[1:], strict=False)}

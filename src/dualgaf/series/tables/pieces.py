@@ -15,9 +15,8 @@ import polars as pl
 from dualgaf.series.arrays import Array
 from dualgaf.series.series import SPLITS, Origin, SeriesSet
 from dualgaf.series.tables.clocks import clock_array
-from dualgaf.series.tables.coded import run_starts
 from dualgaf.series.tables.room import Room
-from dualgaf.series.tables.rows import FileRows, time_numbers
+from dualgaf.series.tables.rows import FileRows, Ordered
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,8 @@ class Pieces:
     """Sorted; at least one."""
     ends: Array
     """(pieces + 1,) the first row of each piece, and one beyond the last."""
+    as_read: bool = False
+    """Whether rows stand in the order of the file."""
     is_new: bool = False
     """Whether a class is that of a row, and ends no piece: in data that are predicted."""
 
@@ -39,26 +40,31 @@ class Pieces:
 
 
 def pieces_of(
-    rows: pl.DataFrame, table: FileRows, gap: float | None, holes: bool, is_new: bool = False
+    ordered: Ordered, table: FileRows, gap: float | None, holes: bool, is_new: bool = False
 ) -> Pieces:
     """Where series begin and end.
 
     Args:
-        rows: those that are kept, sorted.
+        ordered: the rows that are kept, sorted.
         table: the file.
         gap: see `largest_gap`.
         holes: whether a row that was left out ends a series.
         is_new: whether classes end none.
     """
     ends_with = ("group", "split") if is_new else ("group", "label", "split")
-    starts = [run_starts(rows[name]) for name in ends_with]
+    rows = ordered.rows
+    starts = [ordered.starts(name) for name in ends_with]
     if gap is not None:
-        steps = np.diff(time_numbers(rows))
-        starts.append(np.flatnonzero(steps > gap) + 1)
-    if holes:
+        starts.append(ordered.jumps(gap))
+    if holes and not _is_run(rows["position"]):
         starts.append(np.flatnonzero(np.diff(rows["position"].to_numpy()) != 1) + 1)
     ends = np.append(np.unique(np.concatenate(starts)), rows.height)
-    return Pieces(table, rows, ends, is_new)
+    return Pieces(table, rows, ends, ordered.as_read, is_new)
+
+
+def _is_run(numbers: pl.Series) -> bool:
+    """Whether numbers that rise leave none out."""
+    return bool(numbers[-1] - numbers[0] == len(numbers) - 1)
 
 
 def series_of(
@@ -84,26 +90,28 @@ def series_of(
         labels=tuple(
             None if code is None or part.is_new else part.table.classes[code]
             for part, own in zip(parts, heads, strict=True)
-            for code in own["label"]
+            for code in own["label"].to_list()
         ),
         channel_names=channels,
         groups=tuple(
             part.table.groups[code]
             for part, own in zip(parts, heads, strict=True)
-            for code in own["group"]
+            for code in own["group"].to_list()
         ),
         origins=tuple(
             Origin(part.table.file, position)
             for part, own in zip(parts, heads, strict=True)
-            for position in own["position"]
+            for position in own["position"].to_list()
         ),
         official=tuple(
-            None if code is None else SPLITS[code] for own in heads for code in own["split"]
+            None if code is None else SPLITS[code]
+            for own in heads
+            for code in own["split"].to_list()
         ),
         plants=tuple(
             None if code is None else part.table.plants[code]
             for part, own in zip(parts, heads, strict=True)
-            for code in own["plant"]
+            for code in own["plant"].to_list()
         ),
         times=tuple(time for part in parts for time in _times(part)),
         step_labels=tuple(classes for part in parts for classes in _classes(part)),
@@ -116,9 +124,9 @@ class _Places:
 
     def __init__(self, part: Pieces, at: int, least: int, n_channels: int, dtype: Any) -> None:
         self.part, self.at = part, at
-        order = part.rows["row"].to_numpy()
-        as_they_stand = bool((np.diff(order) == 1).all())
-        self.rows = slice(int(order[0]), int(order[-1]) + 1) if as_they_stand else order
+        order = part.rows["row"]
+        whole = part.as_read and _is_run(order)
+        self.rows = slice(order[0], order[-1] + 1) if whole else order.to_numpy()
         self.series: list[Array | tuple[int, int]] = []
         """Arrays of short ones; where the others begin and end."""
         self.moves: list[tuple[int, int, int]] = []

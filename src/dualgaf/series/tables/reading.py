@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from dualgaf.errors import SourceError
@@ -37,6 +38,9 @@ from dualgaf.series.tables.timecolumn import TimeColumn, with_time_column
 
 if TYPE_CHECKING:
     from dualgaf.series.tables.tabular import Tabular
+
+
+_DAY_US = 86_400_000_000
 
 
 class Read(NamedTuple):
@@ -84,7 +88,9 @@ def read_rows(source: "Tabular", refuse: Refuse) -> Read:
         draft = draft_of(table, of_file, source, file, rules, units)
         if not drafts and rows_of is not None:
             room = room_for(draft, rows_of)
-        if room is not None:
+        if room is None:
+            draft.columns = {name: column.joined() for name, column in draft.columns.items()}
+        else:
             draft.columns = room.placed(file, draft.columns)
         drafts.append(draft)
         del table  # its numbers are in the drafts, or in the room
@@ -215,6 +221,12 @@ def _all_rows(
     return found
 
 
+def _days(time: pl.Series) -> pl.Series:
+    """The date of each time; polars takes four times as long."""
+    days = time.to_physical().to_numpy() // _DAY_US
+    return pl.Series(days.astype(np.int32)).cast(pl.Date)
+
+
 def _rows(
     draft: FileDraft,
     time: pl.Series | None,
@@ -232,7 +244,7 @@ def _rows(
     days = []
     by_day = source.group_columns is not None and not roles.groups
     if time is not None and time.dtype == pl.Datetime and by_day:
-        days = [time.dt.date()]
+        days = [_days(time)]
     # The file is part of the group: run 1 of one file is not run 1 of another.
     group = joined_texts(draft.file, [*draft.apart, *days], draft.height)
     columns = {

@@ -6,16 +6,22 @@ same array.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from dualgaf.series.arrays import Array
 from dualgaf.series.tables.cells import Column
 from dualgaf.series.tables.rows import FileDraft
 from dualgaf.series.tables.table import Table
 
+_AT_ONCE = 1 << 16
+"""Numbers that are copied and looked at in one go: half a MB."""
+_LEAST_SHARED, _THREADS = 1 << 20, 4
+"""Numbers from which on several threads copy; how many, where polars may have as many."""
 _LEAST_USED = 0.8
 """Where less of it is used in the end, what is used is copied and the rest given back."""
 
@@ -40,18 +46,21 @@ class Room:
 
     def placed(self, file: str, columns: Mapping[str, Column]) -> dict[str, Column]:
         """The columns of a file, with their numbers in here where they fit."""
-        return {name: self._placed(file, column) for name, column in columns.items()}
+        if self.flat.size < _LEAST_SHARED:
+            return {name: self._placed(file, column) for name, column in columns.items()}
+        with ThreadPoolExecutor(min(_THREADS, pl.thread_pool_size())) as pool:
+            placed = pool.map(lambda column: self._placed(file, column), columns.values())
+            return dict(zip(columns, placed, strict=True))
 
     def _placed(self, file: str, column: Column) -> Column:
-        values = column.values
-        if values is None or column.name not in self.names:
-            return column
-        if not np.can_cast(values.dtype, self.flat.dtype):
-            return column
+        if column.values is None or column.name not in self.names:
+            return column.joined()
+        if not np.can_cast(column.values.dtype, self.flat.dtype):
+            return column.joined()
+        pieces = [column.values, *column.further]
         first = self.names[column.name] * self.n_rows + self.first[file]
-        place = self.flat[first : first + len(values)]
-        place[:] = values
-        return replace(column, values=place)
+        place = self.flat[first : first + sum(map(len, pieces))]
+        return replace(column, values=place, further=(), ends=_written(place, pieces))
 
     def holds(self, column: Column) -> bool:
         """Whether the numbers of a column are in here; also where it has none."""
@@ -74,6 +83,22 @@ class Room:
     def without_rest(self, whole: Array) -> Array:
         """The same, or a copy where the rest of the room is large."""
         return whole if whole.size >= _LEAST_USED * self.flat.size else whole.copy()
+
+
+def _written(place: Array, pieces: Sequence[Array]) -> tuple[float, float]:
+    """Write pieces to their place, and give the lowest and the highest; NaN where one is missing.
+
+    They are looked at while they are in the cache: a pass of its own takes as long as the copy.
+    """
+    ends, at = [], 0
+    for values in pieces:
+        for first in range(0, len(values), _AT_ONCE):
+            part = values[first : first + _AT_ONCE]
+            place[at : at + len(part)] = part
+            at += len(part)
+            ends.append((part.min(), part.max()))
+    low, high = np.array(ends).T
+    return float(low.min()), float(high.max())
 
 
 def room_for(draft: FileDraft, rows_of: Mapping[str, int]) -> Room | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -92,9 +93,48 @@ class FileRows:
         return found
 
 
+class Ordered:
+    """Rows of one file, and what several steps ask of them; it is worked out once.
+
+    Example:
+        >>> found = Ordered(pl.DataFrame({"time": [0, 1, 5], "group": [0, 0, 1]}))
+        >>> found.steps.tolist(), found.starts("group").tolist(), found.jumps(2.0).tolist()
+        ([1, 4], [0, 2], [2])
+    """
+
+    def __init__(self, rows: pl.DataFrame, *, as_read: bool = False) -> None:
+        self.rows = rows
+        self.as_read = as_read
+        """Whether none was moved: rows stand as the file has them."""
+        self._starts: dict[str, Array] = {}
+
+    @cached_property
+    def steps(self) -> Array:
+        """(rows - 1,) from one time to the next, int64 or float64."""
+        return np.diff(time_numbers(self.rows))
+
+    def starts(self, name: str) -> Array:
+        """(runs,) see `run_starts`."""
+        if name not in self._starts:
+            self._starts[name] = run_starts(self.rows[name])
+        return self._starts[name]
+
+    def jumps(self, gap: float) -> Array:
+        """Rows before which time goes on by more than ``gap``."""
+        if not len(self.steps) or self.steps.max() <= gap:
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(self.steps > gap) + 1
+
+    def kept(self) -> "Ordered":
+        """Those that are kept."""
+        if self.rows["keep"].all():
+            return self
+        return Ordered(self.rows.filter(pl.col("keep")), as_read=self.as_read)
+
+
 def sorted_by_time(
     table: FileRows, channels: Sequence[str] = (), *, is_ordered: bool = True
-) -> pl.DataFrame:
+) -> Ordered:
     """Groups together and in order of time, with ``position``, the row's number after sorting.
 
     Args:
@@ -107,12 +147,11 @@ def sorted_by_time(
         SourceError: a time comes twice in a group.
     """
     rows, file = table.rows, table.file
-    first = run_starts(rows["group"])
-    step = np.diff(time_numbers(rows))
-    step[first[1:] - 1] = 1  # from one group to the next
+    given = Ordered(rows, as_read=True)
+    first = given.starts("group")
     begins = time_numbers(rows)[first]
     by_name = not is_ordered and not (np.diff(begins) > 0).all()
-    if len(first) > len(table.groups) or not (step > 0).all() or by_name:
+    if len(first) > len(table.groups) or not _rises(given) or by_name:
         key = pl.col("row" if is_ordered else "time").min().over("group")
         rank = pl.lit(0) if is_ordered else _ranks(table.groups, rows["group"])
         rows = rows.with_columns(first=key, rank=rank)
@@ -127,7 +166,20 @@ def sorted_by_time(
                 f"time; {_apart(table)}, or type data.time_column=null for rows that are in order"
                 f"{_other_ways(table, channels, double)}"
             )
-    return rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"))
+        position = pl.int_range(pl.len(), dtype=pl.Int64).alias("position")
+        return Ordered(rows.with_columns(position))
+    given.rows = rows.with_columns(pl.col("row").alias("position"))
+    return given
+
+
+def _rises(ordered: Ordered) -> bool:
+    """Whether time goes on from row to row of each group."""
+    steps = ordered.steps
+    if not len(steps) or steps.min() > 0:
+        return True
+    within = steps.copy()
+    within[ordered.starts("group")[1:] - 1] = 1  # from one group to the next
+    return bool((within > 0).all())
 
 
 def _ranks(names: Sequence[str], codes: pl.Series) -> pl.Series:
@@ -183,21 +235,21 @@ def _is_autumn(table: FileRows, double: pl.DataFrame) -> bool:
     )
 
 
-def median_step(rows: pl.DataFrame) -> float | None:
+def median_step(ordered: Ordered) -> float | None:
     """Median step of time within groups, in microseconds for dates; None where there is none."""
-    first = run_starts(rows["group"])
-    if len(first) > rows["group"].gather(first).n_unique():
-        rows = rows.sort("group", maintain_order=True)
-        first = run_starts(rows["group"])
-    steps = np.diff(time_numbers(rows))
+    first = ordered.starts("group")
+    if len(first) > ordered.rows["group"].gather(first).n_unique():
+        ordered = Ordered(ordered.rows.sort("group", maintain_order=True))
+        first = ordered.starts("group")
+    steps = ordered.steps
+    if len(steps) and steps[0] > 0 and first[1:2].tolist() != [1]:
+        between = np.count_nonzero(steps[first[1:] - 1] == steps[0])
+        if 2 * (np.count_nonzero(steps == steps[0]) - between) > len(steps):
+            return float(steps[0])  # what most are is the median
     within = np.ones(len(steps), dtype=bool)
     within[first[1:] - 1] = False
     steps = steps[within & (steps > 0)]
-    if not len(steps):
-        return None
-    if 2 * np.count_nonzero(steps == steps[0]) > len(steps):
-        return float(steps[0])  # what most are is the median
-    return float(np.median(steps))
+    return float(np.median(steps)) if len(steps) else None
 
 
 def _other_ways(table: FileRows, channels: Sequence[str], double: pl.DataFrame) -> str:

@@ -164,7 +164,7 @@ class QueryTable:
             for column in needed:
                 if column.instead is not None:
                     raise column.refused(f"the {QUERY} (data.query)")
-            table = _in_one_piece(database.rows(query, needed or columns))
+            table = _with_own_times(database.rows(query, needed or columns))
             zone = database.zone
         if table.height == 0:
             raise SourceError(f"the {QUERY} (data.query) gives no row in {uri.shown}")
@@ -174,18 +174,13 @@ class QueryTable:
         return table.rename(stripped), notes
 
 
-def _in_one_piece(table: pl.DataFrame) -> pl.DataFrame:
-    """Numbers in one piece, to be read where they lie; times and texts copied.
-
-    What a driver hands over is freed as a whole, and these two stay longest.
-    """
-    found = []
-    for column in table.get_columns():
-        if column.dtype.is_numeric():
-            found.append(column.rechunk())
-        else:
-            found.append(pl.concat([column[:1], column[1:]], rechunk=True))
-    return pl.DataFrame(found)
+def _with_own_times(table: pl.DataFrame) -> pl.DataFrame:
+    """With times copied: they stay, and what a driver hands over is freed as a whole."""
+    return table.with_columns(
+        pl.concat([column[:1], column[1:]], rechunk=True)
+        for column in table.get_columns()
+        if column.dtype.is_temporal()
+    )
 
 
 def _type(column: QueryColumn) -> pl.DataType:

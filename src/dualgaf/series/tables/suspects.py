@@ -106,7 +106,8 @@ def _counts(tables: Sequence[FileRows], name: str, channels: Sequence[str]) -> s
             steps = np.diff(part)
             by_one = by_one and bool((steps == 1).all())
             rising = rising and bool((steps >= 0).all())
-            whole = whole and bool((part % 1 == 0).all())
+            with np.errstate(invalid="ignore"):  # one may be infinite
+                whole = whole and bool((part % 1 == 0).all())
             unix = unix and _is_date(table, part)
         if not (whole and (by_one or unix or (named and rising))):
             return None

@@ -40,7 +40,7 @@ from dualgaf.series.tables.files import stem
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.pieces import Pieces, pieces_of, series_of
 from dualgaf.series.tables.reading import read_rows, shared_channels
-from dualgaf.series.tables.rows import FileRows, largest_gap, median_step, sorted_by_time
+from dualgaf.series.tables.rows import FileRows, Ordered, largest_gap, median_step, sorted_by_time
 from dualgaf.series.tables.settings import TableSettings
 from dualgaf.series.tables.suspects import check_suspects
 from dualgaf.series.tables.table import Table
@@ -154,13 +154,13 @@ class Tabular(TableSettings, ABC):
         lost, mixed = Counter[str](), 0
         parts: list[Pieces] = []
         for table in joined:
-            rows = sorted_by_time(table, channels, is_ordered=self.is_ordered)
-            if (again := table.rows.height - rows.height) > 0:
+            ordered = sorted_by_time(table, channels, is_ordered=self.is_ordered)
+            if (again := table.rows.height - ordered.rows.height) > 0:
                 said.append(f"{again} rows of {table.file} come twice, and are read once")
-            step = None if table.time_column is None else median_step(rows)
+            step = None if table.time_column is None else median_step(ordered)
             of_file.setdefault(table.file, file_facts(table, step))
-            said += odd_dates(table, rows)
-            part, n_mixed = self._pieces(table, rows, channels, step, lost)
+            said += odd_dates(table, ordered)
+            part, n_mixed = self._pieces(table, ordered, channels, step, lost)
             mixed += n_mixed
             parts += [] if part is None else [part]
         files = [of_file[table.file] for table in tables]
@@ -174,8 +174,14 @@ class Tabular(TableSettings, ABC):
                 f"no row of {self.place} is left: the class changes in every step of data.step="
                 f"{self.step}; type data.step=null, or a finer step"
             )
+        # Where nothing is missing, there is nothing to fill: most values were looked at as read
+        is_whole = all(part.table.columns[name].is_finite for part in parts for name in channels)
         whole = series_of(parts, channels, self.window_size or 0, self.set_name, read.room)
         del parts
+        if is_whole:
+            return replace(
+                whole, facts=table_facts(self.set_name, read, files, channels, self, lost)
+            )
         before = self._n_windows(whole)
         if self.fill_limit is not None:
             whole, n_rows = cut_at_holes(whole, self.fill_limit)
@@ -194,31 +200,32 @@ class Tabular(TableSettings, ABC):
     def _pieces(
         self,
         table: FileRows,
-        rows: pl.DataFrame,
+        ordered: Ordered,
         channels: tuple[str, ...],
         step: float | None,
         lost: Counter[str],
     ) -> tuple[Pieces | None, int]:
         """The series of one file, None where no row is left; and the steps of two classes."""
         gap, holes, n_mixed = largest_gap(table, step, self.max_gap), self.max_gap == "auto", 0
-        kept = rows.filter(pl.col("keep"))
-        if self.step is not None and kept.height:
+        kept = ordered.kept()
+        if self.step is not None and kept.rows.height:
             fine = table
-            kept, table, n_mixed = resampled(
-                kept, fine, channels, self.step, self.step_rule, keep_mixed=self.is_new
+            rows, table, n_mixed = resampled(
+                kept.rows, fine, channels, self.step, self.step_rule, keep_mixed=self.is_new
             )
             fine.release(channels)
             width = step_width(table, self.step)
             wide = width * (1 + 1e-9)
             gap, step = wide if holes or gap is None else max(gap, wide), width
-            rows = kept.with_columns(pl.lit(True).alias("keep"))
+            kept = ordered = Ordered(rows.with_columns(pl.lit(True).alias("keep")), as_read=True)
             holes = False
         if self.window_size is not None:
-            cut_by = rows
+            cut_by = ordered
             if self.is_new:
-                cut_by = rows.with_columns(pl.lit(None, dtype=pl.Int32).alias("label"))
+                unnamed = pl.lit(None, dtype=pl.Int32).alias("label")
+                cut_by = Ordered(ordered.rows.with_columns(unnamed))
             lost += lost_windows(cut_by, step, gap, self.window_size, self._stride)
-        if not kept.height:
+        if not kept.rows.height:
             return None, n_mixed
         return pieces_of(kept, table, gap, holes, self.is_new), n_mixed
 

@@ -9,7 +9,7 @@ import polars as pl
 from dualgaf.errors import SourceError
 from dualgaf.series.inspection import duration_text
 from dualgaf.series.tables.columns import parse_step
-from dualgaf.series.tables.rows import FileRows, median_step
+from dualgaf.series.tables.rows import FileRows, Ordered, median_step
 
 _DAY_US = 86_400_000_000
 _DIVISORS = (
@@ -86,7 +86,9 @@ def resampled(
         columns.append(start.cast(rows["local"].dtype).alias("local"))
     kept = pure.select("group", "plant", "label", "split", "position").with_columns(columns)
     arrays = {
-        name: replace(table.columns[name], values=pure[f"{n}"].fill_null(np.nan).to_numpy())
+        name: replace(
+            table.columns[name], ends=None, values=pure[f"{n}"].fill_null(np.nan).to_numpy()
+        )
         for n, name in enumerate(channels)
     }
     return (
@@ -138,7 +140,7 @@ def step_width(table: FileRows, step: str | int | float) -> float:
         what = "has no column of times" if table.time_column is None else "has dates in"
         what = what if table.dated or table.time_column is None else "has numbers in"
         where = "" if table.time_column is None else f" column {table.time_column!r}"
-        own = median_step(table.rows)
+        own = median_step(Ordered(table.rows))
         typed = "null" if table.time_column is None else f"{own or 1:g}"
         if table.dated:
             typed = day_step((own or 1e6) / 1e6, (own or 1e6) / 1e6)
@@ -148,7 +150,7 @@ def step_width(table: FileRows, step: str | int | float) -> float:
     if is_duration and (_DAY_US % round(size * 1e6) or size > 86400):
         raise SourceError(
             f"{table.file}: data.step={step} does not divide a day, and days are divided into "
-            f"steps; type data.step={day_step(size, (median_step(table.rows) or 0) / 1e6)}"
+            f"steps; type data.step={day_step(size, (median_step(Ordered(table.rows)) or 0) / 1e6)}"
         )
     return size * 1e6 if is_duration else size
 
