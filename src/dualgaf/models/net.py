@@ -142,10 +142,7 @@ class DualGAFNet(nn.Module):
             "statistics": statistics,
             "statistics_fusion": statistics_fusion,
         }
-        for option, got in choices.items():
-            if got not in CHOICES[option]:
-                allowed = ("auto", *CHOICES[option]) if option == "fusion" else CHOICES[option]
-                raise ConfigError(unknown_choice(f"model.{option}", got, allowed))
+        _check_choices(choices)
         named = resolve_groups(groups or {}, n_channels, channel_names)
         listed = all_groups(named, n_channels) if named else []
         self._settings: dict[str, Any] = {
@@ -359,6 +356,13 @@ def _check_numbers(n_channels: int, num_classes: int, width: int, dropout: float
     check_whole("model.width", width, 8, 64)
     check_number("model.width", width, lambda w: w % 8 == 0, "multiples of 8", 64)
     check_number("model.dropout", dropout, lambda d: 0 <= d < 1, "0 to below 1", 0.2)
+
+
+def _check_choices(choices: Mapping[str, Any]) -> None:
+    for option, got in choices.items():
+        if got not in CHOICES[option]:
+            allowed = ("auto", *CHOICES[option]) if option == "fusion" else CHOICES[option]
+            raise ConfigError(unknown_choice(f"model.{option}", got, allowed))
 
 
 def _chosen(told: Mapping[str, Any], groups: Sequence[SignalGroup], budget_gflop: float) -> str:

@@ -19,10 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from dualgaf.models.forest.quantiles import IntervalQuantiles
+from dualgaf.models.forest.quick import QuickForest
 from dualgaf.models.forest.trees import Trees
 from dualgaf.models.minirocket.branch import MOST_WINDOWS
+from dualgaf.models.plain_tensors import is_plain
 from dualgaf.models.random_steps import new_seed
-from dualgaf.models.statistics import basic_statistics
+from dualgaf.models.statistics import STATISTICS, basic_statistics
 from dualgaf.models.time_warp import TimeWarp
 
 TREES = 100
@@ -64,6 +66,7 @@ class ForestBranch(nn.Module):
         self.quantiles: IntervalQuantiles | None = None
         self.trees: Trees | None = None
         self._learned = torch.empty(0, dtype=torch.uint8)
+        self._quick: QuickForest | None = None
 
     def forward(self, series: Tensor) -> Tensor:
         """(B, C, T) standardised -> (B, K)."""
@@ -71,7 +74,7 @@ class ForestBranch(nn.Module):
             return series.new_zeros(series.shape[0], self.num_classes)
         # bfloat16 keeps three digits; thresholds differ by less.
         with torch.autocast(series.device.type, enabled=False):
-            found: Tensor = self.trees(self._numbers(series.float()))
+            found = self.trees.said(self._leaves(self.trees, series.float()))
             return torch.log(found.clamp(min=1e-12))
 
     @torch.no_grad()
@@ -119,13 +122,26 @@ class ForestBranch(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Take what `get_extra_state` gave."""
         self._learned = state.cpu()
-        self.quantiles = self.trees = None
+        self.quantiles = self.trees = self._quick = None
         self.n_steps, self.ensemble_weight = 0, 0.0
         if len(state):
             found = _unpacked(self._learned)
             self.n_steps, self.ensemble_weight = found["n_steps"], found["ensemble_weight"]
             self.quantiles = IntervalQuantiles(self.n_channels, self.n_steps)
             self.trees = Trees(found["trees"])
+
+    def _leaves(self, trees: Trees, series: Tensor) -> Tensor:
+        """(B, C, T) -> (B, R), by the compiled kernel where it can."""
+        if not is_plain(series, trees.threshold):
+            return trees.leaves(self._numbers(series))
+        if self._quick is None:
+            assert self.quantiles is not None
+            n_statistics = self.n_channels * len(STATISTICS) if self.use_statistics else 0
+            self._quick = QuickForest(self.quantiles, trees, self.n_channels, n_statistics)
+        found, is_sure = self._quick(series, *self._statistics(series))
+        if not is_sure.all():
+            found[~is_sure] = trees.leaves(self._numbers(series[~is_sure]))
+        return found
 
     def _in_parts(self, series: Tensor) -> Tensor:
         """(N, C, T) -> (N, F), a few windows at a time."""
@@ -134,10 +150,11 @@ class ForestBranch(nn.Module):
     def _numbers(self, series: Tensor) -> Tensor:
         """(N, C, T) -> (N, F)."""
         assert self.quantiles is not None
-        found: Tensor = self.quantiles(series)
-        if self.use_statistics:
-            found = torch.cat((found, basic_statistics(series).flatten(1)), dim=1)
-        return found
+        return torch.cat((self.quantiles(series), *self._statistics(series)), dim=1)
+
+    def _statistics(self, series: Tensor) -> list[Tensor]:
+        """(N, C, T) -> (N, 5 C), if they are used."""
+        return [basic_statistics(series).flatten(1)] if self.use_statistics else []
 
 
 def _packed(state: dict[str, Any]) -> Tensor:

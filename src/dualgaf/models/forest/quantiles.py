@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from dualgaf.models.forest.constants import Constants
+from dualgaf.models.plain_tensors import is_plain
 
 DEPTHS = 6
 """Depths of intervals, at most: the shortest are 1/32 of a view."""
@@ -58,39 +59,46 @@ class IntervalQuantiles(nn.Module):
         self.spectrum = _Spectrum(n_steps)
         lengths = [n_steps, n_steps - 1, n_steps - 2, self.spectrum.n_frequencies]
         for depths in range(DEPTHS, 0, -1):
-            views = [_View(length, depths) for length in lengths if length > 0]
+            views = [View(length, depths) for length in lengths if length > 0]
             if n_channels * sum(view.n_numbers for view in views) <= MOST_NUMBERS:
                 break
         self.views = nn.ModuleList(views)
 
     def forward(self, series: Tensor) -> Tensor:
         """(B, C, T) -> (B, F)."""
-        first = torch.diff(series)
-        views = [series, _smoothed(first), torch.diff(first), self.spectrum(series)]
-        views[1:] = [torch.round(view / GRID) * GRID for view in views[1:]]
-        there = [view for view in views if view.shape[-1] > 0]
+        there = self.views_of(series)
         found = [read(view) for read, view in zip(self.views, there, strict=True)]
         return torch.cat(found, dim=1)
 
+    def views_of(self, series: Tensor) -> list[Tensor]:
+        """(B, C, T) -> (B, C, n) of each view; n is that of `View.length`."""
+        first = torch.diff(series)
+        views = [series, _smoothed(first), torch.diff(first), self.spectrum(series)]
+        views[1:] = [torch.round(view / GRID) * GRID for view in views[1:]]
+        return [view for view in views if view.shape[-1] > 0]
 
-class _View(nn.Module):
+
+class View(nn.Module):
     """Numbers (B, C, n) -> the quantiles of all their intervals, (B, F)."""
 
     def __init__(self, length: int, depths: int) -> None:
         super().__init__()
+        self.length = length
+        """n."""
         depths = min(depths, length.bit_length())
-        self.depths = nn.ModuleList(_Intervals(length, depth) for depth in range(depths))
+        self.depths = nn.ModuleList(Intervals(length, depth) for depth in range(depths))
 
     @property
     def n_numbers(self) -> int:
         """F of one signal."""
-        return sum(cast(_Intervals, depth).n_numbers for depth in self.depths)
+        return sum(cast(Intervals, depth).n_numbers for depth in self.depths)
 
     def forward(self, view: Tensor) -> Tensor:
+        """(B, C, n) -> (B, F)."""
         return torch.cat([depth(view) for depth in self.depths], dim=1)
 
 
-class _Intervals(Constants):
+class Intervals(Constants):
     """The intervals of one depth, and their quantiles."""
 
     def __init__(self, length: int, depth: int) -> None:
@@ -101,7 +109,7 @@ class _Intervals(Constants):
         n_quantiles = 1 + (own - 1) // A_QUANTILE_EACH
         at = np.linspace(0, own - 1, n_quantiles) if n_quantiles > 1 else np.array([(own - 1) / 2])
         below = np.floor(at).astype(np.int64)
-        self.places = torch.from_numpy(starts[:, None] + np.arange(own))  # (I, m)
+        self.places = torch.from_numpy(starts[:, None] + np.arange(own))  # (I, m), one by one
         self.below = torch.from_numpy(below)  # (Q,) places in the sorted numbers of an interval
         self.above = torch.from_numpy(np.minimum(below + 1, own - 1))
         self.part = torch.from_numpy((at - below).astype(np.float32))  # of the way between both
@@ -109,6 +117,7 @@ class _Intervals(Constants):
         self.n_numbers = len(starts) * n_quantiles
 
     def forward(self, view: Tensor) -> Tensor:
+        """(B, C, n) -> (B, F of this depth)."""
         values = view[..., self.places]  # (B, C, I, m)
         level = values.mean(dim=-1, keepdim=True)
         ordered = _sorted(values)
@@ -145,7 +154,6 @@ def _smoothed(numbers: Tensor) -> Tensor:
 
 def _sorted(values: Tensor) -> Tensor:
     """Along the last axis; NumPy sorts short rows in a fraction of the time that torch takes."""
-    recorded = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
-    if recorded or values.requires_grad or values.device.type != "cpu":
+    if not is_plain(values):
         return values.sort(dim=-1).values
     return torch.from_numpy(np.sort(values.numpy()))

@@ -71,11 +71,19 @@ class Trees(Constants):
 
     def forward(self, numbers: Tensor) -> Tensor:
         """(B, F) float32 -> (B, K)."""
+        return self.said(self.leaves(numbers))
+
+    def said(self, leaves: Tensor) -> Tensor:
+        """Leaves (B, R) -> (B, K)."""
+        return self.probabilities[leaves].mean(dim=1)
+
+    def leaves(self, numbers: Tensor) -> Tensor:
+        """(B, F) float32 -> (B, R): the row of ``probabilities`` of each tree's leaf."""
         node = self.root.expand(numbers.shape[0], -1)  # (B, R)
         for _ in range(self.depth):
             read = numbers.gather(1, self.feature[node].long())
             node = self.left[node].long() + (read > self.threshold[node])
-        return self.probabilities[self.leaf[node].long()].mean(dim=1)
+        return self.leaf[node].long()
 
 
 def _state(trees: Sequence[Any], classes: Array, n_classes: int) -> dict[str, Any]:

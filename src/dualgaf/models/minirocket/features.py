@@ -31,6 +31,7 @@ from torch.nn import functional as F
 
 from dualgaf.imaging.compiled import load
 from dualgaf.imaging.threads import share_out
+from dualgaf.models.plain_tensors import is_plain
 
 LENGTH = 9
 """Steps of a kernel."""
@@ -130,7 +131,7 @@ class MiniRocketFeatures(nn.Module):
 
     def forward(self, series: Tensor) -> Tensor:
         """(B, C, T) -> (B, N_FEATURES)."""
-        if self._compiled_reads(series):
+        if is_plain(series, self.mixture, self.bias):
             return self._counted(series)
         found = []
         for at, dilation in enumerate(dilations(series.shape[-1])):
@@ -140,15 +141,6 @@ class MiniRocketFeatures(nn.Module):
                 above = responses - self.bias[at, :, which, None] / width
                 found.append(above.sigmoid_().mean(dim=-1))
         return torch.cat(found, dim=1)
-
-    def _compiled_reads(self, series: Tensor) -> bool:
-        follows = torch.is_grad_enabled() and series.requires_grad
-        if follows or torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
-            return False
-        return type(series) is Tensor and all(
-            tensor.device.type == "cpu" and tensor.dtype == torch.float32
-            for tensor in (series, self.mixture, self.bias)
-        )
 
     def _counted(self, series: Tensor) -> Tensor:
         """What `forward` gives, by the compiled kernel."""

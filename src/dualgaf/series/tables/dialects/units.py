@@ -78,15 +78,18 @@ def take_units(
         )
         return table.slice(1), {n: t for n, t in texts.items() if _is_unit(t)}
     if found and len(found) + len(above_times) > 1 and not ones and line is None:
-        names = [*above_times, *found.values()][:3]
-        raise SourceError(
-            f"{file}: the row below the header has {', '.join(map(repr, names))} above numbers; if "
-            "these are the names of the columns, type data.header_line=2 (or the line they are in, "
-            "counted in the file); if they mean missing, type "
-            f"{typed_option('data.null_values', list(dict.fromkeys(found.values())))} "
-            "data.header_line=1"
-        )
+        raise _no_units(file, [*above_times, *found.values()], list(found.values()))
     return table, {}
+
+
+def _no_units(file: str, texts: list[str], above_numbers: list[str]) -> SourceError:
+    return SourceError(
+        f"{file}: the row below the header has {', '.join(map(repr, texts[:3]))} above numbers; if "
+        "these are the names of the columns, type data.header_line=2 (or the line they are in, "
+        "counted in the file); if they mean missing, type "
+        f"{typed_option('data.null_values', list(dict.fromkeys(above_numbers)))} "
+        "data.header_line=1"
+    )
 
 
 def _is_unit(text: str) -> bool:
