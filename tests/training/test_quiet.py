@@ -1,11 +1,12 @@
 import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 
 import pytest
 
-from dualgaf.training.quiet import quiet
+from dualgaf.training.quiet import errors_alone, quiet
 from preloaded import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,3 +60,40 @@ def test_a_run_where_slurm_is_installed_says_nothing_of_it(tmp_path, monkeypatch
     said = run(*options, "model.use_minirocket=false", "model.use_forest=false", cwd=tmp_path)
     assert "metrics:" in said
     assert "srun" not in said
+
+
+def test_errors_alone_are_said_and_files_have_all(tmp_path, capsys):
+    own = logging.getLogger("dualgaf.tests")
+    own.setLevel(logging.INFO)
+    own.propagate = False
+    handlers = logging.StreamHandler(sys.stderr), logging.FileHandler(tmp_path / "all.log")
+    for handler in handlers:
+        own.addHandler(handler)
+    try:
+        with errors_alone():
+            own.warning("little memory")
+            own.error("none at all")
+            warnings.warn("nothing", UserWarning, stacklevel=1)
+        own.info("after it")
+    finally:
+        for handler in handlers:
+            own.removeHandler(handler)
+            handler.close()
+    assert capsys.readouterr().err.splitlines() == ["none at all", "after it"]
+    assert (tmp_path / "all.log").read_text().splitlines() == [
+        "little memory",
+        "none at all",
+        "after it",
+    ]
+
+
+def test_a_quiet_run_says_nothing_but_an_error(tmp_path):
+    options = ("data=simulated", "data.n_windows=40", "data.window_size=12", "quiet=true")
+    small = ("model.use_minirocket=false", "model.use_forest=false", "model.width=8", "refit=false")
+    words = (*options, *small, "trainer.max_epochs=1", "trainer.accelerator=cpu")
+    assert run(*words, "hydra.run.dir=one", cwd=tmp_path) == ""
+    assert "metrics:" in (tmp_path / "one/train.log").read_text()
+    said = run(*words, "model.width=9", "hydra.run.dir=two", cwd=tmp_path, status=2)
+    assert said.splitlines() == [
+        "dualgaf: model.width=9 is not allowed; allowed: multiples of 8; type model.width=64"
+    ]

@@ -97,7 +97,9 @@ def fit(
     model, curves, folder = make_model(), EpochCurves(), checkpoints(cfg)
     is_watched = "val" in data.windows.indices and not is_off(cfg, "val")
     data.further_networks = int(cfg.refit and is_watched)
-    options = trainer_options(cfg, data, FIRST_STEPS if cfg.refit and is_watched else STEPS)
+    is_first_of_two = cfg.refit and is_watched
+    steps, title = (FIRST_STEPS, "first training") if is_first_of_two else (STEPS, "training")
+    options = trainer_options(cfg, data, steps, title)
     options["max_epochs"] = length = as_begun(cfg, options["max_epochs"], before)
     goes_on = before is None or before.goes_on(options["max_epochs"])
     if before is not None:
@@ -233,7 +235,7 @@ def _refit(
     folder = checkpoints(cfg)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     model = make_model()
-    options = unwatched(trainer_options(cfg, data, STEPS))
+    options = unwatched(trainer_options(cfg, data, STEPS, "second training"))
     if options["max_epochs"] is None or options["max_epochs"] < 0:  # early stopping was to end it
         options["max_epochs"] = max(1, epochs)  # steps or time may have ended the first epoch
     before = Progress.read(folder, REFIT)

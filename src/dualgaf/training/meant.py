@@ -47,6 +47,7 @@ USUAL = {
     "cache.dir": ("cache_dir", "cache_folder"),
     "ckpt_path": ("checkpoint", "ckpt", "checkpoint_path", "resume_from", "weights_path"),
     "hydra.run.dir": ("output", "out", "output_dir", "out_dir", "run_dir", "save_dir", "log_dir"),
+    "quiet": ("silent", "verbose", "q"),
     "seed": ("random_state", "random_seed", "manual_seed", "rng"),
     "hardware": ("memory", "ram"),
 }

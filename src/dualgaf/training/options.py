@@ -8,13 +8,14 @@ from typing import Any
 import lightning as L
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, not_allowed
 from dualgaf.training.epochs import STEPS, epochs_for
 from dualgaf.training.progress import Progress
+from dualgaf.training.progress_bar import TrainingBar
 from dualgaf.training.trainer import check_trainer
 
 MONITORED = ("val/loss", "val/acc", "val/f1_macro")
@@ -26,13 +27,16 @@ def checkpoints(cfg: DictConfig) -> Path:
     return Path(cfg.paths.run_dir) / "checkpoints"
 
 
-def trainer_options(cfg: DictConfig, data: DualGAFDataModule, steps: int = STEPS) -> dict[str, Any]:
+def trainer_options(
+    cfg: DictConfig, data: DualGAFDataModule, steps: int = STEPS, title: str = "training"
+) -> dict[str, Any]:
     """What a `Trainer` gets beside ``cfg.trainer``: callbacks, progress bar, number of epochs.
 
     Args:
         cfg: of the run.
         data: the DataModule, with its windows.
         steps: that ``trainer.max_epochs=auto`` stands for.
+        title: of the progress bar.
 
     Raises:
         ConfigError: see `check_trainer`.
@@ -45,12 +49,11 @@ def trainer_options(cfg: DictConfig, data: DualGAFDataModule, steps: int = STEPS
     callbacks = _callbacks(cfg)
     if cfg.trainer.get("enable_checkpointing") is False:
         callbacks = [c for c in callbacks if not isinstance(c, CheckpointCallback)]
-    return {
-        "max_epochs": epochs,
-        "callbacks": callbacks,
-        # A bar that is redrawn fills a log file with thousands of lines.
-        "enable_progress_bar": cfg.trainer.get("enable_progress_bar", True) and sys.stderr.isatty(),
-    }
+    # A bar that is redrawn fills a log file with thousands of lines.
+    has_bar = cfg.trainer.get("enable_progress_bar") is not False and sys.stderr.isatty()
+    if has_bar and not any(isinstance(callback, ProgressBar) for callback in callbacks):
+        callbacks.append(TrainingBar(title))
+    return {"max_epochs": epochs, "callbacks": callbacks, "enable_progress_bar": has_bar}
 
 
 def as_begun(cfg: DictConfig, epochs: int | None, before: Progress | None) -> int | None:

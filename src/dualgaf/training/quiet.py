@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,30 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logger.removeFilter(_wanted)
+
+
+@contextmanager
+def errors_alone() -> Iterator[None]:
+    """Leave out whatever is said on the screen but errors; what goes into files stays.
+
+    Example:
+        >>> with errors_alone():
+        ...     logging.getLogger().warning("there is little memory")
+    """
+    known = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
+    handlers = {handler for logger in known for handler in getattr(logger, "handlers", ())}
+    screen = (sys.stdout, sys.stderr)
+    shown = [each for each in handlers if getattr(each, "stream", None) in screen]
+    levels = [handler.level for handler in shown]
+    for handler in shown:
+        handler.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for handler, level in zip(shown, levels, strict=True):
+            handler.setLevel(level)
 
 
 def _wanted(record: logging.LogRecord) -> bool:

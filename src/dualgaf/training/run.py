@@ -50,7 +50,7 @@ from dualgaf.training.options import checkpoints, trainer_options
 from dualgaf.training.outside import outside_training
 from dualgaf.training.predicted import write_prediction
 from dualgaf.training.progress import Progress
-from dualgaf.training.quiet import quiet
+from dualgaf.training.quiet import errors_alone, quiet
 from dualgaf.training.ranks import (
     end_with_parent,
     is_first,
@@ -111,7 +111,7 @@ def train(cfg: DictConfig) -> float | None:
         CompactHydraException: likewise in a sweep, whose other jobs go on.
     """
     try:
-        with quiet():
+        with quiet(), errors_alone() if cfg.get("quiet") else nullcontext():
             return _run(in_current_names(cfg))
     except (DualGAFError, InstantiationException) as error:
         cause = own_error(error)

@@ -39,7 +39,7 @@ from dualgaf.training.resume import (
 RECORD = Path(".hydra/run.yaml")
 """The configuration of a folder's run. Hydra's own files are those of the last command."""
 NOT_COUNTED = (
-    *("paths", "resume", "logger"),
+    *("paths", "resume", "logger", "quiet"),
     *(f"trainer.{key}" for key in ("enable_progress_bar", "enable_model_summary", "profiler")),
     *("trainer.log_every_n_steps", "trainer.default_root_dir"),
 )
