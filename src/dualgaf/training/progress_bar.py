@@ -41,7 +41,7 @@ class TrainingBar(ProgressBar):
         """Begin, where the training goes on after the steps that it has."""
         batches = trainer.num_training_batches
         epochs = trainer.max_epochs if trainer.max_epochs is not None else -1
-        total = batches * epochs if epochs > 0 and math.isfinite(batches) else None
+        total = int(batches) * epochs if epochs > 0 and math.isfinite(batches) else None
         self._begin(self._title, total, trainer.fit_loop.total_batch_idx + 1)
 
     def on_train_batch_end(self, *_: Any) -> None:
