@@ -74,18 +74,18 @@ class WindowImaging(nn.Module):
 
     def forward(self, windows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, C, T) float64 -> gasf, gadf (B, C, S, S) and series (B, C, T), float32."""
-        cosine = self.cosine(windows)
+        gasf, gadf, series, _ = self.checked(windows)
+        return gasf, gadf, series
+
+    def checked(self, windows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `forward`, and whether training would have taken each window, (B,)."""
+        cosine = self.cosine(windows)  # NaN where values are too small
         angles = torch.stack((cosine, torch.sqrt(1.0 - cosine * cosine)), dim=1).float()
         gasf, gadf = draw_on_device(angles)
-        return gasf, gadf, self._series(windows)
-
-    def usable(self, windows: Tensor) -> Tensor:
-        """(B, C, T) -> (B,): whether training would have taken each window."""
-        cosine = self.cosine(windows)  # NaN where values are too small
-        held = torch.isfinite(windows).all(dim=-1) & torch.isfinite(self._series(windows)).all(
-            dim=-1
-        )
-        return (held & (cosine.abs() <= 1.0).all(dim=-1)).all(dim=1)
+        series = ((windows - self.mean) / self.std).float()
+        held = torch.isfinite(windows).all(dim=-1) & torch.isfinite(series).all(dim=-1)
+        usable = (held & (cosine.abs() <= 1.0).all(dim=-1)).all(dim=1)
+        return gasf, gadf, series, usable
 
     def cosine(self, windows: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, S) float64, the series after PAA and scaling."""
@@ -115,9 +115,6 @@ class WindowImaging(nn.Module):
         at_constant = torch.where(apart.abs() <= near, 0.0, apart) * span + first
         x = torch.clamp(torch.where(constant, at_constant, drawn), -1.0, 1.0)
         return torch.where(~constant & (largest < self.least), torch.nan, x)
-
-    def _series(self, windows: Tensor) -> Tensor:
-        return ((windows - self.mean) / self.std).float()
 
     def _means(self, windows: Tensor) -> Tensor:
         # So that no sum overflows.

@@ -74,8 +74,8 @@ class RawWindowClassifier(nn.Module):
         """(B, C, T) float64 -> (B, K) float32."""
         with torch.autocast(windows.device.type, enabled=False):
             windows = self._as_float64(windows)
-            probabilities = torch.softmax(self.net(*self.imaging(windows)), dim=1)
-            usable = self.imaging.usable(windows)
+            *images, series, usable = self.imaging.checked(windows)
+            probabilities = torch.softmax(self.net(*images, series), dim=1)
             return torch.where(usable[:, None], probabilities, torch.nan)
 
     def _as_float64(self, windows: Tensor) -> Tensor:

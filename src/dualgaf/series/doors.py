@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import yaml
-
 from dualgaf.errors import DualGAFError, unknown_choice
 
 FILES, ARRAYS = "data.", ""
@@ -84,6 +82,8 @@ def in_python(text: str) -> str:
 
 
 def _keyword(found: re.Match[str]) -> str:
+    import yaml  # a tenth of what a prediction by an .onnx imports, and for messages alone
+
     name = found["q"] or found["p"]
     written = found["quoted"] if found["q"] else found["plain"]
     value = written if _PLACEHOLDER.fullmatch(written) else _literal(yaml.safe_load(written))

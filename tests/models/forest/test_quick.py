@@ -88,7 +88,7 @@ def test_most_windows_are_sure() -> None:
     branch, series = learned(windows(60, 8, 40, seed=0, kind="walk")), windows(300, 8, 40, seed=1)
     by_kernel(branch, series)
     assert branch._quick is not None
-    _, is_sure = branch._quick(series, *branch._statistics(series))
+    _, is_sure = branch._quick(series)
     assert is_sure.float().mean() > 0.95  # a trial: all
 
 
@@ -120,6 +120,37 @@ def test_beside_a_threshold_torch_decides(steps: int, sure: bool) -> None:
     assert torch.equal(by_kernel(branch, series), by_torch(branch, series))
     assert branch._quick is not None
     assert branch._quick(series)[1].tolist() == [sure]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    shape=st.sampled_from([(1, 2), (2, 3), (3, 17), (6, 51), (2, 130), (1, 600)]),
+    kind=st.sampled_from(["noise", "walk", "few values", "high"]),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_numbers_are_those_of_torch_but_for_rounding(
+    shape: tuple[int, int], kind: str, seed: int
+) -> None:
+    branch, series = (
+        learned(windows(9, *shape, seed, kind), trees=1),
+        windows(1, *shape, seed, kind),
+    )
+    by_kernel(branch, series)
+    wanted, quick = branch._numbers(series)[0].numpy(), branch._quick
+    assert quick is not None
+    smoothed, grid, intervals, of_number, *quantiles = quick._fixed[:-4]
+    row = np.empty(intervals[:, :2].sum(axis=1).max(), np.float32)
+    assert branch.quantiles is not None
+    magnitudes = branch.quantiles.spectrum(series)[0].numpy()
+    kernel_module.fill_row(series[0].numpy(), magnitudes, smoothed, grid, row)
+    views = torch.cat([view.flatten() for view in branch.quantiles.views_of(series)]).numpy()
+    np.testing.assert_array_equal(row, views)
+    numbers, room = np.empty(len(of_number), np.float32), np.empty((2, shape[1] + 32), np.float32)
+    slack = [
+        kernel_module._read(row, intervals, which, *quantiles, numbers, *room)
+        for which in range(len(intervals))
+    ]
+    assert (abs(numbers - wanted) <= np.array(slack)[of_number]).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 31, 32, 33, 100, 512, 513, 700])

@@ -24,7 +24,7 @@ from dualgaf.models.forest.trees import Trees
 from dualgaf.models.minirocket.branch import MOST_WINDOWS
 from dualgaf.models.plain_tensors import is_plain
 from dualgaf.models.random_steps import new_seed
-from dualgaf.models.statistics import STATISTICS, basic_statistics
+from dualgaf.models.statistics import basic_statistics
 from dualgaf.models.time_warp import TimeWarp
 
 TREES = 100
@@ -136,9 +136,8 @@ class ForestBranch(nn.Module):
             return trees.leaves(self._numbers(series))
         if self._quick is None:
             assert self.quantiles is not None
-            n_statistics = self.n_channels * len(STATISTICS) if self.use_statistics else 0
-            self._quick = QuickForest(self.quantiles, trees, self.n_channels, n_statistics)
-        found, is_sure = self._quick(series, *self._statistics(series))
+            self._quick = QuickForest(self.quantiles, trees, self.n_channels, self.use_statistics)
+        found, is_sure = self._quick(series)
         if not is_sure.all():
             found[~is_sure] = trees.leaves(self._numbers(series[~is_sure]))
         return found
@@ -150,11 +149,10 @@ class ForestBranch(nn.Module):
     def _numbers(self, series: Tensor) -> Tensor:
         """(N, C, T) -> (N, F)."""
         assert self.quantiles is not None
-        return torch.cat((self.quantiles(series), *self._statistics(series)), dim=1)
-
-    def _statistics(self, series: Tensor) -> list[Tensor]:
-        """(N, C, T) -> (N, 5 C), if they are used."""
-        return [basic_statistics(series).flatten(1)] if self.use_statistics else []
+        found: Tensor = self.quantiles(series)
+        if self.use_statistics:
+            found = torch.cat((found, basic_statistics(series).flatten(1)), dim=1)
+        return found
 
 
 def _packed(state: dict[str, Any]) -> Tensor:

@@ -4,9 +4,9 @@ A window goes down 100 trees of about 8 steps, so of 10 000 numbers that it has,
 asked for. What an interval gives is worked out once, when the first of its numbers is.
 
 Which way a window goes must not follow from how numbers are rounded. The values of an interval are
-those of torch to the bit, and so are the smallest, the largest and each other that is one of them;
-means, and what lies between two values, may differ in the last digits. Where such a number is that
-near to a threshold, the kernel does not decide: it says so, and torch reads the window.
+those of torch to the bit; means, and what lies between two values, may differ in the last digits.
+Where such a number is that near to a threshold, the kernel does not decide: it says so, and torch
+reads the window.
 
 It releases the GIL and is cached on disk.
 """
@@ -32,6 +32,8 @@ _AT_A_TIME = 32
 _ROUNDING = np.float32(2.0**-19)
 """What a mean or a number between two others may be off by, of the largest of its interval: 16
 times the distance of two neighbours in float32."""
+_OF_STATISTICS = np.float32(2.0**-16)
+"""Likewise of a statistic; of them the slope is off by most."""
 _TOO_LARGE = np.float32(1e30)
 """From here on sums may overflow, or not, by their order."""
 _INFINITY = np.float32(np.inf)
@@ -98,7 +100,7 @@ def _read(
     Slices of arrays would take as long as all of it.
 
     Args:
-        row: (V,) all that intervals of a window are of.
+        row: (V,) of `fill_row`.
         interval: (I, 5) see `leaves`.
         which: of the intervals.
         below: (P,) see `leaves`.
@@ -112,6 +114,8 @@ def _read(
         What they may be off by; infinity where a value is none, or too large.
     """
     start, n, first = interval[which, 0], interval[which, 1], interval[which, 2]
+    if interval[which, 4] < 0:
+        return _statistics(row, start, n, numbers, first)
     if n == 1:
         numbers[first] = row[start]
         return np.float32(0.0) if abs(row[start]) < _TOO_LARGE else _INFINITY
@@ -132,8 +136,77 @@ def _read(
 
 
 @_compiled
+def _statistics(row: Array, start: int, n: int, numbers: Array, first: int) -> Any:
+    """Mean, deviation, least, largest value and slope of a signal: `basic_statistics`.
+
+    Returns:
+        As `_read`.
+    """
+    total, least, largest = 0.0, row[start], row[start]
+    for i in range(start, start + n):
+        if not abs(row[i]) < _TOO_LARGE:
+            return _INFINITY
+        total += row[i]
+        least, largest = min(least, row[i]), max(largest, row[i])
+    mean, squares, moment, of_time = total / n, 0.0, 0.0, 0.0
+    for i in range(n):
+        centred, time = row[start + i] - mean, i / (n - 1) - 0.5
+        squares += centred * centred
+        moment += centred * time
+        of_time += time * time
+    numbers[first], numbers[first + 1] = mean, np.sqrt(squares / n)
+    numbers[first + 2], numbers[first + 3] = least, largest
+    numbers[first + 4] = moment / of_time
+    return _OF_STATISTICS * max(abs(least), abs(largest))
+
+
+@_compiled
+def _rounded(number: Any, grid: Any) -> Any:
+    return np.rint(number / grid) * grid
+
+
+@_compiled
+def fill_row(signals: Array, magnitudes: Array, smoothed: int, grid: Any, row: Array) -> None:
+    """The four views of a window, each with all its signals.
+
+    Sums are in the order of torch's, so that they are its own to the bit.
+
+    Args:
+        signals: (C, T) float32.
+        magnitudes: (C, F) float32, of the spectrum.
+        smoothed: first differences that are averaged; an odd number.
+        grid: float32, what all but the window itself is rounded to; a power of 2.
+        row: (V,) float32, filled.
+    """
+    n_channels, n_steps = signals.shape
+    n_first, reach = n_steps - 1, smoothed // 2
+    at = n_channels * n_steps
+    seconds = at + n_channels * n_first
+    spectrum = seconds + n_channels * (n_first - 1)
+    first = np.empty(n_first, np.float32)
+    for c in range(n_channels):
+        for t in range(n_steps):
+            row[c * n_steps + t] = signals[c, t]
+        for t in range(n_first):
+            first[t] = signals[c, t + 1] - signals[c, t]
+        for t in range(n_first):
+            total = first[max(0, t - reach)]
+            for beside in range(1 - reach, reach + 1):
+                total += first[min(n_first - 1, max(0, t + beside))]
+            row[at + c * n_first + t] = _rounded(total / np.float32(smoothed), grid)
+        for t in range(n_first - 1):
+            row[seconds + c * (n_first - 1) + t] = _rounded(first[t + 1] - first[t], grid)
+        n_frequencies = magnitudes.shape[1]
+        for k in range(n_frequencies):
+            row[spectrum + c * n_frequencies + k] = _rounded(magnitudes[c, k], grid)
+
+
+@_compiled
 def leaves(
-    views: Array,
+    series: Array,
+    magnitudes: Array,
+    smoothed: int,
+    grid: Any,
     intervals: Array,
     of_number: Array,
     below: Array,
@@ -149,9 +222,13 @@ def leaves(
     """Which leaf of each tree each window comes to.
 
     Args:
-        views: (B, V) float32, all that intervals are of.
-        intervals: (I, 5): where each begins in a row of ``views``, how many values it has, which is
-            the first of its numbers, how many they are, and where their quantiles are in ``part``.
+        series: (B, C, T) float32.
+        magnitudes: (B, C, F) float32, of the spectrum.
+        smoothed: see `fill_row`.
+        grid: likewise.
+        intervals: (I, 5): where each begins in the row of `fill_row`, how many values it has, which
+            is the first of its numbers, how many they are, and where their quantiles are in
+            ``part``; -1 where it is a signal whose statistics are asked for.
         of_number: (F,) the interval of each number.
         below: (P,) quantiles of all lengths of intervals, see `_read`.
         above: (P,) likewise.
@@ -165,12 +242,15 @@ def leaves(
             each that was read is finite.
     """
     n_windows, n_trees = out.shape
+    n_steps = series.shape[2]
+    row = np.empty(series.shape[1] * (3 * n_steps - 3 + magnitudes.shape[2]), np.float32)
     numbers, slack = np.empty(len(of_number), np.float32), np.empty(len(intervals), np.float32)
     reader = np.full(len(intervals), -1)  # the window whose numbers are there
     most = intervals[:, 1].max() + _AT_A_TIME
     values, ordered = np.empty(most, np.float32), np.empty(most, np.float32)
     for w in range(n_windows):
-        row, sure = views[w], True
+        fill_row(series[w], magnitudes[w], smoothed, grid, row)
+        sure = True
         for tree in range(n_trees):
             node = tree
             while sure and left[node] != node:

@@ -79,10 +79,11 @@ class Trees(Constants):
 
     def leaves(self, numbers: Tensor) -> Tensor:
         """(B, F) float32 -> (B, R): the row of ``probabilities`` of each tree's leaf."""
+        feature, left = self.feature.long(), self.left.long()
         node = self.root.expand(numbers.shape[0], -1)  # (B, R)
         for _ in range(self.depth):
-            read = numbers.gather(1, self.feature[node].long())
-            node = self.left[node].long() + (read > self.threshold[node])
+            read = numbers.gather(1, feature[node])
+            node = left[node] + (read > self.threshold[node])
         return self.leaf[node].long()
 
 

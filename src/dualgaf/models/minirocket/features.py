@@ -137,8 +137,8 @@ class MiniRocketFeatures(nn.Module):
         for at, dilation in enumerate(dilations(series.shape[-1])):
             width = self.width[at, :, None]
             responses = self._responses(series, at, dilation) / width  # (B, 84, T)
-            for which in range(BIASES):  # in place: one copy of the responses at a time
-                above = responses - self.bias[at, :, which, None] / width
+            for bias in (self.bias[at] / width).split(1, dim=1):  # (84, 1)
+                above = responses - bias  # in place: one copy of the responses at a time
                 found.append(above.sigmoid_().mean(dim=-1))
         return torch.cat(found, dim=1)
 
