@@ -1,10 +1,23 @@
 """How fast the same rows are read from each place: `python -m benchmarks.sources [--rows N]`.
 
 A file of SQLite, one of DuckDB, a PostgreSQL server of its own (Debian's, as the tests start it),
-and a frame in memory. The sides take turns, each in a process of its own: the rows of a query as a
-table (*rows*), the whole source as series (*series*), and the bare driver into polars (*bare*); of
-a frame, beside its series, a copy of its numbers, which is the array that windows are cut from
-(*copy*). The first repeat is not counted: it brings files into memory. Seconds of all cores of the
+and a frame in memory. The sides take turns, each in a process of its own:
+
+* *bare*: what the driver gives for the needed columns, as a frame of polars. Nothing is checked,
+  no text becomes a time (SQLite has times as texts), and there is no array.
+* *rows*: the same as `SQLSource` reads it, with types that are known and times without infinity.
+  The ratio of *rows* to *bare* is what reading through dualgaf costs.
+* *series*: the whole ``load()``: times read and checked, rows put in order, classes coded, every
+  number looked at, series cut at days, classes and gaps, the numbers in one (C, rows) array that
+  windows are views of. The ratio of *series* to *bare* has all of that on one side alone.
+* *copy*, of a frame: the needed columns copied into one (C, rows) array, once, by one thread, and
+  nothing else. No window can be cut with less; `load` does the same copy, and looks at the numbers
+  as it goes. The ratio of *series* to *copy* has times, classes and cuts on one side alone. They
+  cost the same for few columns as for many, so it falls with the number of columns.
+
+``x needed bytes`` is the peak beyond the frame, in units of the needed numbers as float64, which
+the array of windows takes once; what is above 1 is for times, classes and what a driver holds. The
+first repeat is not counted: it brings files into memory. Seconds of all cores of the
 process stand beside those of the clock, as a machine may have other work; what a server takes is in
 those of the clock alone.
 """
@@ -201,7 +214,7 @@ def measure(where: Mapping[str, str], repeats: int) -> dict[str, list[Told]]:
 
 
 def read(found: Mapping[str, list[Told]], n: int) -> Reading:
-    """Medians without the first repeat, beside the bare side of the same place."""
+    """Medians without the first repeat, beside the last side of the same place."""
     needed = 8 * CHANNELS * n
     table, ratios = [], {}
     for key, told in found.items():
@@ -217,13 +230,13 @@ def read(found: Mapping[str, list[Told]], n: int) -> Reading:
                 "seconds": own["wall_s"],
                 "CPU seconds": own["cpu_s"],
                 "peak MB": own["peak_bytes"] / 1e6,
-                "x bare seconds": own["wall_s"] / bare["wall_s"],
-                "x bare CPU": own["cpu_s"] / bare["cpu_s"],
+                "x seconds of the last": own["wall_s"] / bare["wall_s"],
+                "x its CPU": own["cpu_s"] / bare["cpu_s"],
                 "x needed bytes": own["peak_bytes"] / needed,
             }
         )
         if side in ("rows", "series"):
-            ratios[f"{key}: seconds of bare"] = bare["wall_s"] / own["wall_s"]
+            ratios[f"{key}: seconds of {sides_of(place)[-1]}"] = bare["wall_s"] / own["wall_s"]
             ratios[f"{key}: bytes needed of peak"] = needed / own["peak_bytes"]
     notes = [
         f"{n} rows; {CHANNELS} of {CHANNELS + LEFT_OUT} columns of numbers are needed, "

@@ -3,9 +3,10 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 
-from dualgaf import ArraySource, SplitSettings
+from dualgaf import ArraySource, SplitSettings, SQLSource, inspect_frame
 from dualgaf.data.inspection import inspect_source, windows_summary
 from dualgaf.data.windowed import read_windows
 from dualgaf.data.windows_cache import cached_windows
@@ -133,3 +134,21 @@ def test_the_picture_has_the_split_of_a_run_also_beside_short_series(plant):
         name: sum(n // 10 for n in part.lengths) for name, part in found.splits.items()
     }
     assert min(n for part in found.splits.values() for n in part.lengths) == 20
+
+
+def test_what_was_read_is_called_by_its_name(tmp_path):
+    """Frames have no folder, and a query is one."""
+    write(tmp_path)
+    first = pl.read_csv(tmp_path / "a.csv")
+    second = first.with_columns(pl.col("datetime").str.replace("03-01", "03-02"))
+    one = inspect_frame(pl.concat([first, second]), window_size=10)
+    assert str(one).splitlines()[0] == "frames   1, 80 rows"
+    assert any("a group is a day of a frame (2 of them)" in note for note in one.notes)
+    two = inspect_frame({"a": first, "b": second}, window_size=10, label="column")
+    assert str(two).splitlines()[0] == "frames   2, 80 rows"
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
+    path = tmp_path / "plant.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"CREATE TABLE plant AS FROM '{tmp_path}/a.csv'")
+    found = inspect_source(SQLSource(f"duckdb:///{path}", "FROM plant", window_size=10), seed=0)
+    assert str(found).splitlines()[0] == "query    of plant.duckdb, 40 rows"

@@ -178,7 +178,7 @@ def _facts_lines(facts: TableFacts) -> list[str]:
     units = {name: f" ({unit})" for name, unit in facts.units.items()}
     channels = ", ".join(f"{name}{units.get(name, '')}" for name in facts.channels)
     lines = [
-        f"files    {len(facts.files)} of {facts.name}, {facts.rows} rows",
+        f"{_tables(facts)}, {facts.rows} rows",
         f"times    {_times(facts)}",
         f"channels {len(facts.channels)}: {channels}",
         *(f"left out {name}: {why}" for name, why in facts.left_out.items()),
@@ -186,6 +186,14 @@ def _facts_lines(facts: TableFacts) -> list[str]:
         *_plants(facts),
     ]
     return [line if len(line) < 200 else f"{line[:190]} ..." for line in lines]
+
+
+def _tables(facts: TableFacts) -> str:
+    """What was read: frames in memory have no folder, and a query is one."""
+    if facts.kind == "queries":
+        return f"query    of {facts.name}"
+    where = "" if facts.kind == "frames" else f" of {facts.name}"
+    return f"{facts.kind:8} {len(facts.files)}{where}"
 
 
 def _times(facts: TableFacts) -> str:

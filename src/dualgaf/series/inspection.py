@@ -85,6 +85,8 @@ class TableFacts:
     """Windows that there would be if no row were missing, by what they are lost to."""
     notes: tuple[str, ...] = ()
     """What was found alone, a sentence each."""
+    kind: str = "files"
+    """What the tables are: ``files``, ``runs``, ``frames``, ``queries``."""
 
     @property
     def rows(self) -> int:
@@ -118,7 +120,7 @@ class TableFacts:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """What `as_json` has given."""
-        known = {name: stored[name] for name in (f.name for f in fields(cls))}
+        known = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
         lists = ("group_columns", "channels", "notes")
         return cls(**known | {name: tuple(known[name]) for name in lists}
                    | {"files": tuple(FileFacts(**file) for file in known["files"])})  # fmt: skip

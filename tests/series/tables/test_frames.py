@@ -400,3 +400,27 @@ def test_a_sentinel_is_found_in_whatever_part_it_stands():
     frame = pl.DataFrame({"step": steps, "oat": np.cos(steps), "flow": flow, "fault": "a"})
     with pytest.raises(SourceError, match="-999 in flow"):
         FrameSource(frame, window_size=60).load()
+
+
+@pytest.mark.parametrize("options", [{}, {"step": "10min"}, {"nan": "interpolate"}])
+def test_a_frame_in_pieces_is_the_same_frame_in_one(options):
+    rng = np.random.default_rng(0)
+    n = 12_000
+    whole = pl.DataFrame(
+        {
+            "time": np.datetime64("2024-03-01", "us") + np.arange(n) * np.timedelta64(60, "s"),
+            "oat": rng.normal(size=n),
+            "flow": rng.normal(size=n).astype(np.float32),
+            "fault": np.array(["good", "leak"])[np.arange(n) // 700 % 2],
+        }
+    )
+    if "nan" in options:
+        whole = whole.with_columns(oat=pl.when(pl.col("oat") < 2).then("oat"))
+    pieces = pl.concat([whole[:4500], whole[4500:9100], whole[9100:]], rechunk=False)
+    assert pieces.n_chunks() == 3
+    one, other = (FrameSource(rows, window_size=60, **options).load() for rows in (whole, pieces))
+    assert one.labels == other.labels
+    for mine, theirs in zip(one.values, other.values, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    for mine, theirs in zip(one.times, other.times, strict=True):
+        np.testing.assert_array_equal(mine, theirs)

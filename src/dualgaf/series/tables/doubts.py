@@ -94,15 +94,22 @@ def odd_dates(table: FileRows, ordered: Ordered) -> list[str]:
     return [f"{table.file}: times jump from {before} to {after}; is the clock right?"]
 
 
-def days_said(tables: Sequence[FileRows], grouped: bool) -> list[str]:
-    """A sentence where series are cut at midnight."""
+def days_said(tables: Sequence[FileRows], grouped: bool, kind: str) -> list[str]:
+    """A sentence where series are cut at midnight.
+
+    Args:
+        tables: every one.
+        grouped: whether columns tell the groups.
+        kind: what the tables are: ``files``, ``runs``.
+    """
     if grouped or not all(table.dated for table in tables):
         return []
     days = sum(len(table.groups) for table in tables)
     if days <= len(tables):
         return []
+    one = "query" if kind == "queries" else kind.removesuffix("s")
     return [
-        f"series end at midnight, a group is a day of a file ({days} of them); to have others, "
+        f"series end at midnight, a group is a day of a {one} ({days} of them); to have others, "
         "type data.group_columns=[NAME], or data.group_columns=null for none"
     ]
 

@@ -76,6 +76,7 @@ def table_facts(
         plants=dict(sorted(plants.items())),
         lost={reason: n for reason, n in lost.items() if n > 0},
         notes=tuple(read.said),
+        kind=source.kind,
     )
 
 

@@ -164,7 +164,7 @@ class Tabular(TableSettings, ABC):
             mixed += n_mixed
             parts += [] if part is None else [part]
         files = [of_file[table.file] for table in tables]
-        said += days_said(joined, bool(read.roles.groups))
+        said += days_said(joined, bool(read.roles.groups), self.kind)
         if self.step is None:
             check_steps(files, all(table.dated for table in tables), refuse)
         if mixed:
