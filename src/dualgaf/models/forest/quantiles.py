@@ -119,10 +119,13 @@ class Intervals(Constants):
     def forward(self, view: Tensor) -> Tensor:
         """(B, C, n) -> (B, F of this depth)."""
         values = view[..., self.places]  # (B, C, I, m)
-        level = values.mean(dim=-1, keepdim=True)
+        if self.places.shape[1] == 1:
+            return values.flatten(1)
         ordered = _sorted(values)
         found = torch.lerp(ordered[..., self.below], ordered[..., self.above], self.part)
-        return (found - level * self.centred).flatten(1)
+        if len(self.part) > 1:
+            found = found - values.mean(dim=-1, keepdim=True) * self.centred
+        return found.flatten(1)
 
 
 class _Spectrum(Constants):
