@@ -114,7 +114,7 @@ class ForestBranch(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is made of the rest when it is first asked for."""
-        return {**super().__getstate__(), "_quick": None}
+        return {**vars(self), "_quick": None}
 
     def get_extra_state(self) -> Tensor:
         """What a checkpoint holds of the branch: uint8 (n,), n = 0 before `fit`.

@@ -137,7 +137,7 @@ class MiniRocketFeatures(nn.Module):
         for at, dilation in enumerate(dilations(series.shape[-1])):
             width = self.width[at, :, None]
             responses = self._responses(series, at, dilation) / width  # (B, 84, T)
-            for bias in (self.bias[at] / width).split(1, dim=1):  # (84, 1)
+            for bias in torch.split(self.bias[at] / width, 1, dim=1):  # (84, 1)
                 above = responses - bias  # in place: one copy of the responses at a time
                 found.append(above.sigmoid_().mean(dim=-1))
         return torch.cat(found, dim=1)
