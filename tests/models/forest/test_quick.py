@@ -1,6 +1,7 @@
 """`QuickForest`: the leaves that torch comes to, or a word that it cannot tell."""
 
 import math
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -196,3 +197,12 @@ def test_what_is_learned_anew_is_read_anew() -> None:
     branch.fit(series + 1, torch.arange(30) % 2)
     assert not torch.equal(branch(series + 1), before)
     assert torch.equal(by_kernel(branch, series), by_torch(branch, series))
+
+
+def test_a_copy_says_the_same_and_has_no_table_of_its_own() -> None:
+    series = windows(30, 2, 30, seed=0)
+    branch = learned(series)
+    wanted = by_kernel(branch, series)
+    copied = pickle.loads(pickle.dumps(branch))
+    assert copied._quick is None
+    assert torch.equal(by_kernel(copied, series), wanted)

@@ -112,6 +112,10 @@ class ForestBranch(nn.Module):
         trees = Trees.learned(forest, self.num_classes)
         self.set_extra_state(_packed({**told, "trees": trees.state}))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is made of the rest when it is first asked for."""
+        return {**vars(self), "_quick": None}
+
     def get_extra_state(self) -> Tensor:
         """What a checkpoint holds of the branch: uint8 (n,), n = 0 before `fit`.
 
