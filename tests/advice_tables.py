@@ -376,7 +376,7 @@ DIALECTS = [
 
 NOTES = [
     table(
-        "series end at midnight, a group is a day of a file ({} of them); to have others, type",
+        "series end at midnight, a group is a day of a {} ({} of them); to have others, type",
         PLANT,
         given={"NAME": "fault"},
         base=WITHIN,
