@@ -137,9 +137,11 @@ class MiniRocketFeatures(nn.Module):
         for at, dilation in enumerate(dilations(series.shape[-1])):
             width = self.width[at, :, None]
             responses = self._responses(series, at, dilation) / width  # (B, 84, T)
-            for bias in torch.split(self.bias[at] / width, 1, dim=1):  # (84, 1)
-                above = responses - bias  # in place: one copy of the responses at a time
-                found.append(above.sigmoid_().mean(dim=-1))
+            bias = self.bias[at] / width  # (84, BIASES)
+            for which in range(BIASES):
+                # Not in place: torch's exporter to ONNX takes much longer for that.
+                above = torch.sigmoid(responses - bias[:, which, None])
+                found.append(above.mean(dim=-1))
         return torch.cat(found, dim=1)
 
     def _counted(self, series: Tensor) -> Tensor:
