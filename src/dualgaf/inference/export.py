@@ -69,12 +69,16 @@ class RawWindowClassifier(nn.Module):
         self.net = net
         self.register_buffer("one", torch.ones(1, dtype=torch.float64))
         self.takes_float32 = state.dtype == "float32"
+        self.temperature = state.temperature
 
     def forward(self, windows: Tensor) -> Tensor:
         """(B, C, T) float64 -> (B, K) float32."""
         with torch.autocast(windows.device.type, enabled=False):
             windows = self._as_float64(windows)
-            probabilities = torch.softmax(self.net(*self.imaging(windows)), dim=1)
+            logits = self.net(*self.imaging(windows))
+            if self.temperature != 1:
+                logits = logits / self.temperature
+            probabilities = torch.softmax(logits, dim=1)
             usable = self.imaging.usable(windows)
             return torch.where(usable[:, None], probabilities, torch.nan)
 
