@@ -900,6 +900,18 @@ ELSEWHERE = {
         "--output {} is a file; type --output {}",
         "nothing was changed; type --output {}",
     ),
+    "needs a trained network; typed in tests/inference/test_stream.py": (
+        "leave the row out, or type watch.restart() to begin anew",
+        "as a clock on the wall shows them; type time.replace(tzinfo=None)",
+        "or numbers; type np.datetime64(TEXT)",
+        "; type rows.T",
+        'type watch(nan="interpolate") to fill it from the rows of its window',
+        "was trained with data.scale_by=plant; allowed: {}; type watch(plant={})",
+    ),
+    "needs a trained network; typed in tests/training/test_trust.py and test_folds.py": (
+        "allowed: up to {}; type coverage={}, or train anew with more groups",
+        "calibration.folds={} needs as many groups",
+    ),
     "needs another version of the package; tests/inference/test_predict.py": (
         "{} was written by dualgaf {}, and this is {}, which cannot use it",
     ),

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from dualgaf import ArraySource, DualGAFDataModule, Prediction, TableSource
+from dualgaf.data.calibration import Calibration
 from dualgaf.inference.predictions import write_predictions
 from trained import plant_table
 
@@ -21,15 +22,42 @@ def table(path, split, probabilities):
 
 
 HEAD = ["window", "source", "group", "start", "end"]
-SCORES = ["predicted", "probability", "p_cold", "p_hot", "unlike"]
+NOT_TOLD = ["", "", ""]
+SCORES = ["predicted", "probability", "p_cold", "p_hot", "set", "novelty", "unlike"]
 
 
 def test_a_line_a_window_with_class_and_probabilities(tmp_path):
     found = table(tmp_path / "new" / "predictions.csv", "predict", [[0.9, 0.1], [0.25, 0.75]])
     assert found == [
         [*HEAD, *SCORES],
-        ["0", "predict", "predict/0", "", "", "cold", "0.900000", "0.900000", "0.100000", ""],
-        ["1", "predict", "predict/1", "", "", "hot", "0.750000", "0.250000", "0.750000", ""],
+        [
+            "0",
+            "predict",
+            "predict/0",
+            "",
+            "",
+            "cold",
+            "0.900000",
+            "0.900000",
+            "0.100000",
+            "",
+            "",
+            "",
+        ],
+        [
+            "1",
+            "predict",
+            "predict/1",
+            "",
+            "",
+            "hot",
+            "0.750000",
+            "0.250000",
+            "0.750000",
+            "",
+            "",
+            "",
+        ],
     ]
 
 
@@ -37,9 +65,51 @@ def test_known_labels_stand_beside_and_a_test_that_was_cut_short_has_fewer_lines
     found = table(tmp_path / "test.csv", "test", [[0.9, 0.1], [0.6, 0.4]])
     assert found == [
         [*HEAD, "label", *SCORES],
-        ["0", "test", "test/0", "", "", "hot", "cold", "0.900000", "0.900000", "0.100000", ""],
-        ["1", "test", "test/1", "", "", "cold", "cold", "0.600000", "0.600000", "0.400000", ""],
+        [
+            "0",
+            "test",
+            "test/0",
+            "",
+            "",
+            "hot",
+            "cold",
+            "0.900000",
+            "0.900000",
+            "0.100000",
+            "",
+            "",
+            "",
+        ],
+        [
+            "1",
+            "test",
+            "test/1",
+            "",
+            "",
+            "cold",
+            "cold",
+            "0.600000",
+            "0.600000",
+            "0.400000",
+            "",
+            "",
+            "",
+        ],
     ]
+
+
+def test_the_set_of_a_window_begins_with_its_class(tmp_path):
+    x = np.random.default_rng(0).normal(size=(4, 1, 8))
+    y = ["hot", "cold"] * 2
+    dm = DualGAFDataModule(ArraySource(train=(x, y), test=(x, y), overlap="allow"))
+    held_out = np.tile([0.7, 0.3], (9, 1))
+    calibration = Calibration.of(held_out, np.array([0] * 8 + [1]), list("abcdefghi"))
+    limit = calibration.scores.max()
+    p = np.array([[0.9, 0.1], [1 - limit, limit], [0.5, 0.5], [0.1, 0.9]])
+    found = Prediction.of_split(dm, p, split="test", calibration=calibration)
+    write_predictions(tmp_path / "test.csv", found)
+    told = [row["set"] for row in csv.DictReader((tmp_path / "test.csv").read_text().splitlines())]
+    assert told == list(found.set) == ["cold", "hot; cold", "cold; hot", "hot"]
 
 
 def test_more_probabilities_than_windows_are_an_error(tmp_path):

@@ -79,13 +79,13 @@ def test_the_callbacks_keep_what_a_run_passes_by(tmp_path):
         assert kept.probabilities.shape == (9, 3)
     label = dm.windows.labels[dm.windows.indices["test"]]
     assert np.mean(kept.probabilities.argmax(axis=1) == label) == pytest.approx(scores["test/acc"])
-    written = write_report(tmp_path, dm, kept.probabilities, curves.epochs)
+    written = write_report(tmp_path, dm, Outcome({}, kept.probabilities, curves.epochs))
     assert sorted(written) == sorted(path.name for path in tmp_path.iterdir())
     assert table(tmp_path / "report.csv")[-1][3] == f"{scores['test/f1_macro']:.4f}"
 
 
 def test_a_test_that_was_cut_short_is_reported_as_far_as_it_went(tmp_path):
-    written = write_report(tmp_path, data(), np.eye(3)[[0, 1, 0, 2]])
+    written = write_report(tmp_path, data(), Outcome({}, np.eye(3)[[0, 1, 0, 2]]))
     assert "curves.png" not in written
     assert len(table(tmp_path / "test_predictions.csv")) == 1 + 4
     assert table(tmp_path / "report.csv")[-1][-1] == "4"

@@ -102,7 +102,7 @@ def test_the_plan_comes_before_the_training(fitted):
     _, output = fitted
     assert output.index("build plan") < output.index("metrics:")
     assert "(hardware=16gb)" in output
-    assert "report: curves.png, confusion.png, report.csv, test_predictions.csv in" in output
+    assert "confusion.png, reliability.png, report.csv, test_predictions.csv in" in output
     assert not re.search(r"Warning:", output), output
 
 

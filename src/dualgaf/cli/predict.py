@@ -10,6 +10,7 @@ HELP = "what a trained network says of new data: classes over time, since when, 
 EXAMPLES = (
     "python -m dualgaf predict RUN/checkpoints/best.ckpt --data week.csv",
     "python -m dualgaf predict RUN/checkpoints/best.ckpt --data FOLDER --output week --stride 10",
+    "python -m dualgaf predict RUN/checkpoints/best.ckpt --data week.csv --coverage 0.95",
     "python -m dualgaf predict RUN/checkpoints/best.ckpt --data '${oc.env:PLANT_URI}' "
     "'data.query=\"SELECT * FROM readings\"'",
 )
@@ -39,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stride", type=int, help="rows between the starts of two windows (as in training)"
     )
     parser.add_argument(
+        "--coverage",
+        type=float,
+        help="what part of windows of new groups has its class in the column set (0.9, where so "
+        "many groups were held out)",
+    )
+    parser.add_argument(
         "--min-windows",
         type=int,
         default=1,
@@ -60,7 +67,12 @@ def run(options: argparse.Namespace) -> int:
     model = load(checkpoint)
     asked = asked_of(checkpoint, options.data, options.stride, overrides)
     check_output(options.output, asked)
-    found = model.predict_files(data, stride=options.stride, options=typed)
+    try:
+        found = model.predict_files(
+            data, stride=options.stride, coverage=options.coverage, options=typed
+        )
+    except ConfigError as error:
+        raise type(error)(str(error).replace("coverage=", "--coverage ")) from error
     enter_output(options.output, asked)
     told = write_prediction(options.output, found, options.min_windows, model.flagged)
     print("\n".join(told))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
 
+from dualgaf.data.calibration import tempered
 from dualgaf.data.compatibility import check_windows
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.imaging_state import ImagingState
@@ -142,7 +143,7 @@ def save_explanation(
     channels = named or [*by_channel, *rest][:4]
     title = (
         f"{windowed.groups[row]}, class {_class_name(windowed, row)}: "
-        f"{_predicted(found, imaging.class_names)}\n"
+        f"{_predicted(found, imaging)}\n"
         f"{_in_words(intervals, imaging.channel_names)}; {_of_statistics(found)}"
     )
     rows = [
@@ -171,13 +172,14 @@ def _of_statistics(found: Explanation) -> str:
     return f"statistics of whole windows: {float(found.statistics_fraction[0]):.0%} of what spoke"
 
 
-def _predicted(found: Explanation, names: Sequence[str]) -> str:
+def _predicted(found: Explanation, imaging: ImagingState) -> str:
     """The class, its probability, and where that comes from if not from images alone."""
     best = int(found.classes[0])
     parts = {name: float(part[0]) for name, part in found.members.items()}
     said = ", ".join(f"{name} {part:.0%}" for name, part in parts.items())
     of_which = f", of which {said}" if len(parts) > 1 else ""
-    return f"predicted {names[best]} ({float(found.probabilities[0, best]):.3f}{of_which})"
+    sure = tempered(found.probabilities[:1].numpy(), imaging.temperature)[0, best]
+    return f"predicted {imaging.class_names[best]} ({sure:.3f}{of_which})"
 
 
 def _table(intervals: Sequence[TopInterval], names: Sequence[str], channels: Sequence[int]) -> str:

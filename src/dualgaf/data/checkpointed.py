@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import lightning as L
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from dualgaf.data.compatibility import check_images
@@ -21,6 +22,8 @@ class CheckpointedDataModule(L.LightningDataModule):
 
     def __init__(self) -> None:
         super().__init__()
+        self.held_out: npt.NDArray[np.int64] | None = None
+        """Rows of ``windows.windows`` that are not learned, whatever split they are of."""
         self.with_val = False
         """Whether the val split is learned too, in a last training when all choices are made. What
         is measured on that split tells nothing then."""
@@ -34,7 +37,7 @@ class CheckpointedDataModule(L.LightningDataModule):
         if not self._build.has_read:
             return {}
         return {
-            "imaging": _with_tensors(self.imaging_state().to_plain()),
+            "imaging": with_tensors(self.imaging_state().to_plain()),
             "with_val": self.with_val,
         }
 
@@ -88,8 +91,8 @@ class CheckpointedDataModule(L.LightningDataModule):
         return found
 
 
-def _with_tensors(value: Any) -> Any:
+def with_tensors(value: Any) -> Any:
     """Tensors for arrays, because ``weights_only=True`` reads no arrays."""
     if isinstance(value, dict):
-        return {key: _with_tensors(item) for key, item in value.items()}
+        return {key: with_tensors(item) for key, item in value.items()}
     return torch.tensor(value) if isinstance(value, np.ndarray) else value

@@ -307,7 +307,7 @@ class DualGAFDataModule(FromMemory):
         return self._build.dataset(split)
 
     def training_windows(self, most: int) -> tuple[Array, Array, Array]:
-        """Windows that may be learned, without images; see `with_val`.
+        """Windows that may be learned, without images; see `with_val` and `held_out`.
 
         Args:
             most: of more, as many are drawn by ``seed``.
@@ -316,6 +316,8 @@ class DualGAFDataModule(FromMemory):
             As `WindowedSplits.standardised`.
         """
         rows = np.concatenate([self.windows.indices[split] for split in self._learned])
+        if self.held_out is not None:
+            rows = rows[~np.isin(rows, self.held_out)]
         if len(rows) > most:
             rows = np.sort(np.random.default_rng(self.seed).choice(rows, most, replace=False))
         return self.windows.standardised(rows)
@@ -345,6 +347,8 @@ class DualGAFDataModule(FromMemory):
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
         buffers = self._buffers if device == "cpu" else None
         dataset = self._build.for_loader(splits, buffers, lent=self.trainer is not None)
+        if use == "train" and self.held_out is not None:
+            dataset = dataset.without(self.held_out)
         marked = dataset.augmentation is not None
         order = EpochOrder(len(dataset), self.seed, self._passes, marked)
         sampler, batch_size = order_for(use, order, self.batch_size, self.trainer, splits[0])

@@ -106,6 +106,15 @@ class DualGAFDataset(Dataset[Batch]):
         twin.images = images
         return twin
 
+    def without(self, rows: Array) -> Self:
+        """The same but for these rows of ``windows``."""
+        kept = ~np.isin(self.indices, rows)
+        twin = copy.copy(self)
+        twin.indices, twin.labels = self.indices[kept], self.labels[kept]
+        if isinstance(self.images, tuple):
+            twin.images = self.images[0], self.images[1][kept]
+        return twin
+
     def __len__(self) -> int:
         return len(self.indices)
 

@@ -11,6 +11,8 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from dualgaf import __version__
+from dualgaf.data.calibration import Calibration
+from dualgaf.data.novelty import Novelty
 from dualgaf.data.plants import PlantScalers
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.data.training_facts import TrainingFacts
@@ -54,6 +56,15 @@ class ImagingState:
     was."""
     facts: TrainingFacts | None = None
     """What the network has seen; None in a checkpoint of an earlier version."""
+    calibration: Calibration | None = None
+    """How far its probabilities can be believed; None where that was not measured."""
+    novelty: Novelty | None = None
+    """What windows are compared with that may be new; None where nothing is."""
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by; 1 where no calibration was measured."""
+        return 1.0 if self.calibration is None else self.calibration.temperature
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values and arrays."""
@@ -73,6 +84,8 @@ class ImagingState:
             if self.plants is None
             else {name: {"mean": own.mean, "std": own.std} for name, own in self.plants.items()},
             "facts": None if self.facts is None else self.facts.to_plain(),
+            "calibration": None if self.calibration is None else self.calibration.to_plain(),
+            "novelty": None if self.novelty is None else self.novelty.to_plain(),
         }
 
     @classmethod
@@ -80,6 +93,7 @@ class ImagingState:
         """The inverse of `to_plain`; arrays may be tensors on the CPU, or lists of numbers."""
         plain = current_imaging(plain)
         bounds, facts, plants = plain["bounds"], plain.get("facts"), plain.get("plants")
+        calibration, novelty = plain.get("calibration"), plain.get("novelty")
         return cls(
             recipe=ImagingRecipe.from_json(plain["recipe"]),
             window_size=int(plain["window_size"]),
@@ -96,4 +110,6 @@ class ImagingState:
                 for name, own in plants.items()
             },
             facts=None if facts is None else TrainingFacts.from_plain(facts),
+            calibration=None if calibration is None else Calibration.from_plain(calibration),
+            novelty=None if novelty is None else Novelty.from_plain(novelty),
         )

@@ -69,13 +69,17 @@ class RawWindowClassifier(nn.Module):
         self.net = net
         self.register_buffer("one", torch.ones(1, dtype=torch.float64))
         self.takes_float32 = state.dtype == "float32"
+        self.temperature = state.temperature
 
     def forward(self, windows: Tensor) -> Tensor:
         """(B, C, T) float64 -> (B, K) float32."""
         with torch.autocast(windows.device.type, enabled=False):
             windows = self._as_float64(windows)
             *images, series, usable = self.imaging.checked(windows)
-            probabilities = torch.softmax(self.net(*images, series), dim=1)
+            logits = self.net(*images, series)
+            if self.temperature != 1:
+                logits = logits / self.temperature
+            probabilities = torch.softmax(logits, dim=1)
             return torch.where(usable[:, None], probabilities, torch.nan)
 
     def _as_float64(self, windows: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ strict JSON: a number that is not finite is the text ``nan``, ``inf`` or ``-inf`
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def about(state: ImagingState) -> dict[str, Any]:
         raw += ", of each value (value - mean) / std of its channel and its plant, see plants"
     facts = state.facts
     return {
-        **plain(state.to_plain()),
+        # A program gives probabilities alone, not what its kernels count.
+        **plain(replace(state, novelty=None).to_plain()),
         "step": None if facts is None else facts.step,
         "clock": None if facts is None else facts.clock,
         "takes": f"(B, {len(state.channel_names)}, {state.window_size}) float64, {raw}",

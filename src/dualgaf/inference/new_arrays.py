@@ -32,6 +32,9 @@ class NewWindows:
     """Fields of `Prediction` that are known."""
     units: Mapping[str, str]
     """Unit of a channel, where the files tell."""
+    is_part: bool = False
+    """Whether windows before them were judged apart, so that nothing tells since when one is
+    unlike."""
 
 
 def read_array(x: Any, trained: ImagingState, typed: Mapping[str, Any]) -> NewWindows:

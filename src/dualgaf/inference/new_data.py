@@ -95,7 +95,10 @@ def _read(source: Tabular, trained: ImagingState) -> NewWindows:
     if trained.facts is not None:
         _check_step(facts, source, trained.facts.step, trained.facts.clock)
     by_day = facts.dated and not facts.group_columns and source.group_columns is not None
-    return _cut(series_set, trained, source.stride or trained.window_size, by_day, facts)
+    new = _cut(series_set, trained, source.stride or trained.window_size, by_day, facts)
+    if source.step is not None:
+        _check_resampled(new.known, trained, series_set.name)
+    return new
 
 
 def read_frame(
@@ -244,22 +247,23 @@ def _cut(
     }
     known |= {} if start is None or end is None else {"start": start, "end": end}
     flat = np.concatenate(kept.values, axis=1).astype(trained.dtype, copy=False)
-    _check_resampled(start, end, steps, trained, kept.name)
     return NewWindows(Windows(flat, starts, steps), known, facts.units)
 
 
-def _check_resampled(
-    start: Array | None, end: Array | None, steps: int, trained: ImagingState, name: str
-) -> None:
-    """Refuse ``data.step`` with another step than that of the training."""
-    facts = trained.facts
+def _check_resampled(known: Mapping[str, Any], trained: ImagingState, name: str) -> None:
+    """Refuse ``data.step`` with another step than that of the training.
+
+    Without it a row that is missing makes a window longer, and `_check_step` has seen the rows.
+    """
+    start, end, facts = known.get("start"), known.get("end"), trained.facts
     if start is None or end is None or facts is None or facts.step is None:
         return
     dates = start.dtype.kind == "M"
     if dates != (facts.clock == "seconds"):
         return
     long = end - start
-    step = float(np.median(long / np.timedelta64(1, "s") if dates else long)) / (steps - 1)
+    numbers = long / np.timedelta64(1, "s") if dates else long
+    step = float(np.median(numbers)) / (trained.window_size - 1)
     if abs(step - facts.step) > SAME_STEP * abs(facts.step):
         got, wanted = (
             duration_text(round(each, 6)) if dates else f"{each:g}" for each in (step, facts.step)

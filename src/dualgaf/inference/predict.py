@@ -8,6 +8,7 @@ A file that was exported does as well. An ``.onnx`` needs no torch, and nothing 
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,21 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.data.imaging_state import ImagingState
-from dualgaf.errors import ConfigError
+from dualgaf.errors import ConfigError, not_allowed
 from dualgaf.given import is_frame
 from dualgaf.imaging.windows import Windows
 from dualgaf.inference.new_arrays import NewWindows, read_array
 from dualgaf.inference.parts import AT_A_TIME
 from dualgaf.inference.predictions import Prediction
+from dualgaf.inference.sets import checked, set_texts
 from dualgaf.inference.unlike import compare
 from dualgaf.series.tables.databases.uri import is_uri
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from dualgaf.inference.novelty import NoveltyReader
+    from dualgaf.inference.stream import Watch
 
 Array = npt.NDArray[Any]
 
@@ -41,13 +46,18 @@ class Predictor:
         imaging: what the file says.
         classify: windows -> (N, K) probabilities; it is given a function that is told how many
             windows were classified, again and again.
+        reader: says how new windows are, in passing; None = nothing does.
     """
 
     def __init__(
-        self, imaging: ImagingState, classify: Callable[[Windows, Callable[[int], object]], Array]
+        self,
+        imaging: ImagingState,
+        classify: Callable[[Windows, Callable[[int], object]], Array],
+        reader: "NoveltyReader | None" = None,
     ) -> None:
         self._imaging = imaging
         self._classify = classify
+        self._reader = reader
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -70,13 +80,22 @@ class Predictor:
         facts = self._imaging.facts
         return float("nan") if facts is None or facts.limits is None else facts.limits.flagged
 
-    def predict(self, x: Any, *, stride: int | None = None, **options: Any) -> Prediction:
+    def predict(
+        self,
+        x: Any,
+        *,
+        stride: int | None = None,
+        coverage: float | None = None,
+        **options: Any,
+    ) -> Prediction:
         """Judge windows.
 
         Args:
             x: (N, C, T) array or tensor, (C, T) for one window, or a frame of pandas or polars,
                 whose rows are times and whose columns are found by name.
             stride: of a frame: steps between the starts of two windows; None = as in training.
+            coverage: of `Prediction.set`: what part of windows of new groups has its class there;
+                None = 0.9, where so many groups were held out that it can be promised.
             **options: of a frame: options of `TableSource`, such as ``nan="interpolate"``, that
                 take the place of those of the training; of an array ``nan``.
 
@@ -104,14 +123,15 @@ class Predictor:
         if is_frame(x) or hasattr(x, "collect_schema"):
             from dualgaf.inference.new_data import read_frame  # reads tables, so it loads polars
 
-            return self.judge(read_frame(x, self._imaging, stride, options))
-        return self.judge(read_array(x, self._imaging, options))
+            return self.judge(read_frame(x, self._imaging, stride, options), coverage)
+        return self.judge(read_array(x, self._imaging, options), coverage)
 
     def predict_files(
         self,
         root: str | PathLike[str],
         *,
         stride: int | None = None,
+        coverage: float | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Prediction:
         """Judge a file, all tables of a folder, or the rows of a query.
@@ -120,6 +140,7 @@ class Predictor:
             root: where they are; the URI of a database, as `SQLSource` has it, with the option
                 ``query``.
             stride: steps between the starts of two windows; None = as in training.
+            coverage: as for `predict`.
             options: of `TableSource` or `SQLSource`, that take the place of those of the training.
 
         Raises:
@@ -129,41 +150,97 @@ class Predictor:
         from dualgaf.inference.new_data import read_query, read_tables
 
         if isinstance(root, str) and is_uri(root):
-            return self.judge(read_query(root, self._imaging, stride, options or {}))
-        return self.judge(read_tables(Path(root), self._imaging, stride, options or {}))
+            return self.judge(read_query(root, self._imaging, stride, options or {}), coverage)
+        return self.judge(read_tables(Path(root), self._imaging, stride, options or {}), coverage)
 
-    def judge(self, new: NewWindows) -> Prediction:
+    def watch(
+        self,
+        window_size: int | None = None,
+        stride: int | None = None,
+        *,
+        coverage: float | None = None,
+        nan: str | None = None,
+        plant: str | None = None,
+    ) -> "Watch":
+        """Judge rows as they come, see `Watch.push`.
+
+        Args:
+            window_size: T, which the network has learned; None = that.
+            stride: rows between the starts of two windows; None = as in training.
+            coverage: as for `predict`.
+            nan: ``error`` or ``interpolate``, from the rows of a window; None = as in training.
+            plant: which plant the rows are of, where each was scaled by itself.
+
+        Raises:
+            ConfigError: an option is not allowed.
+
+        Example:
+            >>> from dualgaf.data.series_scaler import SeriesScaler
+            >>> from dualgaf.imaging.recipe import ImagingRecipe
+            >>> scaler = SeriesScaler(np.zeros(1), np.ones(1))
+            >>> state = ImagingState(ImagingRecipe(8), 24, None, scaler, ("sat",), ("a", "b"), "")
+            >>> model = Predictor(state, lambda windows, _: np.full((len(windows), 2), 0.5))
+            >>> watch = model.watch(stride=12)
+            >>> [len(watch.push([0.1 * k])) for k in range(48)].index(1)
+            23
+        """
+        from dualgaf.inference.stream import Watch
+
+        steps = self._imaging.window_size
+        if window_size not in (None, steps):
+            allowed = f"{steps}, the length of a window that the network has learned"
+            raise ConfigError(
+                not_allowed("window_size", window_size, allowed, f"window_size={steps}")
+            )
+        if coverage is not None:
+            checked(self._imaging.calibration, coverage)
+        judge = partial(self.judge, coverage=coverage)
+        return Watch(judge, self._imaging, stride, nan, plant)
+
+    def judge(self, new: NewWindows, coverage: float | None = None) -> Prediction:
         """Judge windows that are read.
 
         Args:
             new: of `dualgaf.inference.new_data`, or of `dualgaf.inference.new_arrays`.
+            coverage: as for `predict`.
 
         Raises:
+            ConfigError: the coverage cannot be given.
             SeriesError: a window cannot be drawn.
         """
-        total = len(new.windows)
+        calibration, total = self._imaging.calibration, len(new.windows)
+        if coverage is not None:
+            checked(calibration, coverage)
         if total <= AT_A_TIME:  # they are one step
-            probabilities = self._classify(new.windows, int)
+            probabilities, novelty = self._judged(new.windows, int)
         else:
             from tqdm import tqdm
 
             with tqdm(
                 total=total, desc="predicting", unit=" windows", disable=None, delay=SHORT_S
             ) as bar:
-                probabilities = self._classify(new.windows, bar.update)
-        known = dict(new.known)
+                probabilities, novelty = self._judged(new.windows, bar.update)
+        known = dict(new.known) | {"novelty": novelty}
         unlike = compare(
             new.windows,
             np.arange(total),
             self.channel_names,
             self._imaging.facts,
             source=known.get("source", ("x",) * total),
-            start=known.get("start"),
+            start=None if new.is_part else known.get("start"),
             units=new.units,
         )
         if unlike is not None:
             known |= unlike.told(self.channel_names)
+        known["set"] = set_texts(probabilities, self.class_names, calibration, coverage)
         return Prediction.of_arrays(self.class_names, probabilities, **known)
+
+    def _judged(
+        self, windows: Windows, progress: Callable[[int], object]
+    ) -> tuple[Array, Array | None]:
+        if self._reader is None:
+            return self._classify(windows, progress), None
+        return self._reader(self._classify, windows, progress)
 
 
 def load(path: str | PathLike[str], net: "nn.Module | None" = None) -> Predictor:
@@ -195,9 +272,12 @@ def load(path: str | PathLike[str], net: "nn.Module | None" = None) -> Predictor
         model = kind(file)
         return Predictor(model.imaging, model)
     from dualgaf.inference.checkpoint import Checkpoint
+    from dualgaf.inference.novelty import NoveltyReader
     from dualgaf.inference.probabilities import WindowClassifier
 
     checkpoint = Checkpoint(file)
     imaging = checkpoint.needed_imaging
     own = checkpoint.classifier().eval() if net is None else checkpoint.classifier(net)
-    return Predictor(imaging, WindowClassifier(own, imaging, checkpoint.draws_each_batch))
+    classify = WindowClassifier(own, imaging, checkpoint.draws_each_batch)
+    reader = None if imaging.novelty is None else NoveltyReader(own.net, imaging, own.device)
+    return Predictor(imaging, classify, reader)

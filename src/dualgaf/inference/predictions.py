@@ -3,14 +3,17 @@
 ``predictions.csv`` and the ``test_predictions.csv`` of a run have the same columns, a row a window.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from dualgaf.data.calibration import Calibration
+from dualgaf.inference.sets import set_texts
 from dualgaf.inference.unlike import Unlike
 from dualgaf.series.series import clock_text
 from dualgaf.system.whole_file import write_csv
@@ -30,7 +33,7 @@ class Prediction:
     Example:
         >>> found = Prediction.of_arrays(("cold", "hot"), np.array([[0.9, 0.1], [0.2, 0.8]]))
         >>> found.classes.tolist(), found.frame().columns
-        (['cold', 'hot'], ['window', 'source', 'group', 'start', 'end', 'predicted', 'probability', 'p_cold', 'p_hot', 'unlike'])
+        (['cold', 'hot'], ['window', 'source', 'group', 'start', 'end', 'predicted', 'probability', 'p_cold', 'p_hot', 'set', 'novelty', 'unlike'])
     """  # noqa: E501
 
     class_names: tuple[str, ...]
@@ -54,6 +57,12 @@ class Prediction:
     unlike_windows: Mapping[str, int] | None = None
     """Windows that are unlike the training in a channel, where there are any; None = not
     compared."""
+    set: tuple[str, ...] | None = None
+    """Classes that cannot be excluded, the most probable first, with semicolons between; None
+    where no set can be given."""
+    novelty: Array | None = None
+    """(N,) the share of training windows that look less strange, 0 to 1; None where the file does
+    not tell."""
     window_size: int = 1
     """T, rows of a window."""
     by_day: bool = False
@@ -87,6 +96,8 @@ class Prediction:
         *,
         split: str,
         unlike: Unlike | None = None,
+        calibration: Calibration | None = None,
+        novelty: Array | None = None,
     ) -> Self:
         """Of the first windows of a split of a DataModule, in the order of its loader.
 
@@ -95,6 +106,8 @@ class Prediction:
             probabilities: (N, K), N at most the windows of the split.
             split: its name, such as ``test``.
             unlike: of all windows of the split; None = not compared.
+            calibration: of the network; None = no sets.
+            novelty: (N,) of these windows.
 
         Raises:
             ValueError: there are more probabilities than windows.
@@ -118,10 +131,41 @@ class Prediction:
             names,
             probabilities,
             label=labels if any(label is not None for label in labels) else None,
+            novelty=novelty,
+            set=set_texts(np.asarray(probabilities, np.float64), names, calibration),
             window_size=windowed.windows.window_size,
             by_day=tables is not None and tables.dated and not tables.group_columns,
             **{name: value for name, value in known.items() if value is not None},
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """All windows of some predictions of one network, in their order.
+
+        Example:
+            >>> one = Prediction.of_arrays(("a", "b"), np.array([[0.9, 0.1]]))
+            >>> Prediction.joined([one, one]).classes.tolist()
+            ['a', 'a']
+        """
+        parts = [part for part in parts if len(part)] or [*parts[-1:]]
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        own: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("probabilities", "start", "end")
+        }
+        if first.novelty is not None:
+            own["novelty"] = np.concatenate([part.novelty for part in parts])
+        for name in ("source", "group", "unlike", "set", "label"):
+            texts = [getattr(part, name) for part in parts]
+            own[name] = None if None in texts else tuple(text for each in texts for text in each)
+        if first.unlike_windows is not None:
+            counts = Counter[str]()
+            for part in parts:
+                counts.update(part.unlike_windows or {})
+            own["unlike_windows"] = dict(counts)
+        return replace(first, **own)
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -168,6 +212,10 @@ class Prediction:
         columns |= {"predicted": pl.Series(self.classes, dtype=pl.String), "probability": known}
         for name, scores in zip(self.class_names, self.probabilities.T, strict=True):
             columns[f"p_{name}"] = scores
+        none = [None] * len(self)
+        columns["set"] = pl.Series(none if self.set is None else self.set, dtype=pl.String)
+        novelty = none if self.novelty is None else self.novelty
+        columns["novelty"] = pl.Series(novelty, dtype=pl.Float64)
         return pl.DataFrame({**columns, "unlike": pl.Series(self.unlike, dtype=pl.String)})
 
 

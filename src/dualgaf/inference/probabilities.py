@@ -72,8 +72,8 @@ class WindowClassifier:
         ):
             for rows in in_parts(windows):
                 series = torch.from_numpy(state.scaler.transform(windows.take(rows)))
-                logits = self._logits(windows, rows, series)
-                found[rows] = torch.softmax(logits.double(), dim=1).cpu().numpy()
+                logits = self._logits(windows, rows, series).double() / state.temperature
+                found[rows] = torch.softmax(logits, dim=1).cpu().numpy()
                 progress(len(rows))
         return np.asarray(found / found.sum(axis=1, keepdims=True))
 

@@ -105,6 +105,9 @@ class DualGAFClassifier(L.LightningModule):
         self.optimization = Optimization(learning_rate, weight_decay, optimizer, schedule)
         self.net = DualGAFNet(**current_net(net)) if isinstance(net, Mapping) else net
         self.learning_rate = learning_rate  # Lightning's search for a rate changes it
+        self.temperature = 1.0
+        """What logits are divided by for the probabilities of a test or a prediction; see
+        `dualgaf.data.calibration`."""
         self.mixup = mixup
         self.time_warp = TimeWarp(time_warp, crop)
         self.class_names = None if class_names is None else list(class_names)
@@ -165,6 +168,7 @@ class DualGAFClassifier(L.LightningModule):
 
     def on_fit_start(self) -> None:
         """Draw the seed of the steps; learn the branches that are learned apart."""
+        self.temperature = 1.0  # of weights that are to change
         if self._seed is None:
             # Of the first rank, which writes the checkpoint.
             self._seed = self.trainer.strategy.broadcast(new_seed())
@@ -266,12 +270,12 @@ class DualGAFClassifier(L.LightningModule):
         else:
             logits = self(gasf, gadf, series)
         self._count(logits, label, "test", self.test_metrics)
-        return _probabilities(logits)
+        return self._probabilities(logits)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probabilities (B, K)."""
         gasf, gadf, series, _ = batch
-        return _probabilities(self(gasf, gadf, series))
+        return self._probabilities(self(gasf, gadf, series))
 
     def on_train_epoch_end(self) -> None:
         """The step of ``plateau``: Lightning's own comes after the checkpoint of the epoch."""
@@ -319,6 +323,7 @@ class DualGAFClassifier(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Read old names; leave out what a loss of one's own kept, where this model has another."""
         self._seed = checkpoint.get(STEP_SEED)
+        self.temperature = _temperature(checkpoint)
         for part in ("state_dict", "current_model_state"):  # the second of averaged weights
             if part in checkpoint:
                 checkpoint[part] = current_state(checkpoint[part])
@@ -330,6 +335,10 @@ class DualGAFClassifier(L.LightningModule):
         """What ``optimizer`` and ``schedule`` name."""
         how = replace(self.optimization, learning_rate=self.learning_rate)
         return configure(self.net, how, self.trainer)
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        # Half precision has no place in a table: neighbours of 1 are 0.004 apart in bfloat16.
+        return torch.softmax(logits.float() / self.temperature, dim=1)
 
     def _count(self, logits: Tensor, label: Tensor, split: str, metrics: MetricCollection) -> None:
         metrics.update(logits, label)
@@ -353,6 +362,10 @@ def _made(loss: nn.Module | Mapping[str, Any] | None, n_classes: int) -> nn.Modu
     return made
 
 
-def _probabilities(logits: Tensor) -> Tensor:
-    # Half precision has no place in a table: neighbours of 1 are 0.004 apart in bfloat16.
-    return torch.softmax(logits.float(), dim=1)
+def _temperature(checkpoint: Mapping[str, Any]) -> float:
+    """That of a checkpoint: 1 in one of an earlier version, or of the middle of a training."""
+    for part in checkpoint.values():
+        imaging = part.get("imaging") if isinstance(part, Mapping) else None
+        if isinstance(imaging, Mapping) and imaging.get("calibration"):
+            return float(imaging["calibration"]["temperature"])
+    return 1.0

@@ -8,6 +8,7 @@ import numpy as np
 
 from dualgaf.inference.events import covered, day_lines, events_of, write_events
 from dualgaf.inference.predictions import Prediction, write_predictions
+from dualgaf.inference.sets import BETWEEN
 from dualgaf.plots.predictions import Lane, draw_predictions
 from dualgaf.system.whole_file import whole_file
 
@@ -37,7 +38,7 @@ def write_prediction(
     with whole_file(folder / FILES[2]) as draft:
         figure = draw_predictions(lanes, found.class_names, title[:90], unit)
         figure.savefig(draft, dpi=100, format="png")
-    told = [*day_lines(found, events), _unlike(found, flagged), *_score(found)]
+    told = [*day_lines(found, events), *_sets(found), _unlike(found, flagged), *_score(found)]
     short = len(events) - len(kept)
     if short:
         told.append(f"{short} events of fewer than {min_windows} windows are not in events.csv")
@@ -55,6 +56,14 @@ def _unlike(found: Prediction, flagged: float) -> str:
     n = sum(map(bool, found.unlike))
     told = f"unlike the training: {n} of {len(found)} windows" + (f" ({counts})" if counts else "")
     return f"{told}; what a good group has {rate}"
+
+
+def _sets(found: Prediction) -> list[str]:
+    """How many windows have more than one class in their set."""
+    if found.set is None:
+        return []
+    several = sum(BETWEEN in text for text in found.set)
+    return [f"sets: more than one class cannot be excluded in {several} of {len(found)} windows"]
 
 
 def _score(found: Prediction) -> list[str]:

@@ -6,6 +6,7 @@
 test_predictions.csv   a line per test window: true class, predicted class, probabilities
 report.csv             a line per class: precision, recall, F1, windows; and their mean over classes
 confusion.png          which class was taken for which
+reliability.png        how sure the network is, and how often it is right then
 outside.csv            by split and channel, what is outside of the training range
 unlike.csv             by split and channel, windows that are unlike the training
 curves.png             loss, accuracy and learning rate by epoch; after a fit
@@ -36,10 +37,12 @@ from torchmetrics.functional.classification import (
 )
 
 from dualgaf.build import BuildReport
+from dualgaf.data.calibration import Calibration, reliability, tempered
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.imaging.bounds import Outside
 from dualgaf.inference.predictions import Prediction, write_predictions
 from dualgaf.inference.unlike import Unlike
+from dualgaf.plots.reliability import draw_reliability
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
 from dualgaf.system.whole_file import whole_file, write_csv
 from dualgaf.training.by_channel import channel_metrics
@@ -138,13 +141,17 @@ class Outcome:
     metrics: dict[str, Any]
     """What ``metrics.json`` says."""
     probabilities: npt.NDArray[Any] | None = None
-    """(N, K) of the test split, where it was evaluated."""
+    """(N, K) of the test split as the network gives them, where it was evaluated."""
     epochs: Sequence[Epoch] = ()
     """Of a fit."""
     outside: Mapping[str, Outside] = field(default_factory=dict)
     """Of `outside_training`: by split, what is outside of the training range."""
     unlike: Mapping[str, Unlike] = field(default_factory=dict)
     """Of `unlike_training`: by split, what is unlike the training."""
+    calibration: Calibration | None = None
+    """Of the network: what becomes of ``probabilities`` in tables."""
+    novelty: npt.NDArray[Any] | None = None
+    """(N,) of these windows, see `Novelty`."""
 
 
 def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> None:
@@ -172,9 +179,7 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
         facts = data.imaging_state().facts if outcome.unlike else None
         if facts is not None:
             write_unlike(folder / "unlike.csv", outcome.unlike, data.channel_names, facts)
-        written = write_report(
-            folder, data, outcome.probabilities, outcome.epochs, outcome.unlike.get("test")
-        )
+        written = write_report(folder, data, outcome)
         if written:
             log.info("report: %s in %s", ", ".join(written), folder)
     except OSError as error:
@@ -213,32 +218,35 @@ def build_metrics(reports: Sequence[BuildReport]) -> dict[str, Any]:
     return {f"build/{key}": value for key, value in found.items()}
 
 
-def write_report(
-    folder: Path,
-    data: DualGAFDataModule,
-    probabilities: npt.NDArray[Any] | None,
-    epochs: Sequence[Epoch] = (),
-    unlike: Unlike | None = None,
-) -> list[str]:
+def write_report(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> list[str]:
     """Write the tables and pictures of a run.
 
     Args:
         folder: the run directory.
         data: the DataModule that was tested.
-        probabilities: (N, K) of the test split; None where there is none.
-        epochs: of the fit.
-        unlike: what of the test split is unlike the training; None = not compared.
+        outcome: of the run.
 
     Returns:
         The names of the files that were written.
     """
-    written = []
-    if epochs:
-        draw_curves(epochs).savefig(folder / "curves.png", dpi=100)
+    written, probabilities = [], outcome.probabilities
+    if outcome.epochs:
+        draw_curves(outcome.epochs).savefig(folder / "curves.png", dpi=100)
         written.append("curves.png")
     if probabilities is None:
         return written
-    found = Prediction.of_split(data, probabilities, split="test", unlike=unlike)
+    unlike = outcome.unlike.get("test")
+    calibration = outcome.calibration
+    temperature = 1.0 if calibration is None else calibration.temperature
+    calibrated = tempered(probabilities, temperature)
+    found = Prediction.of_split(
+        data,
+        calibrated,
+        split="test",
+        unlike=unlike,
+        calibration=calibration,
+        novelty=outcome.novelty,
+    )
     write_predictions(folder / "test_predictions.csv", found)
     rows = data.windows.indices["test"][: len(probabilities)]
     label = torch.from_numpy(data.windows.labels[rows])
@@ -249,7 +257,14 @@ def write_report(
     accuracy = float(np.trace(counts) / counts.sum())
     title = f"Test split: {len(label)} windows, {accuracy:.1%} right".replace("%", " %")
     draw_confusion(counts, names, title).savefig(folder / "confusion.png", dpi=100)
-    return [*written, "confusion.png", "report.csv", "test_predictions.csv"]
+    sides = {
+        name: reliability(p, label.numpy())
+        for name, p in (("as the network gives them", probabilities), ("calibrated", calibrated))
+    }
+    title = f"Test split: {len(label)} windows, temperature {temperature:.3g}"
+    draw_reliability(sides, title).savefig(folder / "reliability.png", dpi=100)
+    names_of_files = ("confusion.png", "reliability.png", "report.csv", "test_predictions.csv")
+    return [*written, *names_of_files]
 
 
 def write_class_report(

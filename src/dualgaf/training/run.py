@@ -32,6 +32,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, InstantiationException
 from lightning.pytorch.callbacks import WeightAveraging
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
@@ -73,6 +74,7 @@ from dualgaf.training.standing import (
     tell_done,
 )
 from dualgaf.training.trainer import check_trainer, make_trainer
+from dualgaf.training.trust import Trust, tested, trusted
 from dualgaf.training.unlike import unlike_training
 from dualgaf.training.wording import as_typed
 
@@ -216,11 +218,12 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     def make_model() -> DualGAFClassifier:
         return make_classifier(cfg, data, checkpoint)
 
+    trust = Trust.of_checkpoint(checkpoint)
     loggers = loggers_of(cfg, before)
     if cfg.task == "predict":
         options = {**trainer_options(cfg, data), **single_device(cfg)}
         trainer = make_trainer(cfg, **options, logger=loggers)
-        return _predict(cfg, trainer, make_model(), data)
+        return _predict(cfg, trainer, make_model(), data, trust)
     if cfg.task == "fit":
         try:
             learned = fit(cfg, data, make_model, loggers, before)
@@ -235,15 +238,10 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         learned = Learned(validated=val, final=model)
     if not is_first():
         return None
-    kept = ProbabilityKeeper()
-    # One process: Lightning deals the windows out to the ranks and repeats some, so that each rank
-    # gets as many; these would be counted twice.
-    options = {**trainer_options(cfg, data), **single_device(cfg)}
-    # One that averages weights would put those of the last epoch in the place of the best.
-    others = (c for c in options["callbacks"] if not isinstance(c, WeightAveraging))
-    options["callbacks"] = [*others, kept]
-    trainer = make_trainer(cfg, **options, logger=loggers)
-    scores = _evaluate(trainer, learned, data)
+    calibrated: dict[str, float] = {}
+    if cfg.task == "fit":
+        trust, calibrated = trusted(cfg, data, learned, make_model)
+    scores, judged = _evaluate(cfg, learned, data, loggers)
     if not scores and cfg.task == "test":
         raise SplitError(NOTHING_TO_TEST)
     if not scores:
@@ -252,15 +250,29 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
     metrics = {
         **learned.metrics,
         **scores,
+        **calibrated,
+        **tested(data, judged, trust.temperature),
         "model/parameters": parameters,
         **build_metrics(data.build_reports),
     }
     unlike = unlike_training(data)
-    return Outcome(metrics, kept.probabilities, learned.epochs, outside_training(data), unlike)
+    return Outcome(
+        metrics,
+        judged,
+        learned.epochs,
+        outside_training(data),
+        unlike,
+        trust.calibration,
+        trust.shares(learned.final, data, "test", trust.tempered(judged)),
+    )
 
 
 def _predict(
-    cfg: DictConfig, trainer: L.Trainer, model: DualGAFClassifier, data: DualGAFDataModule
+    cfg: DictConfig,
+    trainer: L.Trainer,
+    model: DualGAFClassifier,
+    data: DualGAFDataModule,
+    trust: Trust,
 ) -> Outcome:
     probabilities = [
         p for p in trainer.predict(model, datamodule=data) or [] if isinstance(p, torch.Tensor)
@@ -268,7 +280,14 @@ def _predict(
     split = "predict" if "predict" in data.windows.indices else "test"
     unlike, facts = unlike_training(data), data.imaging_state().facts
     judged = torch.cat(probabilities).numpy()
-    found = Prediction.of_split(data, judged, split=split, unlike=unlike.get(split))
+    found = Prediction.of_split(
+        data,
+        judged,
+        split=split,
+        unlike=unlike.get(split),
+        calibration=trust.calibration,
+        novelty=trust.shares(model, data, split, judged),
+    )
     flagged = math.nan if facts is None or facts.limits is None else facts.limits.flagged
     told = write_prediction(Path(cfg.paths.run_dir), found, flagged=flagged)
     log.info("predictions:\n%s", "\n".join(f"  {line}" for line in told))
@@ -276,7 +295,19 @@ def _predict(
     return Outcome(metrics, outside=outside_training(data), unlike=unlike)
 
 
-def _evaluate(trainer: L.Trainer, learned: Learned, data: DualGAFDataModule) -> dict[str, float]:
+def _evaluate(
+    cfg: DictConfig, learned: Learned, data: DualGAFDataModule, loggers: list[Logger]
+) -> tuple[dict[str, float], Any]:
+    """Scores of both splits, and probabilities (N, K) of the test split, if it is there."""
+    kept = ProbabilityKeeper()
+    # One process: Lightning deals the windows out to the ranks and repeats some, so that each rank
+    # gets as many; these would be counted twice.
+    options = {**trainer_options(cfg, data), **single_device(cfg)}
+    # One that averages weights would put those of the last epoch in the place of the best.
+    others = (c for c in options["callbacks"] if not isinstance(c, WeightAveraging))
+    options["callbacks"] = [*others, kept]
+    trainer = make_trainer(cfg, **options, logger=loggers)
+    learned.final.temperature = 1.0  # so that both are known, with the temperature and without
     found: dict[str, float] = {}
     evaluations = (
         ("val", trainer.validate, learned.validated),
@@ -287,7 +318,7 @@ def _evaluate(trainer: L.Trainer, learned: Learned, data: DualGAFDataModule) -> 
         if split in data.windows.indices and model is not None and not is_off:
             (scores,) = evaluate(model, datamodule=data, verbose=False)
             found.update(scores)
-    return found
+    return found, kept.probabilities
 
 
 def _keep_for_next_job(data: DualGAFDataModule) -> None:

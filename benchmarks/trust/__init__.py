@@ -1,0 +1,1 @@
+"""What stands in docs/trust.md: `python -m benchmarks.trust`."""
