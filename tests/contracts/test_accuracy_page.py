@@ -42,7 +42,7 @@ def test_the_page_is_made_of_the_committed_rows():
     assert PAGE.read_text() == page(load_rows(RESULTS)), "run: python -m benchmarks.accuracy --page"
 
 
-@pytest.mark.parametrize("method", ["minirocket", "random_forest", "nearest_neighbour"])
+@pytest.mark.parametrize("method", ["minirocket", "quant", "random_forest", "nearest_neighbour"])
 def test_every_set_has_its_baselines_of_three_seeds(method):
     there = {job_of(one) for one in load_rows(RESULTS)}
     assert set(wanted_jobs(list(SETS), [method], [0, 1, 2], [])) <= there
