@@ -178,10 +178,18 @@ class Tabular(TableSettings, ABC):
         is_whole = all(part.table.columns[name].is_finite for part in parts for name in channels)
         whole = series_of(parts, channels, self.window_size or 0, self.set_name, read.room)
         del parts
-        if is_whole:
-            return replace(
-                whole, facts=table_facts(self.set_name, read, files, channels, self, lost)
-            )
+        if not is_whole:
+            whole = self._repaired(whole, said, lost)
+        facts = table_facts(self.set_name, read, files, channels, self, lost)
+        return replace(whole, facts=facts)
+
+    @property
+    def by_file(self) -> bool:
+        """Whether no column of classes is looked for."""
+        return self.label in BY_FILE
+
+    def _repaired(self, whole: SeriesSet, said: list[str], lost: Counter[str]) -> SeriesSet:
+        """Without what is missing, by the options."""
         before = self._n_windows(whole)
         if self.fill_limit is not None:
             whole, n_rows = cut_at_holes(whole, self.fill_limit)
@@ -189,13 +197,7 @@ class Tabular(TableSettings, ABC):
                 said.append(f"{n_rows} rows in holes of more than {self.fill_limit} are left out")
         found = repair_nan(whole, self.nan, drop_dead=True)
         lost[DEAD] = before - self._n_windows(found)
-        facts = table_facts(self.set_name, read, files, channels, self, lost)
-        return replace(found, facts=facts)
-
-    @property
-    def by_file(self) -> bool:
-        """Whether no column of classes is looked for."""
-        return self.label in BY_FILE
+        return found
 
     def _pieces(
         self,
