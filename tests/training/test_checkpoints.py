@@ -74,7 +74,7 @@ def test_spawned_ranks_train_and_count_as_others_do(tmp_path):
     no_limit = ("trainer.max_epochs=-1", "callbacks.early_stopping.patience=1")
     options = (*SMALL, *spawned, *no_limit, f"paths.run_dir={tmp_path}")
     # Two ranks that fit, and two that fit again.
-    run(*options, "+trainer.min_epochs=3", cwd=tmp_path, others=4)
+    run(*options, "trainer.min_epochs=3", cwd=tmp_path, others=4)
     found = json.loads((tmp_path / "metrics.json").read_text())
     assert found["refit/epochs"] == found["fit/epochs"] >= 3
     best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)

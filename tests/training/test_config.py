@@ -25,7 +25,10 @@ def test_known_keys_and_what_hydra_explains_itself_pass(overrides):
 @pytest.mark.parametrize(
     ("override", "text"),
     [
-        ("data.nme=X", "there is no data.nme; allowed after 'data.': name, root, download, ragged"),
+        (
+            "data.nme=X",
+            "there is no data.nme; allowed after 'data.': name, root, download, archive",
+        ),
         ("data.split.methd=X", "type data.split.method=X"),
         ("seeds=1", "there is no seeds; allowed after 'the start': task, ckpt_path"),
         ("trainer.epochs=1", "type trainer.max_epochs=1"),

@@ -154,7 +154,7 @@ def test_the_plateau_of_these_trainings_has_lowered_the_rate(uninterrupted):
     assert rates[-1] < rates[0] == 4e-3
 
 
-@pytest.mark.parametrize("limit", ["trainer.max_epochs=2", "+trainer.max_steps=1"])
+@pytest.mark.parametrize("limit", ["trainer.max_epochs=2", "trainer.max_steps=1"])
 def test_a_training_by_steps_that_goes_on_says_that_it_is_another(
     limit, uninterrupted, tmp_path, caplog
 ):

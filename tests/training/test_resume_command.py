@@ -131,3 +131,9 @@ def test_the_line_begins_as_the_command_was_typed(monkeypatch, tmp_path):
     monkeypatch.setattr(ranks, "first_words", first := ["train"])
     monkeypatch.setattr("dualgaf.training.resume.first_words", first)
     assert resume_command(tmp_path / "runs" / "a") == "python -m dualgaf train resume=runs/a"
+
+
+def test_an_option_of_the_trainer_that_was_added_is_there_now(run):
+    typed = hydra(["+trainer.max_steps=3", "+trainer.mine=1", "+extra.key=2"])
+    OmegaConf.save(typed, run / ".hydra" / "hydra.yaml")
+    assert in_full(["resume=RUN"])[:3] == ["trainer.max_steps=3", "+trainer.mine=1", "+extra.key=2"]

@@ -62,7 +62,7 @@ def test_options_that_change_no_result_make_the_same_run(folder, override):
         ("task=test", "task=fit there, test here"),
         ("ckpt_path=x.ckpt", "ckpt_path=null there, x.ckpt here"),
         ("images=on_device", "images=precompute there, on_device here"),
-        ("+trainer.max_steps=3", "trainer.max_steps=none there, 3 here"),
+        ("trainer.max_steps=3", "trainer.max_steps=none there, 3 here"),
         ("~callbacks.early_stopping", "callbacks.early_stopping._target_=lightning.pytorch"),
         ("data=ucr", "dualgaf.SimulatedSource there, dualgaf.ArchiveSource here"),
         ("trainer.devices=2", "trainer.devices=1 there, 2 here"),

@@ -73,7 +73,7 @@ def dealt(labels: Array, groups: list[str], folds: int, seed: int) -> Array:
     Example:
         >>> labels = np.array([0, 0, 0, 0, 1, 1, 2])
         >>> dealt(labels, list("aabbcde"), 2, seed=0).tolist()
-        [1, 1, 0, 0, 0, 1, -1]
+        [0, 0, 1, 1, 0, 1, -1]
     """
     check_whole("calibration.folds", folds, 2, 5)
     names, of_window = np.unique(np.array(groups), return_inverse=True)

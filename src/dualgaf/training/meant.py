@@ -77,9 +77,12 @@ def _meant(
     cfg: DictConfig, place: str, part: str, allowed: Sequence[str], taken: Sequence[str]
 ) -> list[str]:
     """The key that somebody may mean, last, and what it needs before; empty where nobody knows."""
+    word = part.lower()
+    for key, words in USUAL.items():
+        if word in words and key.rpartition(".")[0] == place and has_key(cfg, key):
+            return [key]
     if place and (close := get_close_matches(part, allowed, n=1, cutoff=0.6)):
         return [f"{place}.{close[0]}"]
-    word = part.lower()
     for key, words in USUAL.items():
         if word not in (*words, key.rpartition(".")[2]):
             continue

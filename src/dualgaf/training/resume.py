@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from dualgaf.errors import ConfigError, typed_option
+from dualgaf.plan.preset import conf_folder
 from dualgaf.renamed import current_choice, typed_for
 
 first_words: list[str] = []
@@ -28,6 +29,13 @@ _OWN = (*_PLACES, "hydra.mode", "resume")
 """Not taken from what was typed for the run."""
 _MULTIRUN = ("-m", "--multirun")
 _WITH_VALUE = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
+
+
+def _without_needless_plus(told: Sequence[str]) -> list[str]:
+    """What an earlier version asked to be added, and is there now: the options of the Trainer."""
+    keys = OmegaConf.load(conf_folder() / "trainer" / "default.yaml")
+    plus = tuple(f"+trainer.{key!s}=" for key in keys)
+    return [text.removeprefix("+") if text.startswith(plus) else text for text in told]
 
 
 def in_full(typed: Sequence[str]) -> list[str]:
@@ -65,6 +73,7 @@ def in_full(typed: Sequence[str]) -> list[str]:
     named, others = _flags(others)
     again = {key_of(text) for text in others}
     told = [*as_typed_words(stored.overrides.task), *as_typed_words(stored.overrides.hydra)]
+    told = _without_needless_plus(told)
     kept = [current_choice(text) for text in told if key_of(text) not in {*again, *_OWN}]
     meant = typed_for(_config(run))
     kept += [text for text in meant if key_of(text) not in {*again, *map(key_of, told)}]

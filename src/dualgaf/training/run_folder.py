@@ -8,6 +8,7 @@ Options that change no result do not count (`NOT_COUNTED`, and but for ``task=bu
 With ``resume=RUN`` another ``trainer.max_epochs`` is allowed: a longer training.
 """
 
+import inspect
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+import lightning
 import yaml
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
@@ -264,11 +266,12 @@ def _counted(cfg: Any) -> dict[str, Any]:
         if str((callback or {}).get("_target_", "")).endswith(_SHOWS)
     ]
     left_out = (*NOT_COUNTED, *shows, *(MACHINE if stored.get("task") != "build" else ()))
-    # null of the Trainer is Lightning's own, as is a key that an earlier version did not have
+    counted = {key: value for key, value in flat(stored).items() if not _is_below(key, left_out)}
+    # What the Trainer does unasked is no option: an earlier version does not have all of them.
+    own = inspect.signature(lightning.Trainer).parameters
+    unasked = {f"trainer.{name}": parameter.default for name, parameter in own.items()}
     return {
-        key: value
-        for key, value in flat(stored).items()
-        if not _is_below(key, left_out) and not (value is None and key.startswith("trainer."))
+        key: value for key, value in counted.items() if key not in unasked or value != unasked[key]
     }
 
 

@@ -76,10 +76,10 @@ def loggers_of(cfg: DictConfig, before: Progress | None) -> list[Logger]:
 
 
 def hyperparameters(cfg: DictConfig) -> dict[str, Any]:
-    """What a logger keeps of a configuration: its values by dotted key, nothing that is looked up.
+    """What a logger keeps of a configuration: its values by dotted key, and no secret.
 
-    A value that is looked up (``${...}``) is there under its own key, or is nobody's to keep: the
-    password of a database.
+    A value that is looked up (``${...}``) is there under its own key, or is nobody's to keep. Jobs
+    of a sweep get what was looked up; so no URI is kept, which may have a password.
 
     Example:
         >>> from omegaconf import OmegaConf
@@ -90,7 +90,7 @@ def hyperparameters(cfg: DictConfig) -> dict[str, Any]:
     return {
         key: value
         for key, value in flat(OmegaConf.to_container(cfg, resolve=False)).items()
-        if not (isinstance(value, str) and "${" in value)
+        if not (isinstance(value, str) and ("${" in value or "://" in value))
         and value is not None
         and not key.startswith("paths.")
     }

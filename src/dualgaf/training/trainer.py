@@ -64,7 +64,7 @@ def make_trainer(cfg: DictConfig, **options: Any) -> L.Trainer:
     """The Trainer of a run.
 
     Args:
-        cfg: of the run; ``cfg.trainer`` has its options, null for what Lightning has itself.
+        cfg: of the run; ``cfg.trainer`` has its options.
         **options: these replace them.
 
     Raises:
@@ -72,8 +72,7 @@ def make_trainer(cfg: DictConfig, **options: Any) -> L.Trainer:
     """
     options["callbacks"] = [*options.get("callbacks", ()), StopCheck()]
     try:
-        asked = {option: value for option, value in cfg.trainer.items() if value is not None}
-        trainer: L.Trainer = instantiate(asked, **options, plugins=plugins(cfg))
+        trainer: L.Trainer = instantiate(cfg.trainer, **options, plugins=plugins(cfg))
     except InstantiationException as error:
         raise _refused(error.__cause__ or error) from error
     keep_sigterm(trainer)
