@@ -1,6 +1,8 @@
 import re
+from contextlib import closing
 
 import pytest
+from omegaconf import OmegaConf
 
 from dualgaf.errors import ConfigError
 from dualgaf.training.config import check_overrides, load_config, make_data, own_error
@@ -54,3 +56,13 @@ def test_the_cause_is_found_under_what_hydra_wraps():
     outer.__cause__ = inner
     assert own_error(outer) is inner
     assert own_error(ValueError("foreign")) is None
+
+
+def test_what_is_looked_up_for_the_data_is_not_written_into_the_configuration(monkeypatch):
+    monkeypatch.setenv("SET", "GunPoint")
+    cfg = load_config(["data=ucr", "data.name=${oc.env:SET}"])
+    with closing(make_data(cfg)) as data:
+        assert data.source.name == "GunPoint"
+    stored = OmegaConf.to_container(cfg, resolve=False)
+    assert stored["data"]["name"] == "${oc.env:SET}"
+    assert stored["datamodule"]["source"] == "${data}"

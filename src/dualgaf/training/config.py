@@ -1,5 +1,6 @@
 """From what was typed to a configuration and a DataModule; errors name what is allowed."""
 
+import copy
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -136,7 +137,10 @@ def make_data(cfg: DictConfig) -> DualGAFDataModule:
         ConfigError: a value is missing or not allowed.
     """
     try:
-        data: DualGAFDataModule = instantiate(cfg.datamodule, _convert_="all")
+        # Of a copy: what ``source: ${data}`` looks up would be written into cfg.data, a password
+        # too (findings/hydra_instantiate_writes_what_it_looks_up.sh).
+        own = copy.deepcopy(cfg)
+        data: DualGAFDataModule = instantiate(own.datamodule, _convert_="all")
     except InterpolationResolutionError as error:
         raise ConfigError(_not_found(error)) from None
     except MissingMandatoryValue as error:

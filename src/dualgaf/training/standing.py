@@ -78,8 +78,8 @@ def loggers_of(cfg: DictConfig, before: Progress | None) -> list[Logger]:
 def hyperparameters(cfg: DictConfig) -> dict[str, Any]:
     """What a logger keeps of a configuration: its values by dotted key, and no secret.
 
-    A value that is looked up (``${...}``) is there under its own key, or is nobody's to keep. Jobs
-    of a sweep get what was looked up; so no URI is kept, which may have a password.
+    A value that is looked up (``${...}``) is there under its own key, or is nobody's to keep. Nor
+    is a URI kept, whoever has looked it up: it may have a password.
 
     Example:
         >>> from omegaconf import OmegaConf
