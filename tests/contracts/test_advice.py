@@ -66,15 +66,6 @@ def value(wrong, says=NOT_ALLOWED, base=SIMULATED, **more):
     return Command(says, wrong, base, **more)
 
 
-def cases(classes):
-    """A file of the archive: a case of 12 steps of each class."""
-    head = "@problemName Toy\n@univariate true\n@equalLength true\n@classLabel true a b\n@data\n"
-    rows = (
-        f"{','.join(str((7 * k + n) % 5) for k in range(12))}:{c}" for n, c in enumerate(classes)
-    )
-    return head + "\n".join(rows) + "\n"
-
-
 COMMANDS = [
     *DIALECTS,
     # what is not there, and what is meant
@@ -133,12 +124,6 @@ COMMANDS = [
     ),
     value("data.root=nowhere", "there is no folder {}; type data.root=FOLDER, or", "data=ucr"),
     value("data.name=BasicMotion", "type data.name={} or {}", "data=ucr data.download=false"),
-    table(
-        "has cases without a class, which cannot be dealt out by class; type",
-        {f"Toy_{half}.ts": cases(classes) for half, classes in (("TRAIN", "abab"), ("TEST", "a?"))},
-        "data.archive_resample=1",
-        "data=ucr data.name=Toy data.split.val_fraction=0",
-    ),
     value("datamodule.feature_range=[2,3]", "allowed: two numbers low < high inside [-1, 1]"),
     value(
         "images=precompute",

@@ -155,8 +155,8 @@ class ArchiveSource:
             return whole
         if None in whole.labels:
             raise SourceError(
-                f"{self.name} has cases without a class, which cannot be dealt out by class; type "
-                "data.archive_resample=0"
+                f"{self.name} has cases without a class, which cannot be dealt out by class; leave "
+                "data.archive_resample out"
             )
         from aeon.benchmarking.resampling import stratified_resample_data_indices
 

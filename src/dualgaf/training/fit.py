@@ -56,6 +56,7 @@ from dualgaf.training.progress import (
 )
 from dualgaf.training.ranks import is_first, on_one_device, ranks_started
 from dualgaf.training.report import EpochCurves
+from dualgaf.training.standing import OptionsLogged
 from dualgaf.training.trainer import in_one_line, is_off, make_trainer
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def fit(
     if not is_watched:
         options = unwatched(options)
     kept = kept_callbacks(options["callbacks"], cfg)
-    options["callbacks"] = [*kept, curves, *_newest(cfg, FIRST)]
+    options["callbacks"] = [*kept, curves, OptionsLogged(cfg), *_newest(cfg, FIRST)]
     trainer = make_trainer(cfg, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.

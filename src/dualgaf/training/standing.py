@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
@@ -69,10 +70,26 @@ def loggers_of(cfg: DictConfig, before: Progress | None) -> list[Logger]:
         found.append(instantiate(node, **known))
     if before is not None and is_first():
         keep_logs(found, before.steps)
-    if cfg.task == "fit":
-        for logger in found:
-            logger.log_hyperparams(hyperparameters(cfg))
     return found
+
+
+class OptionsLogged(L.Callback):
+    """Gives loggers the options of a run when its training starts, not before.
+
+    A run that is refused leaves no file then; and a logger that has written keeps columns of its
+    own, which are those of no rank that is spawned.
+
+    Args:
+        cfg: of the run.
+    """
+
+    def __init__(self, cfg: DictConfig) -> None:
+        self._told = hyperparameters(cfg)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Lightning has the first rank do it."""
+        for logger in trainer.loggers:
+            logger.log_hyperparams(self._told)
 
 
 def hyperparameters(cfg: DictConfig) -> dict[str, Any]:
