@@ -88,9 +88,7 @@ def test_a_resample_is_that_of_aeon_case_by_case():
 @pytest.mark.filterwarnings("ignore:.*labels are missing")
 def test_a_resample_needs_classes(tmp_path):
     _toy(tmp_path, ["1,2:a", "3,4:b", "5,6:a"], ["1,3:?", "2,2:b"])
-    with pytest.raises(
-        SourceError, match=r"cases without a class.*leave data.archive_resample out"
-    ):
+    with pytest.raises(SourceError, match=r"without a class.*leave data.archive_resample out"):
         ArchiveSource("Toy", root=tmp_path, archive_resample=1).load()
 
 
