@@ -97,10 +97,9 @@ def fit(
     """
     model, curves, folder = make_model(), EpochCurves(), checkpoints(cfg)
     is_watched = "val" in data.windows.indices and not is_off(cfg, "val")
-    data.further_networks = int(cfg.refit and is_watched)
-    is_first_of_two = cfg.refit and is_watched
-    steps, title = (FIRST_STEPS, "first training") if is_first_of_two else (STEPS, "training")
-    options = trainer_options(cfg, data, steps, title)
+    twice = bool(cfg.refit and is_watched)
+    data.further_networks = int(twice)
+    options = trainer_options(cfg, data, *((FIRST_STEPS, "first training") if twice else (STEPS,)))
     options["max_epochs"] = length = as_begun(cfg, options["max_epochs"], before)
     goes_on = before is None or before.goes_on(options["max_epochs"])
     if before is not None:
@@ -129,7 +128,7 @@ def fit(
             validated, epochs, curves.epochs = before.best, before.trained, [*before.epochs]
         metrics: dict[str, Any] = {"fit/epochs": epochs}
         final, seconds = model, 0.0 if before is None else before.seconds
-        if cfg.refit and is_watched:
+        if twice:
             final, metrics["refit/epochs"], earlier = _refit(
                 cfg, data, make_model, epochs, length, take
             )

@@ -76,10 +76,6 @@ class TrainingBar(ProgressBar):
         """One more."""
         self._update()
 
-    def on_test_end(self, *_: Any) -> None:
-        """Leave the line as it is."""
-        self._end()
-
     def on_predict_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin."""
         self._begin("predicting", _total(trainer.num_predict_batches))
@@ -87,10 +83,6 @@ class TrainingBar(ProgressBar):
     def on_predict_batch_end(self, *_: Any) -> None:
         """One more."""
         self._update()
-
-    def on_predict_end(self, *_: Any) -> None:
-        """Leave the line as it is."""
-        self._end()
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Leave no line open, whatever has ended it."""
