@@ -11,6 +11,8 @@
 # make accuracy  DualGAFNet beside methods without images: rows that are missing, docs/accuracy.md
 PYTHON ?= python3
 BIN := .venv/bin
+# Python compiles what it imports, at the first import: less than all of torch.
+INSTALL := pip install -q --no-compile
 
 .PHONY: train test quick slow minimum pythons lint changes tests fuzz notebooks package wheel soak accuracy
 .PHONY: constraints clean
@@ -18,8 +20,9 @@ BIN := .venv/bin
 train: .venv/.train
 	$(BIN)/python train.py
 
-# What needs one core and no quiet goes side by side; the tests then have both.
-test: .venv/.dev
+# What needs one core and no quiet goes side by side, the two environments first; the tests then
+# have both cores.
+test:
 	$(MAKE) --output-sync=target -j 2 lint changes notebooks package
 	$(MAKE) tests
 
@@ -63,19 +66,19 @@ notebooks: .venv/.dev
 	$(BIN)/python -m pytest -p nbmake --nbmake --nbmake-timeout=300 -p no:cacheprovider notebooks
 
 # What ships, in an environment of its own: built, looked into, started from another folder.
-package: .venv/.dev
-	rm -rf dist .venv-wheel
+package: .venv/.dev .venv-wheel/.needs
+	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python .ci/check_sdist.py dist/*.tar.gz
-	$(PYTHON) -m venv .venv-wheel
-	.venv-wheel/bin/pip install -q -c constraints.txt dist/*.whl
+	.venv-wheel/bin/$(INSTALL) --no-deps --force-reinstall dist/*.whl
+	.venv-wheel/bin/pip check
 	cd dist && ../.venv-wheel/bin/python -m dualgaf doctor
 	cd dist && ../.venv-wheel/bin/python -m dualgaf train data=simulated data.n_windows=60 trainer.max_epochs=1
 
 # The suite against the wheel, from the unpacked sdist. Without its __init__.py nothing can import
 # what lies in src; pages that tell of its files find them.
 wheel: package
-	.venv-wheel/bin/pip install -q -c constraints.txt "$$(echo dist/*.whl)[dev]"
+	.venv-wheel/bin/$(INSTALL) -c constraints.txt "$$(echo dist/*.whl)[dev]"
 	tar -xzf dist/*.tar.gz -C dist
 	rm dist/dualgaf-*/src/dualgaf/__init__.py
 	ln -sfn $(abspath ..)/shared dist/shared
@@ -117,12 +120,19 @@ accuracy: .venv/.dev
 	$(PYTHON) -m venv .venv
 
 .venv/.train: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/pip install -q -e ".[datasets]" -c constraints.txt
+	$(BIN)/$(INSTALL) -e ".[datasets]" -c constraints.txt
 	touch $@
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/pip install -q -e ".[dev]" -c constraints.txt
+	$(BIN)/$(INSTALL) -e ".[dev]" -c constraints.txt
 	touch $@ .venv/.train
+
+# What the wheel needs: of the source, whose metadata the wheel has.
+.venv-wheel/.needs: pyproject.toml constraints.txt
+	rm -rf .venv-wheel
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/$(INSTALL) -c constraints.txt .
+	touch $@
 
 # Newest versions that the bounds of pyproject.toml allow; run it, read the difference, commit it.
 constraints:

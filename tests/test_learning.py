@@ -12,8 +12,8 @@ from preloaded import run
 @pytest.mark.parametrize(
     "name",
     [
-        "GunPoint",
-        pytest.param("BasicMotions", marks=pytest.mark.slow),
+        "BasicMotions",
+        pytest.param("GunPoint", marks=pytest.mark.slow),
         pytest.param("JapaneseVowels", marks=pytest.mark.slow),
     ],
 )
