@@ -14,7 +14,7 @@ BIN := .venv/bin
 # Python compiles what it imports, at the first import: less than all of torch.
 INSTALL := pip install -q --no-compile
 
-.PHONY: train test quick slow minimum pythons lint changes tests fuzz notebooks package wheel soak accuracy
+.PHONY: train test quick slow minimum pythons environments lint changes tests fuzz notebooks package wheel soak accuracy
 .PHONY: constraints clean
 
 train: .venv/.train
@@ -25,6 +25,8 @@ train: .venv/.train
 test:
 	$(MAKE) --output-sync=target -j 2 lint changes notebooks package
 	$(MAKE) tests
+
+environments: .venv/.dev .venv-wheel/.needs
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from dualgaf import DualGAFNet
+from dualgaf.data.calibration import Calibration, tempered
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.series_scaler import SeriesScaler
 from dualgaf.errors import ConfigError
@@ -82,7 +84,8 @@ def exported(
 ) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         few_kernels(patch, dilations=2)
-        net, state = network(use_minirocket=True), state_of()
+        net = network(use_minirocket=True)
+        state = replace(state_of(), calibration=Calibration(temperature=2.5))
         net.forest.fit(torch.randn(16, C, T), torch.arange(16) % K, others=2)  # type: ignore[union-attr]
         path = tmp_path_factory.mktemp("onnx") / "new" / "model.onnx"
         export_onnx(net, state, path)
@@ -96,6 +99,9 @@ def test_probabilities_are_those_of_the_network(exported: Any) -> None:
         got = judged(path, windows)
         assert (got.dtype, got.shape) == (np.float32, (n, K))
         np.testing.assert_allclose(got, wanted(net, state, windows), rtol=0, atol=1e-5)
+        plain = wanted(net, replace(state, calibration=None), windows)
+        np.testing.assert_allclose(got, tempered(plain, 2.5), rtol=0, atol=1e-5)
+        assert abs(got - plain).max() > 0.01
     assert judged(path, np.zeros((0, C, T))).shape == (0, K)
 
 

@@ -66,8 +66,8 @@ def pool_folds(folder: Path, rows: Sequence[Row]) -> list[list[str]]:
     columns = list(dict.fromkeys(key for _, line in told for key in line))
     body = ([job, *(line.get(key, "") for key in columns)] for job, line in told)
     write_csv(folder / "folds.csv", ["job", *columns], body)
-    if not others and len(_classes([line for _, line in told])[0]) > 1:
-        _draw(folder, [line for _, line in told])
+    if not others and len(names) > 1:
+        _draw(folder, names, label, predicted)
     return table
 
 
@@ -104,9 +104,8 @@ def _classes(lines: Sequence[Line]) -> tuple[list[str], Tensor, Tensor]:
     return names, label, predicted
 
 
-def _draw(folder: Path, lines: Sequence[Line]) -> None:
-    names, label, predicted = _classes(lines)
+def _draw(folder: Path, names: Sequence[str], label: Tensor, predicted: Tensor) -> None:
     write_class_report(folder / "report.csv", label, predicted, names)
     counts = multiclass_confusion_matrix(predicted, label, len(names)).numpy()
-    title = f"All folds: {len(lines)} windows, {(label == predicted).float().mean():.1%} right"
+    title = f"All folds: {len(label)} windows, {(label == predicted).float().mean():.1%} right"
     draw_confusion(counts, names, title.replace("%", " %")).savefig(folder / "folds.png", dpi=100)
