@@ -33,6 +33,8 @@ from dualgaf.training.run_logger import RunLogger, one_line
 
 IDS = Path(".hydra/loggers.json")
 """In the folder of a run: what its back ends call it, so that it goes on there, too."""
+SCORES = ("val/acc", "val/f1_macro", "test/acc", "test/f1_macro")
+"""Figures by which TensorBoard compares runs."""
 _OURS = ("dualgaf.MLFlowLogger", "dualgaf.WandbLogger")
 
 log = logging.getLogger(__name__)
@@ -104,6 +106,9 @@ class OptionsLogged(L.Callback):
             if isinstance(logger, RunLogger) and trainer.is_global_zero:
                 logger.begin()
             logger.log_hyperparams(self._told)
+            if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
+                # Lightning has written one without options, and writes none over it.
+                Path(logger.log_dir, logger.NAME_HPARAMS_FILE).unlink(missing_ok=True)
         if trainer.is_global_zero:
             _write_ids(self._folder, dict(zip(self._names, trainer.loggers, strict=False)))
 
@@ -158,20 +163,29 @@ def log_results(cfg: DictConfig, loggers: Sequence[Logger], classes: Sequence[st
     if cfg.trainer.get("fast_dev_run") or not is_first():
         return
     files = [folder / name for name in RESULTS if (folder / name).is_file()]
+    figures = _figures(folder)
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
-            _show(logger, files)
+            scores = {key: figures[key] for key in SCORES if key in figures}
+            _show(logger, files, hyperparameters(cfg), scores)
         if not isinstance(logger, RunLogger):
             continue
         if not logger.has_begun:
             logger.log_hyperparams(hyperparameters(cfg))
-        logger.keep(_figures(folder), classes, files)
+        logger.keep(figures, classes, files)
 
 
-def _show(board: TensorBoardLogger, files: Sequence[Path]) -> None:
+def _show(
+    board: TensorBoardLogger,
+    files: Sequence[Path],
+    options: Mapping[str, Any],
+    scores: dict[str, float],
+) -> None:
+    """Pictures, and a line on the page that compares runs, for which TensorBoard wants both."""
     from matplotlib.image import imread
 
     try:
+        board.log_hyperparams(dict(options), scores)
         for path in files:
             if path.suffix == ".png":
                 board.experiment.add_image(path.stem, imread(path), dataformats="HWC")

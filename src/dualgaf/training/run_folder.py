@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.errors import ConfigError
 from dualgaf.renamed import current_config
-from dualgaf.series.tables.databases.uri import check_no_password
+from dualgaf.series.tables.databases.uri import check_logged_uris, check_no_password
 from dualgaf.store.lock import locked
 from dualgaf.system.whole_file import DRAFT, whole_file
 from dualgaf.training.command import goes_on_in
@@ -202,6 +202,9 @@ def _check_uri(config: DictConfig) -> None:
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
     uri = (plain.get("data") or {}).get("uri")
     check_no_password([f"data.uri={uri}"])
+    check_logged_uris(
+        f"logger.{key}={text}" for key, text in flat(plain.get("logger") or {}).items()
+    )
 
 
 def _check_run(cfg: DictConfig, folder: Path) -> None:

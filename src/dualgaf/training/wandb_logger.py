@@ -7,6 +7,7 @@ one of its own.
 
 import logging
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -151,7 +152,8 @@ class WandbLogger(RunLogger, LightningWandbLogger):
             if path.suffix == ".png":
                 self.log_image(path.stem, [str(path)])
             else:
-                run.save(str(path), base_path=str(path.parent), policy="now")
+                copy = shutil.copy(path, run.dir)  # wandb would link it, and say so for each
+                run.save(copy, base_path=run.dir, policy="now")
         run.summary.update(dict(metrics))
 
     @leniently
