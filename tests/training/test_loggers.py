@@ -349,21 +349,31 @@ def test_a_back_end_that_fails_ends_no_run_and_is_said_once(name, kept, monkeypa
         ("logger.wandb.log_model=true", "type logger.wandb.mode=online, or logger.wandb.log_m"),
     ],
 )
-def test_a_back_end_that_cannot_be_used_is_refused_before_the_training(typed, says, kept):
+def test_a_back_end_that_cannot_be_used_is_refused_before_the_training(
+    typed, says, kept, monkeypatch
+):
     if "gone" in typed:
         logger = dualgaf.MLFlowLogger(os.environ["MLFLOW_TRACKING_URI"], "gone")
         logger.check()
         client_of(kept).delete_experiment(logger.experiment_id)
-    cfg = configured(kept / "run", *SIMULATED, f"logger={typed.split('.')[1]}", typed)
+    which = typed.split(".")[1]
+    cfg = configured(kept / "run", *SIMULATED, f"logger={which}", typed)
     with pytest.raises(ConfigError) as caught:
         loggers_of(cfg, None)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (kept / "run").exists()
+    advice = str(caught.value).partition("; type ")[2].split(", or ")[0]
+    shutil.copy(kept / "kept/mlflow.db", kept / "mlflow.db")
+    monkeypatch.chdir(kept)
+    (kept / "runs").mkdir()
+    shutil.copy(kept / "kept/mlflow.db", kept / "runs/plant.db")
+    (logger,) = loggers_of(configured("run", *SIMULATED, f"logger={which}", typed, advice), None)
+    assert not logger.has_begun
 
 
 def test_a_run_of_a_back_end_that_cannot_be_used_ends_in_one_line(kept):
-    with pytest.raises(SystemExit, match="^dualgaf: logger.wandb.mode='ofline' is not known; "):
+    with pytest.raises(SystemExit, match=r"^dualgaf: logger\.wandb\.mode='ofline' is not known; "):
         train(configured(kept, *SIMULATED, "logger=wandb", "logger.wandb.mode=ofline"))
     assert not (kept / "checkpoints").exists()
 

@@ -235,8 +235,7 @@ class MLFlowLogger(RunLogger, LightningMLFlowLogger):
                     raise
         if found.lifecycle_stage == "deleted":
             raise ConfigError(
-                f"the experiment {name!r} of MLflow was deleted; type {_NAME}={name}-2, or restore "
-                f"it: mlflow experiments restore -x {found.experiment_id}"
+                f"the experiment {name!r} of MLflow was deleted; type {_NAME}={name}-2, or restore it"
             )
         return str(found.experiment_id)
 
