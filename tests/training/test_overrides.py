@@ -49,7 +49,10 @@ def test_a_list_of_names_is_typed_so_that_it_comes_back(names):
         ("model=resnet", "model=resnet18_gaf"),
         ("logger=tensorbord", "logger=tensorboard"),
         ("logger=[csv,mlfow]", "logger=[csv,mlflow]"),
-        ("logger=csv,mlflow", "logger=[csv,mlflow] for all of them at once, or type -m logger="),
+        (
+            "logger=csv,mlflow",
+            "logger=[csv,mlflow] for all of them at once, or type -m logger=csv,mlflow",
+        ),
         ("callbacks=null", "~callbacks"),
         ("~hardware", "hardware=auto"),
         ("hidden=3", "python train.py --cfg job to see every key"),

@@ -235,7 +235,8 @@ class MLFlowLogger(RunLogger, LightningMLFlowLogger):
                     raise
         if found.lifecycle_stage == "deleted":
             raise ConfigError(
-                f"the experiment {name!r} of MLflow was deleted; type {_NAME}={name}-2, or restore it"
+                f"the experiment {name!r} of MLflow was deleted; type {_NAME}={name}-2, or "
+                "restore it"
             )
         return str(found.experiment_id)
 
