@@ -80,7 +80,9 @@ COMMANDS = [
     keys("+trainer.limit_val_batch=0"),
     keys("callbacks.early_stopping.min_delta=0.1"),
     keys("model=resnet", says=UNKNOWN),
-    keys("logger=xyz", says=UNKNOWN),
+    keys("logger=tensorbord", says=UNKNOWN),
+    keys("logger=csv,tensorboard", says="type {}=[{}] for all of them at once", leave=(1,)),
+    keys("model=rich,largest", says="type -m {}", leave=(0,)),
     keys("~model", says="no run is without {}; allowed to be left out: {}; type {}={}"),
     keys("logger=null", says="{}: a group is left out by a tilde; type ~{}"),
     keys("~seed", says="type {}={}"),
@@ -805,6 +807,13 @@ ELSEWHERE = {
     ),
     "needs a training whose loss is not logged; tests/models/test_optimization.py": (
         "which this epoch has not logged; type classifier.schedule=cosine",
+    ),
+    "needs what a back end keeps, or lacks; tests/training/test_loggers.py": (
+        "of MLflow was deleted; type {}={}-2, or restore it",
+        "logger={} cannot be used: {}; type {}, or leave {} out of logger=...",
+        "logger={} needs {}, which is not installed; type pip install",
+        "logger.wandb.log_model={} sends checkpoints, and {}={} sends nothing; type {}=online",
+        "wandb has sent nothing; to send it type wandb sync",
     ),
     "needs a database; typed in tests/series/tables/test_sql.py and test_postgresql.py": (
         "column {} is {}, which is no number, time or text that can be compared; in the query",

@@ -47,7 +47,12 @@ def test_a_list_of_names_is_typed_so_that_it_comes_back(names):
         ("trainer.limit_val_batch=0", "trainer.limit_val_batches=0"),
         ("root=AHU Süd (1)", "'data.root=\"AHU Süd (1)\"'"),
         ("model=resnet", "model=resnet18_gaf"),
-        ("logger=xyz", "logger=default"),
+        ("logger=tensorbord", "logger=tensorboard"),
+        ("logger=[csv,mlfow]", "logger=[csv,mlflow]"),
+        (
+            "logger=csv,mlflow",
+            "logger=[csv,mlflow] for all of them at once, or type -m logger=csv,mlflow",
+        ),
         ("callbacks=null", "~callbacks"),
         ("~hardware", "hardware=auto"),
         ("hidden=3", "python train.py --cfg job to see every key"),

@@ -119,7 +119,7 @@ def test_a_password_on_the_command_line_is_refused_before_anything_is_written(tm
 def test_a_password_that_is_looked_up_is_not_printed(tmp_path, monkeypatch):
     monkeypatch.setenv("PLANT_URI", f"postgresql://{USER}:{WRITTEN}@127.0.0.1:1/plant")
     refused = run(*SMALL, "--cfg", "job", "--resolve", cwd=tmp_path, status=2)
-    assert "--resolve shows what data.uri looks up" in refused
+    assert "--resolve shows what is looked up" in refused
     shown = run(*SMALL, "--cfg", "job", cwd=tmp_path)
     assert "uri: ${oc.env:PLANT_URI}" in shown
     holds_no_secret(tmp_path, refused, shown)

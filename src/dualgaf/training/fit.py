@@ -36,6 +36,7 @@ from dualgaf.plots.training import Epoch
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.classifier import make_classifier
 from dualgaf.training.epochs import FIRST_STEPS, STEPS
+from dualgaf.training.loggers import OptionsLogged
 from dualgaf.training.options import (
     as_begun,
     checkpoints,
@@ -56,7 +57,6 @@ from dualgaf.training.progress import (
 )
 from dualgaf.training.ranks import is_first, on_one_device, ranks_started
 from dualgaf.training.report import EpochCurves
-from dualgaf.training.standing import OptionsLogged
 from dualgaf.training.trainer import in_one_line, is_off, make_trainer
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """What `fit` gives a `lightning.Trainer` beside ``cfg.trainer``: callbacks, number of epochs."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +103,22 @@ def _callbacks(cfg: DictConfig) -> list[L.Callback]:
         allowed = "whole numbers from 1 on, -1 for every epoch; best.ckpt is what is tested"
         raise ConfigError(not_allowed(option, kept, allowed, f"{option}=1"))
     if kept == 1:
-        return list(instantiate(cfg.get("callbacks") or {}).values())
+        return _in_their_folders(cfg, instantiate(cfg.get("callbacks") or {}))
     told = cfg.callbacks.checkpoint
     best_alone = OmegaConf.merge(cfg, OmegaConf.from_dotlist([f"{option}=1"]))
     name = str(told.get("filename") or "best")
     own = {str(key): value for key, value in told.items() if not str(key).startswith("_")}
     own["filename"] = name if "{" in name else f"{name}-{{epoch}}"
-    return [*instantiate(best_alone.callbacks).values(), KeptEpochs(**own)]
+    return [*_in_their_folders(cfg, instantiate(best_alone.callbacks)), KeptEpochs(**own)]
+
+
+def _in_their_folders(cfg: DictConfig, callbacks: Mapping[str, L.Callback]) -> list[L.Callback]:
+    """Callbacks whose checkpoints go into the run's folder, whichever logger is the first.
+
+    Lightning would put them into the folder of that logger, or beside all runs where it has none.
+    """
+    for name, callback in callbacks.items():
+        if isinstance(callback, ModelCheckpoint) and callback.dirpath is None:
+            own = checkpoints(cfg)
+            callback.dirpath = str(own if name == "checkpoint" else own / name)
+    return [*callbacks.values()]

@@ -5,8 +5,10 @@ exception of its lexer where a name has a letter that it does not know. `check_o
 to type.
 """
 
+import re
 import shlex
 from collections.abc import Sequence
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from dualgaf.errors import ConfigError, typed_option, unknown_choice
 from dualgaf.plan.preset import conf_folder
 from dualgaf.renamed import check_typed
-from dualgaf.series.tables.databases.uri import check_no_password
+from dualgaf.series.tables.databases.uri import check_logged_uris, check_no_password
 from dualgaf.training.meant import in_shell, no_key, taken_by
 
 OPTIONAL = ("callbacks", "logger")
@@ -37,6 +39,8 @@ NEEDED = {
     "paths": "default",
 }
 """Groups that it cannot be without, and what each is when nothing is typed."""
+_LOOKS_UP = re.compile(r"data\.uri=|^\+?logger=.*mlflow")
+"""Options whose value may be looked up in the environment, and be a URI with a password."""
 _ELSEWHERE = ("--config", "-cd", "-cp", "-cn")
 """Flags with which groups may have options that are not in this package."""
 
@@ -58,10 +62,11 @@ def check_overrides(overrides: Sequence[str]) -> None:
         ...
         dualgaf.errors.ConfigError: there is no epochs; allowed ...; type trainer.max_epochs=5
     """
-    check_no_password(overrides)  # before anything repeats what was typed
+    check_logged_uris(overrides)  # before anything repeats what was typed
+    check_no_password(overrides)
     flags = [text for text in overrides if text.startswith("-")]
-    if "--resolve" in flags and any("data.uri=" in text for text in overrides):
-        raise ConfigError("--resolve shows what data.uri looks up, a password too; leave it out")
+    if "--resolve" in flags and any(_LOOKS_UP.search(text) for text in overrides):
+        raise ConfigError("--resolve shows what is looked up, a password too; leave it out")
     one_run = not {"-m", "--multirun"} & {*flags} and "hydra.mode=MULTIRUN" not in overrides
     groups, keys = [], []
     for given in overrides:
@@ -76,9 +81,11 @@ def check_overrides(overrides: Sequence[str]) -> None:
             continue
         if not any(flag.startswith(_ELSEWHERE) for flag in flags):
             _check_group(text, override)
-        groups.append(text)
+        if one_run and override.is_sweep_override():
+            raise ConfigError(_several_options(text))
+        groups.append((text, override))
     try:
-        cfg = _of_groups(tuple(text for text in groups if "," not in text))
+        cfg = _of_groups(tuple(text for text, each in groups if not each.is_sweep_override()))
     except HydraException:
         return  # an option that is not in this package
     for given, text, override in keys:
@@ -134,9 +141,12 @@ def _check_group(text: str, override: Override) -> None:
     if override.is_add() and group in (*NEEDED, *OPTIONAL, *UNSET):
         raise ConfigError(f"{group} is there already; type {text.lstrip('+')}")
     options = sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
-    for name in value.strip("[]").split(","):
-        if "(" not in value and name.strip() not in options:
-            raise ConfigError(unknown_choice(group, name.strip(), options))
+    names = [name.strip() for name in value.strip("[]").split(",")]
+    for name in names if "(" not in value else ():
+        if name not in options:
+            known = [n if n in options else get_close_matches(n, options, 1, 0.0)[0] for n in names]
+            instead = f"{group}=[{','.join(known)}]" if value.startswith("[") else None
+            raise ConfigError(unknown_choice(group, name, options, instead=instead))
 
 
 def _check_left_out(text: str, group: str, override: Override) -> None:
@@ -193,6 +203,14 @@ def _check_key(cfg: DictConfig, key: str, value: str) -> None:
             return
         node = node[part]
         above.append(part)
+
+
+def _several_options(text: str) -> str:
+    group, _, value = text.partition("=")
+    ways = [f"type -m {text}"]
+    if group in OPTIONAL:
+        ways.insert(0, f"type {group}=[{value}] for all of them at once")
+    return f"{text} has several values, for a sweep of as many runs; {', or '.join(ways)}"
 
 
 def _several(cfg: DictConfig, text: str, key: str) -> str:

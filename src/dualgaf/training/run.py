@@ -47,6 +47,7 @@ from dualgaf.training.classifier import make_classifier
 from dualgaf.training.command import as_command
 from dualgaf.training.config import in_current_names, make_data, own_error
 from dualgaf.training.fit import Learned, fit, single_device
+from dualgaf.training.loggers import closed_at_end, log_results, loggers_of
 from dualgaf.training.options import checkpoints, trainer_options
 from dualgaf.training.outside import outside_training
 from dualgaf.training.predicted import write_prediction
@@ -66,9 +67,9 @@ from dualgaf.training.report import (
 )
 from dualgaf.training.resume import first_words
 from dualgaf.training.run_folder import entered, finished
+from dualgaf.training.run_logger import RunLogger
 from dualgaf.training.standing import (
     how_to_resume,
-    loggers_of,
     score,
     stopped_outcome,
     tell_done,
@@ -162,18 +163,25 @@ def _in_folder(cfg: DictConfig, folder: Path) -> float | None:
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = make_data(cfg)
     log.info("run directory: %s", folder)
-    try:
-        _drop_kept_for_others(data)
-        outcome = Outcome(_build(data)) if cfg.task == "build" else _with_model(cfg, data)
-    except Stopped as stopped:
-        if cfg.task == "fit" and is_first():
-            write_outcome(folder, data, stopped_outcome(cfg, data, stopped))
-        raise
-    finally:
-        _keep_for_next_job(data)
-    if outcome is None:
-        return None
-    write_outcome(folder, data, outcome)
+    loggers: list[Logger] = []
+    with closed_at_end(loggers):
+        try:
+            _drop_kept_for_others(data)
+            if cfg.task == "build":
+                outcome: Outcome | None = Outcome(_build(data))
+            else:
+                outcome = _with_model(cfg, data, loggers)
+        except Stopped as stopped:
+            if cfg.task == "fit" and is_first():
+                write_outcome(folder, data, stopped_outcome(cfg, data, stopped))
+            raise
+        finally:
+            _keep_for_next_job(data)
+        if outcome is None:
+            return None
+        write_outcome(folder, data, outcome)
+        if cfg.task in ("fit", "test"):
+            log_results(cfg, loggers, data.class_names)
     return score(outcome.metrics)
 
 
@@ -210,7 +218,7 @@ def _build(data: DualGAFDataModule) -> dict[str, Any]:
     return build_metrics(data.build_reports)
 
 
-def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
+def _with_model(cfg: DictConfig, data: DualGAFDataModule, loggers: list[Logger]) -> Outcome | None:
     before = Progress.read(checkpoints(cfg)) if cfg.task == "fit" else None
     start = cfg.ckpt_path if before is None else before.checkpoint
     checkpoint = None if start is None else Checkpoint(Path(start))
@@ -219,7 +227,7 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         return make_classifier(cfg, data, checkpoint)
 
     trust = Trust.of_checkpoint(checkpoint)
-    loggers = loggers_of(cfg, before)
+    loggers += loggers_of(cfg, before)
     if cfg.task == "predict":
         options = {**trainer_options(cfg, data), **single_device(cfg)}
         trainer = make_trainer(cfg, **options, logger=loggers)
@@ -306,7 +314,9 @@ def _evaluate(
     # One that averages weights would put those of the last epoch in the place of the best.
     others = (c for c in options["callbacks"] if not isinstance(c, WeightAveraging))
     options["callbacks"] = [*others, kept]
-    trainer = make_trainer(cfg, **options, logger=loggers)
+    # A `RunLogger` gets the figures at the end of the run, at the step where its training ended.
+    local = [logger for logger in loggers if not isinstance(logger, RunLogger)]
+    trainer = make_trainer(cfg, **options, logger=local)
     learned.final.temperature = 1.0  # so that both are known, with the temperature and without
     found: dict[str, float] = {}
     evaluations = (

@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.errors import ConfigError
 from dualgaf.renamed import current_config
-from dualgaf.series.tables.databases.uri import check_no_password
+from dualgaf.series.tables.databases.uri import check_logged_uris, check_no_password
 from dualgaf.store.lock import locked
 from dualgaf.system.whole_file import DRAFT, whole_file
 from dualgaf.training.command import goes_on_in
@@ -54,11 +54,13 @@ MACHINE = (
 """How images are drawn and kept, which changes none of them."""
 LONGER = "trainer.max_epochs"
 _SHOWS = ("ProgressBar", "ModelSummary", "Monitor")
-_RESULTS = (
-    *("metrics.json", "curves.png", "confusion.png", "report.csv", "outside.csv", "unlike.csv"),
+RESULTS = (
+    *("metrics.json", "curves.png", "confusion.png", "reliability.png", "report.csv"),
+    *("outside.csv", "unlike.csv"),
     *("test_predictions.csv", "predictions.csv", "events.csv", "predictions.png"),
 )
-_LOGS = ("csv", "tensorboard", "refit")
+"""Files that a run leaves, beside checkpoints and those of loggers."""
+_LOGS = ("csv", "tensorboard", "refit", "wandb")
 NAMED = 4
 """Options that differ, in the text of an error."""
 
@@ -167,7 +169,7 @@ def entered(cfg: DictConfig, folder: Path) -> Iterator[None]:
     check_folder(cfg, folder)
     (folder / RECORD).parent.mkdir(parents=True, exist_ok=True)
     with _lock(folder / RECORD.with_suffix(".lock"), refuse):
-        for name in _RESULTS:
+        for name in RESULTS:
             (folder / name).unlink(missing_ok=True)
         for draft in folder.glob(f"checkpoints/*{DRAFT}"):
             draft.unlink(missing_ok=True)
@@ -200,6 +202,9 @@ def _check_uri(config: DictConfig) -> None:
     plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
     uri = (plain.get("data") or {}).get("uri")
     check_no_password([f"data.uri={uri}"])
+    check_logged_uris(
+        f"logger.{key}={text}" for key, text in flat(plain.get("logger") or {}).items()
+    )
 
 
 def _check_run(cfg: DictConfig, folder: Path) -> None:
@@ -245,7 +250,7 @@ def _exit_on_error(check: Any, *arguments: Any, **named: Any) -> None:
 
 def traces(folder: Path) -> list[str]:
     """Results of a run that are there."""
-    found = [name for name in _RESULTS if (folder / name).is_file()]
+    found = [name for name in RESULTS if (folder / name).is_file()]
     found += [f"checkpoints/{path.name}" for path in sorted(folder.glob("checkpoints/*.ckpt"))]
     return found + [name for name in _LOGS if any((folder / name).glob("*"))]
 

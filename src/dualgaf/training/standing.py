@@ -6,19 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import lightning as L
-from hydra.utils import instantiate
-from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.system.termination import Stopped
 from dualgaf.training.options import checkpoints
-from dualgaf.training.progress import Progress, keep_logs
+from dualgaf.training.progress import Progress
 from dualgaf.training.ranks import is_first
 from dualgaf.training.report import STOPPED, Outcome, build_metrics
 from dualgaf.training.resume import resume_command, shown
-from dualgaf.training.run_folder import flat, other_folder
+from dualgaf.training.run_folder import other_folder
 
 log = logging.getLogger(__name__)
 
@@ -59,58 +56,6 @@ def stopped_outcome(cfg: DictConfig, data: DualGAFDataModule, stopped: Stopped) 
         best = min(validated, key=lambda epoch: epoch["val/loss"])
         metrics |= {key: best[key] for key in ("val/loss", "val/acc") if key in best}
     return Outcome({**metrics, **build_metrics(data.build_reports)}, epochs=epochs)
-
-
-def loggers_of(cfg: DictConfig, before: Progress | None) -> list[Logger]:
-    """Those of a configuration; where a run goes on, with what they have of it."""
-    found: list[Logger] = []
-    for node in (cfg.get("logger") or {}).values():
-        is_board = str(node.get("_target_")).endswith("TensorBoardLogger")
-        known = {"purge_step": before.steps} if before is not None and is_board else {}
-        found.append(instantiate(node, **known))
-    if before is not None and is_first():
-        keep_logs(found, before.steps)
-    return found
-
-
-class OptionsLogged(L.Callback):
-    """Gives loggers the options of a run when its training starts, not before.
-
-    A run that is refused leaves no file then; and a logger that has written keeps columns of its
-    own, which are those of no rank that is spawned.
-
-    Args:
-        cfg: of the run.
-    """
-
-    def __init__(self, cfg: DictConfig) -> None:
-        self._told = hyperparameters(cfg)
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Lightning has the first rank do it."""
-        for logger in trainer.loggers:
-            logger.log_hyperparams(self._told)
-
-
-def hyperparameters(cfg: DictConfig) -> dict[str, Any]:
-    """What a logger keeps of a configuration: its values by dotted key, and no secret.
-
-    A value that is looked up (``${...}``) is there under its own key, or is nobody's to keep. Nor
-    is a URI kept, whoever has looked it up: it may have a password.
-
-    Example:
-        >>> from omegaconf import OmegaConf
-        >>> cfg = {"seed": 0, "images": "auto", "datamodule": {"images": "${images}"}}
-        >>> hyperparameters(OmegaConf.create(cfg))
-        {'seed': 0, 'images': 'auto'}
-    """
-    return {
-        key: value
-        for key, value in flat(OmegaConf.to_container(cfg, resolve=False)).items()
-        if not (isinstance(value, str) and ("${" in value or "://" in value))
-        and value is not None
-        and not key.startswith("paths.")
-    }
 
 
 def how_to_resume(cfg: DictConfig, before: Progress | None) -> str:

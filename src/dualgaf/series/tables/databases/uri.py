@@ -151,12 +151,41 @@ def check_no_password(words: Iterable[str], typed: str = FROM_ENVIRONMENT) -> No
         dualgaf.errors.ConfigError: a URI with a password is not taken from the command line or ...
     """
     for word in words:
-        if _OF_DATA.search(word) and _TYPED_PASSWORD.search(_LOOKED_UP.sub("", word)):
+        if _OF_DATA.search(word) and has_password(word):
             raise ConfigError(
                 "a URI with a password is not taken from the command line or a file of options, "
                 "where it stays and others see it; put it into the environment "
                 f"(read -rs PLANT_URI; export PLANT_URI) and type {typed}"
             )
+
+
+def check_logged_uris(words: Iterable[str]) -> None:
+    """Refuse a password in the options of loggers: files of the run would keep it.
+
+    Args:
+        words: ``logger.NAME.OPTION=VALUE``; others are passed over.
+
+    Raises:
+        ConfigError: one has it; without the word.
+    """
+    for word in words:
+        key = word.lstrip("+'\"").partition("=")[0]
+        if key.startswith("logger.") and has_password(word):
+            raise ConfigError(
+                f"{key} has a password, and what is typed stays where others see it; put the URI "
+                "into the environment (read -rs MLFLOW_TRACKING_URI; export MLFLOW_TRACKING_URI), "
+                f"where logger=mlflow looks for it, and leave {key} out"
+            )
+
+
+def has_password(text: str) -> bool:
+    """Whether a URI in a text has a password that is not looked up.
+
+    Example:
+        >>> has_password("http://me:s3cret@host"), has_password("http://me:${oc.env:WORD}@host")
+        (True, False)
+    """
+    return _TYPED_PASSWORD.search(_LOOKED_UP.sub("", text)) is not None
 
 
 def _not_understood(text: str) -> str:
