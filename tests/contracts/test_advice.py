@@ -921,6 +921,11 @@ ELSEWHERE = {
         "to go on with the run of a checkpoint, in its folder, type resume=RUN",
         "so the run in {} cannot go on; for a new one type {}",
     ),
+    "are of sweeps; typed in tests/training/test_skipping.py": (
+        "skip_finished=true looks for jobs in the folder of a sweep, and none is named",
+        "skip_finished=true is for the jobs of a sweep; type -m skip_finished=true",
+        "the run in {} is done by other code than this",
+    ),
     "is typed in tests/faults/test_stops.py, which stops runs and fills disks": (
         "; to go on type {}",
         "earlier checkpoints are whole; make room, then go on from them: type {}",

@@ -31,10 +31,13 @@ from dualgaf.plots.sweep import (
     swept_overrides,
 )
 from dualgaf.system.whole_file import whole_file
+from dualgaf.training.code_stamp import codes_of, is_of_this_code, stamp
 from dualgaf.training.command import when_stopped
 from dualgaf.training.pooled import pool_folds
 from dualgaf.training.report import STOPPED
 from dualgaf.training.resume import as_typed_words
+from dualgaf.training.run_folder import exit_on_error, traces
+from dualgaf.training.skipping import begin_skipping
 
 log = logging.getLogger(__name__)
 
@@ -49,21 +52,37 @@ class SweepTable(Callback):
     """Hydra callback: writes ``sweep.csv`` and ``sweep.png`` into the multirun folder, prints."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """See to the end also where Hydra leaves it out: after a failed job, or a signal."""
+        """See to the end also where Hydra leaves it out: after a failed job, or a signal.
+
+        Raises:
+            SystemExit: ``skip_finished=true`` without a folder, with the text of the error.
+        """
+        if config.get("skip_finished"):
+            exit_on_error(begin_skipping, config)
         _under_way.append((self, config))
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note which code a job is of, also where it ends before it has begun."""
+        if config.hydra.mode == RunMode.MULTIRUN:
+            folder = Path(config.hydra.runtime.output_dir)
+            if not codes_of(folder) and not traces(folder):
+                stamp(folder, anew=True)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Write the table so far."""
         if config.hydra.mode == RunMode.MULTIRUN:
-            _write(Path(config.hydra.sweep.dir))
+            _write(config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Collect ``metrics.json`` of every job, print the table and draw the picture."""
         _under_way[:] = [each for each in _under_way if each[0] is not self]
         folder = Path(config.hydra.sweep.dir)
-        rows = _write(folder)
+        rows = _write(config)
         if not rows:
             return
+        others = len(_begun(folder)) - len(rows)
+        if others:
+            log.info("%d jobs of other code in %s are left out of the table", others, folder)
         columns = _columns(rows)
         shown = [key for key in columns if key in SHOWN or ("/" not in key and _varies(rows, key))]
         log.info("sweep of %d jobs: %s\n%s", len(rows), folder / "sweep.csv", _text(rows, shown))
@@ -121,16 +140,22 @@ def mean_over_seeds(rows: Sequence[Row]) -> str:
     return _aligned(lines)
 
 
-def _write(folder: Path) -> list[Row]:
-    # Hydra writes the overrides last: without them a job was stopped before it began.
-    begun = {path.parent for path in folder.glob("*/.hydra/overrides.yaml")}
-    rows = [_row(job) for job in sorted(begun, key=_number)]
+def _write(config: DictConfig) -> list[Row]:
+    folder, begun = Path(config.hydra.sweep.dir), _begun(Path(config.hydra.sweep.dir))
+    if config.get("skip_finished"):
+        begun = [path for path in begun if is_of_this_code(path.parent)]
+    rows = [_row(job) for job in begun]
     if rows:
         with whole_file(folder / "sweep.csv") as draft, draft.open("w", newline="") as file:
             table = csv.DictWriter(file, _columns(rows))
             table.writeheader()
             table.writerows(rows)
     return rows
+
+
+def _begun(folder: Path) -> list[Path]:
+    # Hydra writes the overrides last: without them a job was stopped before it began.
+    return sorted({path.parent for path in folder.glob("*/.hydra/overrides.yaml")}, key=_number)
 
 
 def _columns(rows: list[Row]) -> list[str]:
@@ -144,7 +169,8 @@ def _varies(rows: list[Row], key: str) -> bool:
 
 def _number(hydra_folder: Path) -> tuple[int, str]:
     name = hydra_folder.parent.name
-    return (int(name), "") if name.isdigit() else (1 << 30, name)
+    number = name.partition("-")[0]  # of `job_folder`, too
+    return (int(number), name) if number.isdigit() else (1 << 30, name)
 
 
 def _row(hydra_folder: Path) -> Row:
@@ -152,7 +178,7 @@ def _row(hydra_folder: Path) -> Row:
     row: Row = {"job": job.name}
     for override in as_typed_words(OmegaConf.load(hydra_folder / "overrides.yaml")):
         key, _, value = override.partition("=")
-        if key != "resume":
+        if key not in ("resume", "skip_finished"):
             row[key] = value
     metrics = job / "metrics.json"
     if metrics.is_file():
