@@ -38,6 +38,7 @@ from dualgaf.training.report import STOPPED
 from dualgaf.training.resume import as_typed_words
 from dualgaf.training.run_folder import exit_on_error, traces
 from dualgaf.training.skipping import begin_skipping
+from dualgaf.training.text_tables import aligned
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class SweepTable(Callback):
         if means:
             log.info("mean over seeds (standard deviation, number of them)\n%s", means)
         if pooled := pool_folds(folder, rows):
-            log.info("all folds together, see %s\n%s", folder / "folds.csv", _aligned(pooled))
+            log.info("all folds together, see %s\n%s", folder / "folds.csv", aligned(pooled))
         if best_job(rows) is not None:
             draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
             log.info("picture: %s", folder / "sweep.png")
@@ -137,7 +138,7 @@ def mean_over_seeds(rows: Sequence[Row]) -> str:
 
     lines = [[*others, *scores]]
     lines += [[*at, *(cell(own, key) for key in scores)] for at, own in settings.items()]
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def _write(config: DictConfig) -> list[Row]:
@@ -196,13 +197,4 @@ def _text(rows: list[Row], columns: list[str]) -> str:
     best, key = best_job(rows), compared(rows)
     mark = f"<- {'lowest' if key == BUILD else 'highest'} {key}"
     notes = ["", *(mark if row is best and len(rows) > 1 else "" for row in rows)]
-    return _aligned([[*line, note] for line, note in zip(lines, notes, strict=True)])
-
-
-def _aligned(lines: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = (
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
-        for line in lines
-    )
-    return "\n".join(f"  {line}".rstrip() for line in padded)
+    return aligned([[*line, note] for line, note in zip(lines, notes, strict=True)])
