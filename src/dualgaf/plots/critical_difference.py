@@ -33,12 +33,14 @@ def write_critical_difference(
         alpha: of the tests.
 
     Returns:
-        Whether there is a picture: it needs three methods and two sets.
+        Whether there is a picture: it needs three methods, two sets, and a difference in one.
 
     Raises:
         DependencyError: aeon is not installed.
     """
     if len(methods) < LEAST_METHODS or len(scores) < LEAST_SETS:
+        return False
+    if (scores == scores[:, :1]).all():  # Friedman's test divides by zero
         return False
     try:
         from aeon.visualisation import plot_critical_difference

@@ -130,9 +130,15 @@ def asked_for(words: Sequence[str]) -> Asked:
     score = own.get("compare.score", SCORES[0])
     if score not in SCORES:
         raise ConfigError(unknown_choice("compare.score", score, SCORES))
-    folder = own.get("compare.dir") or f"runs/compare/{datetime.now():%Y-%m-%d/%H-%M-%S}"
+    folder = named_folder(words) or Path(f"runs/compare/{datetime.now():%Y-%m-%d/%H-%M-%S}")
     kept = tuple(word for word in words if key_of(word) != "compare.dir")
-    return Asked(Path(folder), kept, tuple(_jobs(parsed, names)), score)
+    return Asked(folder, kept, tuple(_jobs(parsed, names)), score)
+
+
+def named_folder(words: Sequence[str]) -> Path | None:
+    """``compare.dir=FOLDER``, the last one; None where it is not typed."""
+    typed = [word.partition("=")[2] for word in words if key_of(word) == "compare.dir"]
+    return Path(typed[-1].strip("\"'")) if typed else None
 
 
 def _jobs(parsed: Sequence[Override], baselines: Sequence[str]) -> Iterable[Job]:
@@ -211,7 +217,8 @@ def _check_keys(words: Iterable[str]) -> None:
         if key.partition(".")[0] in _REFUSED:
             raise ConfigError(f"{key} is not for comparisons; leave {word} out")
         known = [*OWN, *SETS, "seed", "model"]
-        close = get_close_matches(key, known, n=1, cutoff=0.7)
+        cutoff = 0.0 if key.startswith("compare") else 0.7
+        close = get_close_matches(key, known, n=1, cutoff=cutoff)
         if key and close and close[0] != key and not _is_key(key):
             value = re.sub(r"\s", "", word.partition("=")[2])
             allowed = ", ".join(known)
@@ -223,10 +230,3 @@ def _check_keys(words: Iterable[str]) -> None:
 
 def _is_key(key: str) -> bool:
     return ("." in key and not key.startswith("compare")) or (conf_folder() / key).is_dir()
-
-
-def typed_again(folder: Path) -> str:
-    """What to type to go on with a comparison."""
-    from dualgaf.training.resume import typed_folder
-
-    return f"python -m dualgaf compare {typed_folder('compare.dir', folder)}"

@@ -14,11 +14,11 @@ from dualgaf.errors import ConfigError, DependencyError
 from dualgaf.store.lock import locked
 from dualgaf.system.termination import Stopped
 from dualgaf.system.whole_file import whole_file
-from dualgaf.training.comparison.asked import Asked, Job, asked_for, typed_again
+from dualgaf.training.comparison.asked import Asked, Job, asked_for, named_folder
 from dualgaf.training.comparison.job import run_job
 from dualgaf.training.comparison.rows import Row, folder_of, row_of
 from dualgaf.training.comparison.table import Compared, compared, shown, write_tables
-from dualgaf.training.resume import key_of
+from dualgaf.training.resume import key_of, typed_folder
 
 KEPT = "compare.json"
 """What was typed, in the folder of a comparison."""
@@ -60,7 +60,8 @@ def compare(words: Sequence[str], run: Runner = run_job) -> int:
         try:
             found = _all_jobs(asked, run)
         except Stopped:
-            print(f"to go on type {typed_again(asked.folder)}", file=sys.stderr)
+            typed = typed_folder("compare.dir", asked.folder)
+            _say(f"\nto go on type python -m dualgaf compare {typed}")
             raise
         print(shown(found))
         print(_pictured(asked, found))
@@ -68,20 +69,21 @@ def compare(words: Sequence[str], run: Runner = run_job) -> int:
 
 
 def _in_full(words: Sequence[str]) -> list[str]:
-    folders = [word for word in words if key_of(word) == "compare.dir"]
-    kept = Path(folders[-1].partition("=")[2].strip("\"'")) / KEPT if folders else None
-    if kept is None or len(folders) < len(words):
+    folder = named_folder(words)
+    if folder is None or any(key_of(word) != "compare.dir" for word in words):
         return [*words]
-    if not kept.is_file():
+    if not (folder / KEPT).is_file():
         raise ConfigError(
-            f"{kept.parent} holds no comparison, for there is no {kept}; type {folders[-1]} "
-            "experiment=natops,basic_motions"
+            f"{folder} holds no comparison, for there is no {folder / KEPT}; type "
+            f"experiment=natops,basic_motions {typed_folder('compare.dir', folder)}"
         )
-    return [*json.loads(kept.read_text())["words"], folders[-1]]
+    return [*json.loads((folder / KEPT).read_text())["words"], words[-1]]
 
 
 def _all_jobs(asked: Asked, run: Runner) -> Compared:
-    places = {job: folder_of(job, asked.folder) for job in asked.jobs}
+    places: dict[Job, Path] = {}
+    for job in asked.jobs:
+        places[job] = folder_of(job, asked.folder, places.values())
     before = {job: row for job in asked.jobs if (row := row_of(places[job])) is not None}
     rows = {job: row for job, row in before.items() if row["state"] == "done"}
     todo = [job for job in asked.jobs if job not in rows]
@@ -176,7 +178,7 @@ def _pictured(asked: Asked, found: Compared) -> str:
         return f"{files}; {error}"
     if not there:
         (asked.folder / PICTURE).unlink(missing_ok=True)
-        return f"{files}; no picture of ranks, which needs three methods and two sets"
+        return f"{files}; no picture of ranks: it needs three methods, two sets, and a difference"
     return (
         f"{files}; picture: {asked.folder / PICTURE}, whose lines join what one-sided tests with "
         "Holm's correction do not tell apart"

@@ -7,7 +7,7 @@ another.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ Row = dict[str, Any]
 JOB, ROW, RUN, LOG = "job.json", "row.json", "run", "log.txt"
 
 
-def folder_of(job: Job, comparison: Path) -> Path:
+def folder_of(job: Job, comparison: Path, taken: Collection[Path] = ()) -> Path:
     """Where a job is done, or was.
 
     Args:
         job: the job.
         comparison: folder of the comparison.
+        taken: folders of other jobs, whose names may be alike.
 
     Returns:
         The folder of the same job by the same code, or one that is not there.
@@ -37,6 +38,8 @@ def folder_of(job: Job, comparison: Path) -> Path:
     own = what_makes(job)
     for folder in _numbered(comparison.joinpath(*parts, name)):
         record = folder / JOB
+        if folder in taken:
+            continue
         if not record.is_file() or json.loads(record.read_text()) == own:
             return folder
     raise AssertionError

@@ -14,7 +14,7 @@ import numpy as np
 
 from dualgaf.system.whole_file import whole_file, write_csv
 from dualgaf.training.comparison.asked import FOLD, SCORES, Asked, Job, repeat_name
-from dualgaf.training.comparison.ranking import Standing, ranks, standings
+from dualgaf.training.comparison.ranking import DIGITS, Scores, Standing, ranks, standings
 from dualgaf.training.comparison.rows import Row
 from dualgaf.training.comparison.scores import pooled_scores, read_predictions
 from dualgaf.training.text_tables import aligned, markdown, summary
@@ -55,8 +55,8 @@ class Compared:
     """Those in which each of ``methods`` has a figure."""
     methods: list[str]
     """Those that have a figure at all."""
-    scores: np.ndarray
-    """(sets, methods) means."""
+    scores: Scores
+    """(sets, methods) means, as they are ranked."""
     failures: list[tuple[Job, str]]
 
 
@@ -76,7 +76,7 @@ def compared(asked: Asked, rows: Rows) -> Compared:
             ranked |= {(name, m): float(r) for m, r in zip(there, found, strict=True)}
     methods = [m for m in asked.methods if any((name, m) in mean for name in asked.sets)]
     sets = [name for name in asked.sets if all((name, m) in mean for m in methods)]
-    scores = np.array([[mean[name, m] for m in methods] for name in sets])
+    scores = np.round([[mean[name, m] for m in methods] for name in sets], DIGITS)
     standing = standings(methods, scores, methods[0]) if len(methods) > 1 and sets else []
     cells = [Cell(**{**vars(c), "rank": ranked.get((c.set, c.method))}) for c in cells]
     failed = [(job, str(row["reason"])) for job, row in rows.items() if row["state"] == "failed"]
