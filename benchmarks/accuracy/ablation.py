@@ -10,8 +10,8 @@ import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.accuracy.markdown import markdown, summary
 from benchmarks.accuracy.sets import ROOT
+from dualgaf.training.text_tables import markdown, summary
 
 FOLDER = ROOT / "benchmarks" / "results" / "ablation"
 

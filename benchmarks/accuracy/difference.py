@@ -6,23 +6,20 @@ table beside it has two-sided p of scipy, for aeon's are all 1 where Friedman's 
 """
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.accuracy.markdown import markdown
 from benchmarks.accuracy.results import METHODS, Row
 from benchmarks.accuracy.sets import ROOT, SETS
+from dualgaf.plots.critical_difference import ALPHA, LEAST_METHODS, write_critical_difference
+from dualgaf.training.comparison.ranking import DIGITS, standings
+from dualgaf.training.text_tables import markdown
 
 PICTURE = ROOT / "docs" / "critical_difference.svg"
 OWN = "dualgafnet"
-LEAST_METHODS = 3
-"""With fewer there is no picture: aeon draws none of two."""
-ALPHA = 0.05
-DIGITS = 3
-"""Means are ranked as the page shows them; equal ones share a rank."""
 
 Scores = npt.NDArray[np.float64]
 
@@ -51,57 +48,25 @@ def scores_of(rows: Sequence[Row]) -> tuple[list[str], Scores]:
     return methods, np.round(np.array(means).reshape(len(SETS), len(methods)), DIGITS)
 
 
-def mean_ranks(scores: Scores) -> Scores:
-    """(sets, methods) -> (methods,), 1 is the best.
-
-    Example:
-        >>> mean_ranks(np.array([[0.9, 0.8, 0.7], [0.5, 0.5, 0.1]])).tolist()
-        [1.25, 1.75, 3.0]
-    """
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(-scores, axis=1).mean(axis=0))
-
-
 def section(rows: Sequence[Row]) -> str:
     """The section of docs/accuracy.md; empty where there is nothing to compare."""
     methods, scores = scores_of(rows)
     if OWN not in methods or len(methods) < LEAST_METHODS:
         return ""
-    ranks, p_of = mean_ranks(scores), _p_values(methods, scores)
     lines = []
-    for rank, method in sorted(zip(ranks.tolist(), methods, strict=True)):
-        own = scores[:, methods.index(OWN)]
-        other = scores[:, methods.index(method)]
-        counts = [(own > other).sum(), (own == other).sum(), (own < other).sum()]
-        told = "-" if method == OWN else " / ".join(str(count) for count in counts)
-        lines.append([METHODS[method], f"{rank:.2f}", told, p_of.get(method, "-")])
+    for one in standings(methods, scores, OWN):
+        told = "-" if one.method == OWN else f"{one.above} / {one.same} / {one.below}"
+        p = "-" if one.p is None else f"{one.p:.2g}"
+        lines.append([METHODS[one.method], f"{one.rank:.2f}", told, p])
     head = ["method", "mean rank", "DualGAFNet above / same / below", "p"]
     return "\n".join(
         [HEAD.format(sets=len(SETS)), markdown(head, lines, texts=(0,)), SHOWN.format(alpha=ALPHA)]
     )
 
 
-def _p_values(methods: Sequence[str], scores: Scores) -> Mapping[str, str]:
-    from scipy.stats import wilcoxon
-
-    own, found = scores[:, methods.index(OWN)], {}
-    for number, method in enumerate(methods):
-        if method != OWN and (own != scores[:, number]).any():
-            found[method] = f"{wilcoxon(own, scores[:, number]).pvalue:.2g}"
-    return found
-
-
 def draw(rows: Sequence[Row], path: Path = PICTURE) -> None:
     """Write the picture; none where there is nothing to compare."""
-    import matplotlib as mpl
-    from aeon.visualisation import plot_critical_difference
-
     methods, scores = scores_of(rows)
-    if OWN not in methods or len(methods) < LEAST_METHODS:
-        return
-    # the same rows give the same file
-    with mpl.rc_context({"svg.hashsalt": "dualgaf", "svg.fonttype": "none"}):
+    if OWN in methods:
         names = [METHODS[method] for method in methods]
-        figure, _ = plot_critical_difference(scores, names, alpha=ALPHA, highlight=None)
-        figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+        write_critical_difference(path, scores, names)

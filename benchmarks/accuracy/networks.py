@@ -15,7 +15,6 @@ Two things are not as they were: the extractors keep a grid of cells, as all of 
 known.
 """
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks.accuracy.baselines import Predictions, cpu_seconds
+from dualgaf.training.comparison.baselines import cpu_seconds
+from dualgaf.training.comparison.scores import Predictions, read_predictions
 from dualgaf.training.config import load_config
 from dualgaf.training.run import train
 
@@ -107,9 +107,7 @@ def run_network(method: str, overrides: Sequence[str], folder: Path) -> Training
     train(cfg)
     cpu_s = cpu_seconds() - before
     metrics = json.loads((folder / "metrics.json").read_text())
-    with (folder / "test_predictions.csv").open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    label, predicted = ([line[column] for line in lines] for column in ("label", "predicted"))
+    label, predicted = read_predictions(folder)
     sides = {side: metrics.get(f"test/{side}_acc") for side in SIDES}
     return Training(
         Predictions(label, predicted, metrics["fit/seconds"], cpu_s),

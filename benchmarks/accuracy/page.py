@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.accuracy.ablation import ablations
 from benchmarks.accuracy.difference import section
-from benchmarks.accuracy.markdown import markdown, summary
 from benchmarks.accuracy.results import METHODS, NETWORKS, Row
 from benchmarks.accuracy.sets import ROOT, SETS, BenchmarkSet
+from dualgaf.training.text_tables import markdown, summary
 
 PAGE = ROOT / "docs" / "accuracy.md"
 BASELINES = tuple(method for method in METHODS if method not in NETWORKS)

@@ -13,9 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.baselines import BASELINES, Predictions, run_baseline
+from benchmarks.accuracy.results import NETWORKS
 from benchmarks.accuracy.sets import SETS, folds, read_source
+from dualgaf.training.comparison import scores
+from dualgaf.training.comparison.baselines import run_baseline
+from dualgaf.training.comparison.scores import Predictions
 
+BASELINE_OF = {"nearest_neighbour": "1nn", "random_forest": "forest"}
+"""What `python -m dualgaf compare` calls methods whose rows have an older name."""
 PACKAGES = ("dualgaf", "numpy", "torch", "lightning", "scikit-learn", "aeon")
 
 
@@ -24,7 +29,7 @@ def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequenc
 
     Args:
         name: a name in `SETS`.
-        method: a name in `BASELINES` or `results.NETWORKS`.
+        method: a name in `results.METHODS`.
         seed: of the method, and for networks of the validation split.
         folder: run directories of the folds are made in it.
         overrides: for networks, beside ``experiment=NAME seed=SEED``.
@@ -36,9 +41,9 @@ def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequenc
     parameters = None
     right: dict[str, float] = {}
     for number, fold in enumerate(folds(SETS[name])):
-        if method in BASELINES:
+        if method not in NETWORKS:
             source = read_source(name, [*fold, "data.split.val_fraction=0"])
-            done.append(run_baseline(method, source, seed))
+            done.append(run_baseline(BASELINE_OF.get(method, method), source, seed))
         else:
             from benchmarks.accuracy.networks import run_network
 
@@ -49,13 +54,13 @@ def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequenc
                 of_fold = accuracy * len(training.predictions.label)
                 right[side] = right.get(side, 0.0) + of_fold
             done.append(training.predictions)
-    scores = pooled_scores(done)
+    pooled = pooled_scores(done)
     return {
         "set": name,
         "method": method,
         "seed": seed,
-        **scores,
-        **{f"{side}_accuracy": round(n / scores["windows"], 6) for side, n in right.items()},
+        **pooled,
+        **{f"{side}_accuracy": round(n / pooled["windows"], 6) for side, n in right.items()},
         "trainings": len(done),
         "fit_s": round(sum(one.fit_s for one in done), 3),
         "cpu_s": round(sum(one.cpu_s for one in done), 3),
@@ -68,19 +73,9 @@ def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequenc
 
 
 def pooled_scores(done: Sequence[Predictions]) -> dict[str, Any]:
-    """Accuracy and macro F1 of the windows of all folds together, and their number.
-
-    Averaging a fold's F1 instead would be wrong: a day that is left out has one class.
-    """
-    from sklearn.metrics import accuracy_score, f1_score
-
+    """Scores of the windows of all folds together."""
     label = [text for one in done for text in one.label]
-    predicted = [text for one in done for text in one.predicted]
-    return {
-        "accuracy": round(float(accuracy_score(label, predicted)), 6),
-        "f1_macro": round(float(f1_score(label, predicted, average="macro")), 6),
-        "windows": len(label),
-    }
+    return scores.pooled_scores(label, [text for one in done for text in one.predicted])
 
 
 def machine_of_row() -> dict[str, Any]:

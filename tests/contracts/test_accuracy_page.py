@@ -3,7 +3,6 @@
 import pytest
 from benchmarks.accuracy.ablation import ablations
 from benchmarks.accuracy.difference import draw, scores_of
-from benchmarks.accuracy.markdown import summary
 from benchmarks.accuracy.page import PAGE, page
 from benchmarks.accuracy.results import (
     METHODS,
@@ -16,6 +15,9 @@ from benchmarks.accuracy.results import (
 )
 from benchmarks.accuracy.row import pooled_scores
 from benchmarks.accuracy.sets import SETS
+
+from dualgaf.training.comparison.scores import Predictions
+from dualgaf.training.text_tables import summary
 
 
 def row(method: str, seed: int, accuracy: float, name: str = "natops") -> dict[str, object]:
@@ -70,8 +72,6 @@ def test_a_plant_is_won_only_against_every_baseline():
 
 
 def test_folds_are_counted_together():
-    from benchmarks.accuracy.baselines import Predictions
-
     days = [
         Predictions(["a", "a"], ["a", "b"], 1.0, 1.0),
         Predictions(["b", "b"], ["b", "b"], 1.0, 1.0),

@@ -930,6 +930,23 @@ ELSEWHERE = {
         "to go on with the run of a checkpoint, in its folder, type resume=RUN",
         "so the run in {} cannot go on; for a new one type {}",
     ),
+    "are of sweeps; typed in tests/training/test_skipping.py": (
+        "skip_finished=true looks for jobs in the folder of a sweep, and none is named",
+        "skip_finished=true is for the jobs of a sweep; type -m skip_finished=true",
+        "the run in {} is done by other code than this",
+    ),
+    "of `compare`; typed in tests/training/comparison": (
+        "which sets? type experiment=natops,basic_motions, or data=... as for train.py",
+        "{} cannot be read: {}; type key=value",
+        "{} is that of one run; type {}=FOLDER",
+        "there is no {}; allowed: {}, and keys of train.py; type {}={}",
+        "there is no test split, so nothing can be compared",
+        "another process is at work on the comparison in {}; wait for its end",
+        "{} holds no comparison, for there is no {}; type experiment=natops,basic_motions {}",
+        "to go on type python -m dualgaf compare {}",
+        "needs aeon, which is not installed; type pip install",
+        "the picture of ranks is drawn by aeon; type pip install",
+    ),
     "is typed in tests/faults/test_stops.py, which stops runs and fills disks": (
         "; to go on type {}",
         "earlier checkpoints are whole; make room, then go on from them: type {}",

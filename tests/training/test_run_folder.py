@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from dualgaf.errors import ConfigError
 from dualgaf.plan.preset import conf_folder
+from dualgaf.training.code_stamp import STAMP
 from dualgaf.training.run_folder import RECORD, RunFolderCheck, check_folder, entered, finished
 
 
@@ -169,7 +170,7 @@ def test_a_run_that_goes_on_has_its_checkpoints_and_logs_and_no_results(folder):
     with entered(config(), folder):
         left = {str(path.relative_to(folder)) for path in files(folder)}
     lock, kept = ".hydra/run.lock", {"checkpoints/best.ckpt", "checkpoints/last.ckpt"}
-    assert left == {str(RECORD), lock, "csv/metrics.csv", *kept}
+    assert left == {str(RECORD), str(STAMP), lock, "csv/metrics.csv", *kept}
 
 
 def test_one_that_has_learned_nothing_begins_with_new_logs(folder):

@@ -29,6 +29,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Those that ask a program to end."""
 FIRST_RANK = "DUALGAF_FIRST_RANK"
 """Variable with the process id of the rank that has started this one."""
+ENDS_WITH = "DUALGAF_ENDS_WITH"
+"""Variable with the process id of the program that has started this one and is to end it."""
+LOOKS_EVERY_S = 0.5
+"""Between two looks for that program."""
 AGAIN_AFTER_S = 1.0
 """A signal that comes so long after the first is a second one, not another copy of it."""
 
@@ -62,6 +66,16 @@ def stop_on_signals() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop if ours else _ignore)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # see `signals_held_back`
+    starter = os.environ.pop(ENDS_WITH, None)  # what is started from here has another
+    if starter is not None:
+        threading.Thread(target=_end_with, args=(int(starter),), daemon=True).start()
+
+
+def _end_with(starter: int) -> None:
+    """SIGTERM to this process when who has started it is gone, killed before it could say so."""
+    while os.getppid() == starter:
+        time.sleep(LOOKS_EVERY_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def is_started_rank() -> bool:

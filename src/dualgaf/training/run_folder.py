@@ -11,7 +11,7 @@ With ``resume=RUN`` another ``trainer.max_epochs`` is allowed: a longer training
 import inspect
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,7 @@ from dualgaf.renamed import current_config
 from dualgaf.series.tables.databases.uri import check_logged_uris, check_no_password
 from dualgaf.store.lock import locked
 from dualgaf.system.whole_file import DRAFT, whole_file
+from dualgaf.training.code_stamp import is_of_this_code, stamp
 from dualgaf.training.command import goes_on_in
 from dualgaf.training.ranks import is_first
 from dualgaf.training.report import STOPPED
@@ -41,7 +42,7 @@ from dualgaf.training.resume import (
 RECORD = Path(".hydra/run.yaml")
 """The configuration of a folder's run. Hydra's own files are those of the last command."""
 NOT_COUNTED = (
-    *("paths", "resume", "logger", "quiet"),
+    *("paths", "resume", "logger", "quiet", "skip_finished"),
     *(f"trainer.{key}" for key in ("enable_progress_bar", "enable_model_summary", "profiler")),
     *("trainer.log_every_n_steps", "trainer.default_root_dir"),
 )
@@ -76,13 +77,14 @@ class RunFolderCheck(Callback):
         """
         folder = Path(str(OmegaConf.select(config, "hydra.run.dir"))).absolute()
         goes_on_in(folder)
-        _exit_on_error(_check_uri, config)
+        exit_on_error(_check_uri, config)
+        exit_on_error(_check_one_run, config)
         cfg = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         own = OmegaConf.to_container(cfg.paths, resolve=False)["run_dir"]  # type: ignore
         if "${" not in str(own):
             folder = Path(str(own)).absolute()
         if is_first():
-            _exit_on_error(_check_run, cfg, folder)
+            exit_on_error(_check_run, cfg, folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse a folder that holds another sweep.
@@ -92,9 +94,9 @@ class RunFolderCheck(Callback):
         """
         folder = Path(str(OmegaConf.select(config, "hydra.sweep.dir"))).absolute()
         goes_on_in(folder)
-        _exit_on_error(_check_uri, config)
+        exit_on_error(_check_uri, config)
         if is_first():
-            _exit_on_error(_check_sweep, config, folder)
+            exit_on_error(_check_sweep, config, folder)
 
 
 def check_folder(cfg: DictConfig, folder: Path, *, before_hydra: bool = False) -> bool:
@@ -113,7 +115,7 @@ def check_folder(cfg: DictConfig, folder: Path, *, before_hydra: bool = False) -
     """
     if not traces(folder):
         return False
-    found = _record(folder, before_hydra)
+    found = record(folder, before_hydra)
     if found is None:
         first = ", ".join(traces(folder)[:NAMED])
         raise ConfigError(
@@ -121,7 +123,7 @@ def check_folder(cfg: DictConfig, folder: Path, *, before_hydra: bool = False) -
             f"was changed; type {other_folder(folder)}"
         )
     allowed = (LONGER,) if cfg.get("resume") is not None else ()
-    differing = _differences(_counted(found), _counted(cfg), allowed)
+    differing = _differences(counted(found), counted(cfg), allowed)
     if differing:
         raise ConfigError(
             f"{shown(folder)} holds a run with other options ({differing}), and files of two runs "
@@ -139,13 +141,21 @@ def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
     """
     if not check_folder(cfg, folder) or cfg.task != "fit":
         return None
-    recorded = _record(folder, before_hydra=False)
-    is_longer = recorded is not None and _differences(_counted(recorded), _counted(cfg), ())
+    recorded = record(folder, before_hydra=False)
+    is_longer = recorded is not None and _differences(counted(recorded), counted(cfg), ())
     try:
         found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
     except (OSError, ValueError):
         return None
-    return None if STOPPED in found or is_longer else found
+    if STOPPED in found or is_longer:
+        return None
+    if cfg.get("skip_finished") and not is_of_this_code(folder):
+        raise ConfigError(
+            f"the run in {shown(folder)} is done by other code than this, so skip_finished=true "
+            "does not take it for this one; leave hydra.sweep.subdir out, or type "
+            "skip_finished=false"
+        )
+    return found
 
 
 @contextmanager
@@ -173,7 +183,9 @@ def entered(cfg: DictConfig, folder: Path) -> Iterator[None]:
             (folder / name).unlink(missing_ok=True)
         for draft in folder.glob(f"checkpoints/*{DRAFT}"):
             draft.unlink(missing_ok=True)
-        if not list(folder.glob("checkpoints/*.ckpt")):
+        anew = not list(folder.glob("checkpoints/*.ckpt"))
+        stamp(folder, anew)
+        if anew:
             for name in _LOGS:
                 shutil.rmtree(folder / name, ignore_errors=True)
         with whole_file(folder / RECORD) as draft:
@@ -207,6 +219,14 @@ def _check_uri(config: DictConfig) -> None:
     )
 
 
+def _check_one_run(config: DictConfig) -> None:
+    if config.get("skip_finished") and is_first():  # other ranks have what their sweep was given
+        raise ConfigError(
+            "skip_finished=true is for the jobs of a sweep; type -m skip_finished=true "
+            "hydra.sweep.dir=FOLDER, or leave it out"
+        )
+
+
 def _check_run(cfg: DictConfig, folder: Path) -> None:
     record = folder / RECORD
     if check_folder(cfg, folder, before_hydra=True) and not record.is_file():
@@ -216,6 +236,8 @@ def _check_run(cfg: DictConfig, folder: Path) -> None:
 
 
 def _check_sweep(config: DictConfig, folder: Path) -> None:
+    if config.get("skip_finished"):  # each job has its own place then
+        return
     if not (folder / SWEEP).is_file() or not any(traces(job) for job in folder.glob("*/")):
         return
 
@@ -224,7 +246,7 @@ def _check_sweep(config: DictConfig, folder: Path) -> None:
 
     before = OmegaConf.load(folder / SWEEP)
     longer = (LONGER,) if any(key_of(t) == "resume" for t in typed(config)) else ()
-    left_out = (*NOT_COUNTED, *longer)
+    left_out = ({*NOT_COUNTED} - {"skip_finished"}) | {*longer}
 
     def asked(sweep: Any) -> list[str]:
         texts = [t for t in typed(sweep) if not _is_below(key_of(t), left_out)]
@@ -240,8 +262,12 @@ def _check_sweep(config: DictConfig, folder: Path) -> None:
         )
 
 
-def _exit_on_error(check: Any, *arguments: Any, **named: Any) -> None:
-    # Hydra makes a warning of every exception of a callback but this one.
+def exit_on_error(check: Any, *arguments: Any, **named: Any) -> None:
+    """Have a callback end the program with an error's text.
+
+    Raises:
+        SystemExit: Hydra makes a warning of every other exception of a callback.
+    """
     try:
         check(*arguments, **named)
     except ConfigError as error:
@@ -255,13 +281,19 @@ def traces(folder: Path) -> list[str]:
     return found + [name for name in _LOGS if any((folder / name).glob("*"))]
 
 
-def _record(folder: Path, before_hydra: bool) -> Any:
+def record(folder: Path, before_hydra: bool) -> Any:
+    """The configuration of the run in a folder, not resolved; None where it is not known.
+
+    Args:
+        folder: of the run.
+        before_hydra: whether Hydra's files in it are still those of the command before.
+    """
     paths = [folder / RECORD, *([folder / ".hydra/config.yaml"] if before_hydra else [])]
     path = next((path for path in paths if path.is_file()), None)
     return None if path is None else OmegaConf.load(path)
 
 
-def _counted(cfg: Any) -> dict[str, Any]:
+def counted(cfg: Any) -> dict[str, Any]:
     """The options that make a run what it is, by dotted key; not resolved."""
     plain = yaml.safe_load(OmegaConf.to_yaml(cfg, resolve=False))  # as a record is read
     stored = current_config(cast(dict[str, Any], plain))
@@ -289,7 +321,7 @@ def flat(node: Any, above: str = "") -> dict[str, Any]:
     return found
 
 
-def _is_below(key: str, nodes: tuple[str, ...]) -> bool:
+def _is_below(key: str, nodes: Iterable[str]) -> bool:
     return any(key == node or key.startswith(f"{node}.") for node in nodes)
 
 

@@ -31,10 +31,14 @@ from dualgaf.plots.sweep import (
     swept_overrides,
 )
 from dualgaf.system.whole_file import whole_file
+from dualgaf.training.code_stamp import codes_of, is_of_this_code, stamp
 from dualgaf.training.command import when_stopped
 from dualgaf.training.pooled import pool_folds
 from dualgaf.training.report import STOPPED
 from dualgaf.training.resume import as_typed_words
+from dualgaf.training.run_folder import exit_on_error, traces
+from dualgaf.training.skipping import begin_skipping
+from dualgaf.training.text_tables import aligned
 
 log = logging.getLogger(__name__)
 
@@ -49,21 +53,37 @@ class SweepTable(Callback):
     """Hydra callback: writes ``sweep.csv`` and ``sweep.png`` into the multirun folder, prints."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """See to the end also where Hydra leaves it out: after a failed job, or a signal."""
+        """See to the end also where Hydra leaves it out: after a failed job, or a signal.
+
+        Raises:
+            SystemExit: ``skip_finished=true`` without a folder, with the text of the error.
+        """
+        if config.get("skip_finished"):
+            exit_on_error(begin_skipping, config)
         _under_way.append((self, config))
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note which code a job is of, also where it ends before it has begun."""
+        if config.hydra.mode == RunMode.MULTIRUN:
+            folder = Path(config.hydra.runtime.output_dir)
+            if not codes_of(folder) and not traces(folder):
+                stamp(folder, anew=True)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Write the table so far."""
         if config.hydra.mode == RunMode.MULTIRUN:
-            _write(Path(config.hydra.sweep.dir))
+            _write(config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Collect ``metrics.json`` of every job, print the table and draw the picture."""
         _under_way[:] = [each for each in _under_way if each[0] is not self]
         folder = Path(config.hydra.sweep.dir)
-        rows = _write(folder)
+        rows = _write(config)
         if not rows:
             return
+        others = len(_begun(folder)) - len(rows)
+        if others:
+            log.info("%d jobs of other code in %s are left out of the table", others, folder)
         columns = _columns(rows)
         shown = [key for key in columns if key in SHOWN or ("/" not in key and _varies(rows, key))]
         log.info("sweep of %d jobs: %s\n%s", len(rows), folder / "sweep.csv", _text(rows, shown))
@@ -71,7 +91,7 @@ class SweepTable(Callback):
         if means:
             log.info("mean over seeds (standard deviation, number of them)\n%s", means)
         if pooled := pool_folds(folder, rows):
-            log.info("all folds together, see %s\n%s", folder / "folds.csv", _aligned(pooled))
+            log.info("all folds together, see %s\n%s", folder / "folds.csv", aligned(pooled))
         if best_job(rows) is not None:
             draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
             log.info("picture: %s", folder / "sweep.png")
@@ -118,19 +138,25 @@ def mean_over_seeds(rows: Sequence[Row]) -> str:
 
     lines = [[*others, *scores]]
     lines += [[*at, *(cell(own, key) for key in scores)] for at, own in settings.items()]
-    return _aligned(lines)
+    return aligned(lines)
 
 
-def _write(folder: Path) -> list[Row]:
-    # Hydra writes the overrides last: without them a job was stopped before it began.
-    begun = {path.parent for path in folder.glob("*/.hydra/overrides.yaml")}
-    rows = [_row(job) for job in sorted(begun, key=_number)]
+def _write(config: DictConfig) -> list[Row]:
+    folder, begun = Path(config.hydra.sweep.dir), _begun(Path(config.hydra.sweep.dir))
+    if config.get("skip_finished"):
+        begun = [path for path in begun if is_of_this_code(path.parent)]
+    rows = [_row(job) for job in begun]
     if rows:
         with whole_file(folder / "sweep.csv") as draft, draft.open("w", newline="") as file:
             table = csv.DictWriter(file, _columns(rows))
             table.writeheader()
             table.writerows(rows)
     return rows
+
+
+def _begun(folder: Path) -> list[Path]:
+    # Hydra writes the overrides last: without them a job was stopped before it began.
+    return sorted({path.parent for path in folder.glob("*/.hydra/overrides.yaml")}, key=_number)
 
 
 def _columns(rows: list[Row]) -> list[str]:
@@ -144,7 +170,8 @@ def _varies(rows: list[Row], key: str) -> bool:
 
 def _number(hydra_folder: Path) -> tuple[int, str]:
     name = hydra_folder.parent.name
-    return (int(name), "") if name.isdigit() else (1 << 30, name)
+    number = name.partition("-")[0]  # of `job_folder`, too
+    return (int(number), name) if number.isdigit() else (1 << 30, name)
 
 
 def _row(hydra_folder: Path) -> Row:
@@ -152,7 +179,7 @@ def _row(hydra_folder: Path) -> Row:
     row: Row = {"job": job.name}
     for override in as_typed_words(OmegaConf.load(hydra_folder / "overrides.yaml")):
         key, _, value = override.partition("=")
-        if key != "resume":
+        if key not in ("resume", "skip_finished"):
             row[key] = value
     metrics = job / "metrics.json"
     if metrics.is_file():
@@ -170,13 +197,4 @@ def _text(rows: list[Row], columns: list[str]) -> str:
     best, key = best_job(rows), compared(rows)
     mark = f"<- {'lowest' if key == BUILD else 'highest'} {key}"
     notes = ["", *(mark if row is best and len(rows) > 1 else "" for row in rows)]
-    return _aligned([[*line, note] for line, note in zip(lines, notes, strict=True)])
-
-
-def _aligned(lines: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = (
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
-        for line in lines
-    )
-    return "\n".join(f"  {line}".rstrip() for line in padded)
+    return aligned([[*line, note] for line, note in zip(lines, notes, strict=True)])

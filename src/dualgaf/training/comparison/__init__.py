@@ -1,0 +1,1 @@
+"""`python -m dualgaf compare`: networks and methods without images on the same sets and splits."""
