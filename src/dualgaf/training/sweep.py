@@ -71,7 +71,7 @@ class SweepTable(Callback):
         if means:
             log.info("mean over seeds (standard deviation, number of them)\n%s", means)
         if pooled := pool_folds(folder, rows):
-            log.info("all folds together, see %s\n%s", folder / "folds.csv", _aligned(pooled))
+            log.info("all folds together, see %s\n%s", folder / "folds.csv", aligned(pooled))
         if best_job(rows) is not None:
             draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
             log.info("picture: %s", folder / "sweep.png")
@@ -118,7 +118,7 @@ def mean_over_seeds(rows: Sequence[Row]) -> str:
 
     lines = [[*others, *scores]]
     lines += [[*at, *(cell(own, key) for key in scores)] for at, own in settings.items()]
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def _write(folder: Path) -> list[Row]:
@@ -170,10 +170,11 @@ def _text(rows: list[Row], columns: list[str]) -> str:
     best, key = best_job(rows), compared(rows)
     mark = f"<- {'lowest' if key == BUILD else 'highest'} {key}"
     notes = ["", *(mark if row is best and len(rows) > 1 else "" for row in rows)]
-    return _aligned([[*line, note] for line, note in zip(lines, notes, strict=True)])
+    return aligned([[*line, note] for line, note in zip(lines, notes, strict=True)])
 
 
-def _aligned(lines: list[list[str]]) -> str:
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of a table, its columns below each other."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = (
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
