@@ -41,7 +41,7 @@ files beside FILE:
 examples:
   python -m dualgaf tune experiment=natops n_trials=20 study=natops
   python -m dualgaf tune data=simulated study=small search=none 'search.model.width=[16,32,64]'
-  python -m dualgaf tune study=a 'search.model.dropout={{low:0.0,high:0.6}}' '~search.classifier.crop'
+  python -m dualgaf tune study=a 'search.model.width=[32,64]' '~search.classifier.crop'
   python -m dualgaf tune study=mine search=my_space.yaml trainer.max_epochs=20"""
 
 

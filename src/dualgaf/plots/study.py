@@ -46,7 +46,8 @@ def draw_study(
     keys = list(points[0].params)
     rows = -(-len(keys) // COLUMNS)
     figure = Figure(figsize=(11, 3.6 + 2.6 * rows), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[3.2, 2.6 * rows])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[3.2, 2.6 * rows])
+    above, below = parts
     history, bars = above.subplots(1, 2)
     _draw_history(history, points)
     _draw_importance(bars, importance)

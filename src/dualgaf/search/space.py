@@ -11,7 +11,7 @@ none.
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import (
@@ -186,20 +186,25 @@ def _distribution(key: str, told: Any, now: Any) -> BaseDistribution:
                     instead=_range_of(key, {"low": 1, "high": 2}),
                 )
             )
-    low, high, step = (told.get(part) for part in ("low", "high", "step"))
+    low, high, step = (_number(key, told, part) for part in ("low", "high", "step"))
     log = told.get("log", False)
-    given = _text(told)
-    if not (_is_number(low) and _is_number(high) and low < high):
-        raise _wrong(key, given, "numbers, low below high", {"low": 0.1, "high": 0.5})
+    if low is None or high is None or low >= high:
+        raise _wrong(key, told, "numbers, low below high", {"low": 0.1, "high": 0.5})
     if not isinstance(log, bool) or (log and (low <= 0 or step is not None)):
-        parts = {"low": low if low > 0 else high / 100, "high": high, "log": True}
-        raise _wrong(key, given, "log:true or log:false; with log:true low is above 0", parts)
-    if step is not None and not (_is_number(step) and 0 < step <= high - low):
-        raise _wrong(key, given, "a step above 0 that fits", {"low": low, "high": high})
-    whole = all(isinstance(value, int) for value in (low, high, 1 if step is None else step))
-    if whole and not isinstance(now, float):
-        return IntDistribution(low, high, log=log, step=1 if step is None else step)
-    return FloatDistribution(float(low), float(high), log=log, step=step)
+        parts = {"low": low if low > 0 else abs(high) / 100, "high": high, "log": True}
+        raise _wrong(key, told, "log:true with low above 0 and without step", parts)
+    if step is not None and not 0 < step <= high - low:
+        raise _wrong(key, told, "a step above 0 that fits", {"low": low, "high": high})
+    if isinstance(now, float) or not all(isinstance(n, int) for n in (low, high, step or 1)):
+        return FloatDistribution(float(low), float(high), log=log, step=step)
+    return IntDistribution(int(low), int(high), log=log, step=int(step or 1))
+
+
+def _number(key: str, told: Mapping[str, Any], part: str) -> int | float | None:
+    value = told.get(part)
+    if value is not None and not _is_number(value):
+        raise _wrong(key, told, "numbers, low below high", {"low": 0.1, "high": 0.5})
+    return cast("int | float | None", value)
 
 
 def _choices(key: str, told: Sequence[Any], now: Any) -> BaseDistribution:
@@ -230,8 +235,10 @@ def _range_of(key: str, parts: Mapping[str, Any]) -> str:
     return in_shell(f"search.{key}={_text(parts)}")
 
 
-def _wrong(key: str, given: str, allowed: str, parts: Mapping[str, Any]) -> ConfigError:
-    return ConfigError(not_allowed(f"search.{key}", given, allowed, _range_of(key, parts)))
+def _wrong(
+    key: str, told: Mapping[str, Any], allowed: str, parts: Mapping[str, Any]
+) -> ConfigError:
+    return ConfigError(not_allowed(f"search.{key}", _text(told), allowed, _range_of(key, parts)))
 
 
 def _is_number(value: Any) -> bool:

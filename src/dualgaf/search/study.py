@@ -31,7 +31,7 @@ from dualgaf.errors import ConfigError, DualGAFError
 from dualgaf.search.journal import opened
 from dualgaf.search.options import Asked
 from dualgaf.search.space import default_of, overrides_of, shown_space, stored
-from dualgaf.search.trial import VALUE, Ended, ended_in
+from dualgaf.search.trial import BEST_EPOCH, VALUE, Ended, ended_in
 from dualgaf.store.lock import is_locked, locked
 from dualgaf.system.termination import Stopped
 from dualgaf.training.config import load_config
@@ -149,9 +149,7 @@ class Search:
             self._tell_failed(trial, error)
             return
         self._tell(trial.number, ended)
-        what = (
-            ended.pruned or f"{VALUE} {ended.value:.4f} in epoch {ended.metrics['fit/best_epoch']}"
-        )
+        what = ended.pruned or f"{VALUE} {ended.value:.4f} in epoch {ended.metrics[BEST_EPOCH]}"
         log.info(
             "trial %d: %s; %.0f s; %s",
             trial.number,
@@ -270,8 +268,8 @@ class Search:
             if kept["space"].get(key) != space.get(key):
                 there, here = shown_space(kept["space"], key), shown_space(space, key)
                 self._refuse(f"searches {key}={there}, and not {here}", kept)
-        there = counted(OmegaConf.create(kept["options"]))
-        if different := differences(there, counted(self.asked.cfg)):
+        begun = counted(OmegaConf.create(kept["options"]))
+        if different := differences(begun, counted(self.asked.cfg)):
             self._refuse(f"was begun with other options ({different})", kept)
 
     def _refuse(self, what: str, kept: dict[str, Any] | None = None) -> None:

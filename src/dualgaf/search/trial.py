@@ -31,6 +31,7 @@ from dualgaf.training.standing import loggers_of
 
 VALUE = "val/loss"
 """What a search makes small."""
+BEST_EPOCH = "fit/best_epoch"
 PRUNED = "search/pruned"
 """Key of ``metrics.json`` of a trial that was ended early: why."""
 NO_VAL = "a search is judged by the val split, and there is none; type data.split.val_fraction=0.2"
@@ -69,7 +70,7 @@ class Watch(L.Callback):
         self._trial = trial
         self._in_epoch: list[dict[str, float]] = []
         self.best: dict[str, float] = {}
-        """Metrics of the validation with the lowest loss, and its ``epoch``."""
+        """Metrics of the validation with the lowest loss, and its epoch."""
         self.pruned: str | None = None
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -80,7 +81,7 @@ class Watch(L.Callback):
         found = {key: float(value) for key, value in logged.items() if key.startswith("val/")}
         self._in_epoch.append(found)
         if math.isfinite(found[VALUE]) and found[VALUE] < self.best.get(VALUE, math.inf):
-            self.best = {"epoch": trainer.current_epoch + 1, **found}
+            self.best = {BEST_EPOCH: trainer.current_epoch + 1, **found}
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Tell the study; end what is to be ended."""
@@ -88,13 +89,11 @@ class Watch(L.Callback):
         if not validated or self.pruned is not None:
             return
         epoch = trainer.current_epoch + 1
-        loss = min(
-            (found[VALUE] for found in validated if not math.isnan(found[VALUE])), default=math.nan
-        )
-        if not math.isfinite(loss):
+        losses = [found[VALUE] for found in validated]
+        if not all(map(math.isfinite, losses)):
             self.pruned = f"val/loss is no number in epoch {epoch}"
         else:
-            self._trial.report(loss, epoch)
+            self._trial.report(min(losses), epoch)
             if epoch != trainer.max_epochs and self._trial.should_prune():
                 self.pruned = f"worse than the median of other trials in epoch {epoch}"
         # An end in order: Lightning takes an exception for a failure.
@@ -125,12 +124,9 @@ def train_trial(cfg: DictConfig, data: DualGAFDataModule, trial: Trial) -> Ended
         loggers_of(cfg, None),
         watching=[watch],
     )
-    best = {
-        ("fit/best_epoch" if key == "epoch" else key): value for key, value in watch.best.items()
-    }
     metrics = {
         **learned.metrics,
-        **best,
+        **watch.best,
         **({} if watch.pruned is None else {PRUNED: watch.pruned}),
         **build_metrics(data.build_reports[built:]),
     }
@@ -171,11 +167,7 @@ def less_said(once: bool) -> Iterator[None]:
     if not once:
         yield
         return
-    names = (
-        "dualgaf.training",
-        "lightning.pytorch.utilities.rank_zero",
-        "lightning.fabric.utilities.seed",
-    )
+    names = ("dualgaf.training", "lightning.pytorch.utilities.rank_zero")
     loggers = [logging.getLogger(name) for name in names]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

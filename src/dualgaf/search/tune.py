@@ -1,7 +1,6 @@
 """`tune`: a search from what was typed to the best network, tested once."""
 
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,14 +69,8 @@ def _end(asked: Asked, search: Search) -> Path | None:
         return None
     log.info("the best trial is %d; it is trained on train and val, and tested", best.number)
     folder = search.folder_of(best.number, "best")
-    started = time.perf_counter()
     train(search.cfg_of(best, folder))
-    log.info(
-        "%s is the best of %d trials, %.0f s",
-        shown(folder),
-        len(trials),
-        time.perf_counter() - started,
-    )
+    log.info("the best of %d trials: %s", len(trials), shown(folder / "metrics.json"))
     return folder
 
 
