@@ -2,13 +2,28 @@
 
 import re
 import shlex
+from functools import cache
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from dualgaf.errors import ConfigError
+from dualgaf.search import options
 from dualgaf.search.options import asked_of, read_space, spaces
 from dualgaf.search.space import default_of, overrides_of, shown_space, stored
+from dualgaf.training.config import load_config
+
+
+@pytest.fixture(autouse=True)
+def _composed_once(monkeypatch):
+    """Nobody changes what Hydra composes, which takes a quarter of a second."""
+    monkeypatch.setattr(options, "load_config", lambda typed: _composed(tuple(typed)))
+
+
+@cache
+def _composed(typed):
+    return load_config(typed)
+
 
 BASE = ("study=s", "data=simulated")
 

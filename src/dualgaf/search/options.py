@@ -130,7 +130,7 @@ def _space(name: str, typed_space: Sequence[str], typed: Sequence[str], cfg: Dic
     path = None if name == EMPTY else files.get(name, Path(name))
     if path is not None and (path.suffix not in (".yaml", ".yml") or not path.is_file()):
         allowed = [*files, EMPTY, "a file FILE.yaml"]
-        close = f"search={_near(name, [*files, EMPTY])}"
+        close = f"search={_near(name, files)}"
         raise ConfigError(unknown_choice("search", name, allowed, instead=close))
     told = {} if path is None else read_space(path)
     source = dict.fromkeys(told, str(path))

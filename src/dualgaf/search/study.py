@@ -241,12 +241,10 @@ class Search:
                 f"{shown(folder)} has trials, and {shown(self.asked.journal)} knows of none: files "
                 f"of two studies are not mixed; {self._other()}"
             )
-        return optuna.create_study(
-            storage=storage,
-            study_name=NAME,
-            load_if_exists=True,
-            pruner=pruner_of(self.asked),
-        )
+        pruner = pruner_of(self.asked)
+        if names:  # create_study would write a line
+            return optuna.load_study(study_name=NAME, storage=storage, pruner=pruner)
+        return optuna.create_study(study_name=NAME, storage=storage, pruner=pruner)
 
     def _check_same(self) -> None:
         """Keep what is searched, or compare it with what is kept.
