@@ -1,8 +1,8 @@
 """`python -m dualgaf COMMAND`: a module per command, each with its own options.
 
 A module has ``HELP``, ``EXAMPLES``, ``add_arguments(parser)`` and ``run(options)``, and loads what
-it needs when it runs, so that ``--help`` is quick. ``train`` has ``run_with``: its options are
-Hydra's.
+it needs when it runs, so that ``--help`` is quick. ``train`` and ``tune`` have ``run_with``: their
+options are Hydra's.
 """
 
 import argparse
@@ -33,6 +33,7 @@ COMMANDS = (
     "bench",
     "compare",
     "train",
+    "tune",
 )
 
 
@@ -74,7 +75,7 @@ def _run(given: list[str]) -> int:
             unknown_choice("command", name, COMMANDS, instead=f"python -m dualgaf {_close(name)}")
         )
     command: Any = import_module(f"dualgaf.cli.{name}")
-    if name == "train":
+    if hasattr(command, "run_with"):
         return int(command.run_with(rest))
     parser = argparse.ArgumentParser(
         prog=f"python -m dualgaf {name}",

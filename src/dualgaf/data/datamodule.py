@@ -139,6 +139,8 @@ class DualGAFDataModule(FromMemory):
             cache_verify,
             SeriesAugmentation.of(augmentation),
         )
+        self.closes_on_exception = True
+        """Whether a Trainer that fails lets go of the images; a search keeps them for the next."""
         self._build = ImageBuild(source, seed, settings)
         self._buffers = ImageBuffers()
         self._passes = Passes()
@@ -260,7 +262,8 @@ class DualGAFDataModule(FromMemory):
 
     def on_exception(self, exception: BaseException) -> None:
         """Give the memory back: after an exception Lightning calls no teardown."""
-        self.close()
+        if self.closes_on_exception:
+            self.close()
 
     def close(self) -> None:
         """Let go of all images, also in loaders of a Trainer, which keeps them after a run.

@@ -82,6 +82,7 @@ def fit(
     make_model: Callable[[], DualGAFClassifier],
     loggers: list[Logger],
     before: Progress | None = None,
+    watching: Sequence[L.Callback] = (),
 ) -> Learned:
     """Train as a configuration says, in every rank.
 
@@ -91,6 +92,7 @@ def fit(
         make_model: a new classifier for these data.
         loggers: of the run; the second training has a ``refit/metrics.csv``.
         before: where the first training goes on, of the run's folder.
+        watching: further callbacks of the first training.
 
     Raises:
         ConfigError: an option is not allowed.
@@ -107,7 +109,8 @@ def fit(
     if not is_watched:
         options = unwatched(options)
     kept = kept_callbacks(options["callbacks"], cfg)
-    options["callbacks"] = [*kept, curves, OptionsLogged(cfg), *_newest(cfg, FIRST)]
+    logged = OptionsLogged(cfg)
+    options["callbacks"] = [*kept, curves, logged, *watching, *_newest(cfg, FIRST)]
     trainer = make_trainer(cfg, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.

@@ -140,6 +140,10 @@ def _check_group(text: str, override: Override) -> None:
         return
     if override.is_add() and group in (*NEEDED, *OPTIONAL, *UNSET):
         raise ConfigError(f"{group} is there already; type {text.lstrip('+')}")
+    if group == "search":
+        raise ConfigError(
+            f"{text}: a training searches nothing; type python -m dualgaf tune study=search {text}"
+        )
     options = sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
     names = [name.strip() for name in value.strip("[]").split(",")]
     for name in names if "(" not in value else ():

@@ -123,7 +123,7 @@ def check_folder(cfg: DictConfig, folder: Path, *, before_hydra: bool = False) -
             f"was changed; type {other_folder(folder)}"
         )
     allowed = (LONGER,) if cfg.get("resume") is not None else ()
-    differing = _differences(counted(found), counted(cfg), allowed)
+    differing = differences(counted(found), counted(cfg), allowed)
     if differing:
         raise ConfigError(
             f"{shown(folder)} holds a run with other options ({differing}), and files of two runs "
@@ -142,7 +142,7 @@ def finished(cfg: DictConfig, folder: Path) -> dict[str, Any] | None:
     if not check_folder(cfg, folder) or cfg.task != "fit":
         return None
     recorded = record(folder, before_hydra=False)
-    is_longer = recorded is not None and _differences(counted(recorded), counted(cfg), ())
+    is_longer = recorded is not None and differences(counted(recorded), counted(cfg), ())
     try:
         found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
     except (OSError, ValueError):
@@ -303,12 +303,12 @@ def counted(cfg: Any) -> dict[str, Any]:
         if str((callback or {}).get("_target_", "")).endswith(_SHOWS)
     ]
     left_out = (*NOT_COUNTED, *shows, *(MACHINE if stored.get("task") != "build" else ()))
-    counted = {key: value for key, value in flat(stored).items() if not _is_below(key, left_out)}
+    kept = {key: value for key, value in flat(stored).items() if not _is_below(key, left_out)}
     # What the Trainer does unasked is no option: an earlier version does not have all of them.
     own = inspect.signature(lightning.Trainer).parameters
     unasked = {f"trainer.{name}": parameter.default for name, parameter in own.items()}
     return {
-        key: value for key, value in counted.items() if key not in unasked or value != unasked[key]
+        key: value for key, value in kept.items() if key not in unasked or value != unasked[key]
     }
 
 
@@ -325,7 +325,8 @@ def _is_below(key: str, nodes: Iterable[str]) -> bool:
     return any(key == node or key.startswith(f"{node}.") for node in nodes)
 
 
-def _differences(there: dict[str, Any], here: dict[str, Any], allowed: tuple[str, ...]) -> str:
+def differences(there: dict[str, Any], here: dict[str, Any], allowed: tuple[str, ...] = ()) -> str:
+    """Options that differ, as an error tells them; empty where none does."""
     keys = [key for key in {**here, **there} if not _is_below(key, allowed)]
     told = [
         f"{key}={_text(there, key)} there, {_text(here, key)} here"

@@ -1,0 +1,316 @@
+"""`Search`: trials one after the other, by any number of processes, until enough have ended.
+
+1. A process takes its turn: trials whose process was killed are healed, and where fewer than
+   ``n_trials`` count, the next one is drawn and its folder is locked. All of that is one step, for
+   which a process keeps the others waiting.
+2. It trains the trial and tells the study. The lock of the folder says meanwhile that the trial has
+   somebody; the kernel frees it when the process ends, however it ends.
+
+What counts has ended, or has somebody. A trial that was killed does not: its draw is drawn again,
+so a study that was killed has the same trials as one that was not. Where the same draw is killed
+twice, another one takes its place: the trial itself may be what kills.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from omegaconf import DictConfig, OmegaConf
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from dualgaf.errors import ConfigError, DualGAFError
+from dualgaf.search.journal import opened
+from dualgaf.search.options import Asked
+from dualgaf.search.space import default_of, overrides_of, shown_space, stored
+from dualgaf.search.trial import BEST_EPOCH, VALUE, Ended, ended_in
+from dualgaf.store.lock import is_locked, locked
+from dualgaf.system.termination import Stopped
+from dualgaf.training.config import load_config
+from dualgaf.training.meant import in_shell
+from dualgaf.training.resume import shown, typed_folder
+from dualgaf.training.run_folder import (
+    RECORD,
+    counted,
+    differences,
+    entered,
+    free_folder,
+)
+
+NAME = "dualgaf"
+"""Of the study in its journal."""
+RECORDED = "dualgaf"
+"""Attribute of a study: what it searches, and with what options."""
+DRAW, KILLED, FAILED, METRICS = "draw", "killed", "failed", "metrics"
+"""Attributes of a trial: the number of its draw, from 0 on; how it was ended; why it failed; what
+it has found."""
+DIRECTION = "MINIMIZE"
+STARTUP = 5
+"""Trials that end before others are compared with them, and that an epoch needs for that."""
+WARMUP = 3
+"""Epochs in which none is compared."""
+FAILURES = 3
+"""So many that fail before one has ended are all that will."""
+
+Train = Callable[[DictConfig, Trial], Ended]
+"""Trains what a trial has drawn."""
+
+log = logging.getLogger(__name__)
+
+
+class Search:
+    """A study and its folder.
+
+    Args:
+        asked: what was typed.
+        train: trains a trial.
+
+    Raises:
+        ConfigError: the journal cannot be read, or its study was begun with other options.
+    """
+
+    def __init__(self, asked: Asked, train: Train) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.asked = asked
+        self._train = train
+        self._failed = 0
+        storage = opened(asked.journal)
+        with self._turn():
+            self.study = self._study(storage)
+            self._check_same()
+            self._heal()
+            self._say_where_it_stands()
+
+    def run(self) -> None:
+        """Take trials until enough have ended, or have somebody.
+
+        Raises:
+            DualGAFError: the first trials have all failed.
+            Stopped: a signal came; the trial that was under way does not count.
+        """
+        while self._next():
+            pass
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """Those that count: ended by themselves, or under way."""
+        with self._turn():
+            self._heal()
+            return self._counting()
+
+    def cfg_of(self, trial: FrozenTrial | Trial, folder: Path) -> DictConfig:
+        """The configuration of a trial, for a folder."""
+        cfg = load_config([*self.asked.typed, *overrides_of(trial.params)])
+        cfg.paths.run_dir = str(folder)
+        return cfg
+
+    def folder_of(self, number: int, kind: str = "trial") -> Path:
+        """Of a trial."""
+        return self.asked.folder / f"{kind}-{number:04d}"
+
+    def is_under_way(self, number: int, kind: str = "trial") -> bool:
+        """Whether a process has this trial."""
+        lock = self.folder_of(number, kind) / RECORD.with_suffix(".lock")
+        return lock.parent.is_dir() and is_locked(lock)
+
+    def _turn(self) -> Any:
+        self.asked.folder.mkdir(parents=True, exist_ok=True)
+        return locked(self.asked.folder / ".turn.lock")
+
+    def _next(self) -> bool:
+        with ExitStack() as stack:
+            with self._turn():
+                self._heal()
+                counting = self._counting()
+                if len(counting) >= self.asked.n_trials:
+                    return False
+                trial = self._drawn(counting)
+                cfg = self.cfg_of(trial, self.folder_of(trial.number))
+                stack.enter_context(entered(cfg, Path(cfg.paths.run_dir)))
+            self._trained(trial, cfg)
+            return True
+
+    def _trained(self, trial: Trial, cfg: DictConfig) -> None:
+        started = time.perf_counter()
+        try:
+            ended = self._train(cfg, trial)
+        except Stopped as stopped:
+            self._tell_killed(trial.number, str(stopped))
+            raise
+        except Exception as error:
+            self._tell_failed(trial, error)
+            return
+        self._tell(trial.number, ended)
+        what = ended.pruned or f"{VALUE} {ended.value:.4f} in epoch {ended.metrics[BEST_EPOCH]}"
+        log.info(
+            "trial %d: %s; %.0f s; %s",
+            trial.number,
+            what,
+            time.perf_counter() - started,
+            " ".join(overrides_of(trial.params)),
+        )
+
+    def _tell(self, number: int, ended: Ended) -> None:
+        self._note(number, METRICS, json.loads(json.dumps(ended.metrics)))
+        if ended.pruned is not None:
+            self.study.tell(number, state=TrialState.PRUNED)
+        elif ended.value is None:
+            self._fail(number, FAILED, f"no epoch has a {VALUE}")
+        else:
+            self.study.tell(number, ended.value)
+
+    def _tell_killed(self, number: int, how: str) -> None:
+        self._fail(number, KILLED, how)
+
+    def _tell_failed(self, trial: Trial, error: Exception) -> None:
+        told = " ".join(str(error).split()) or type(error).__name__
+        if not isinstance(error, DualGAFError):
+            told = f"{type(error).__name__}: {told}"
+        self._fail(trial.number, FAILED, told)
+        log.warning("trial %d failed: %s", trial.number, told, exc_info=_stack_of(error))
+        self._failed += 1
+        ended = (TrialState.COMPLETE, TrialState.PRUNED)
+        if self._failed >= FAILURES and not any(t.state in ended for t in self._counting()):
+            raise DualGAFError(
+                f"the first {self._failed} trials failed, the last of them so: {told}"
+            ) from error
+
+    def _fail(self, number: int, how: str, told: str) -> None:
+        self._note(number, how, told)
+        self.study.tell(number, state=TrialState.FAIL)
+
+    def _note(self, number: int, key: str, value: Any) -> None:
+        frozen = self.study.get_trials(deepcopy=False)[number]
+        Trial(self.study, frozen._trial_id).set_user_attr(key, value)
+
+    def _heal(self) -> None:
+        """Settle trials whose process has ended without a word."""
+        for each in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if self.is_under_way(each.number):
+                continue
+            ended = ended_in(self.folder_of(each.number))
+            if ended is not None:  # it was killed between the last file and the last line
+                self._tell(each.number, ended)
+                continue
+            log.info("trial %d was under way when its process was killed", each.number)
+            self._tell_killed(each.number, "its process was killed")
+
+    def _counting(self) -> list[FrozenTrial]:
+        return [
+            each
+            for each in self.study.get_trials(deepcopy=False)
+            if each.state is not TrialState.WAITING and KILLED not in each.user_attrs
+        ]
+
+    def _drawn(self, counting: list[FrozenTrial]) -> Trial:
+        taken = {each.user_attrs.get(DRAW) for each in counting}
+        draw = next(number for number in range(len(counting) + 1) if number not in taken)
+        killed = sum(
+            KILLED in each.user_attrs and each.user_attrs.get(DRAW) == draw
+            for each in self.study.get_trials(deepcopy=False)
+        )
+        self.study.sampler = sampler_of(self.asked, draw, killed // 2)
+        default = default_of(self.asked.space, self.asked.cfg) if draw == 0 else None
+        if default is not None and killed < 2:
+            self.study.enqueue_trial(default)
+        trial = self.study.ask(fixed_distributions=dict(self.asked.space))
+        trial.set_user_attr(DRAW, draw)
+        return trial
+
+    def _say_where_it_stands(self) -> None:
+        done = len([each for each in self._counting() if each.state.is_finished()])
+        if self.study.get_trials(deepcopy=False):
+            journal = shown(self.asked.journal)
+            log.info("study %s: %d of %d trials have ended", journal, done, self.asked.n_trials)
+
+    def _study(self, storage: Any) -> Study:
+        names = [each.study_name for each in storage.get_all_studies()]
+        if names and NAME not in names:
+            self._refuse(f"has another study ({', '.join(names)})")
+        if not names and list(self.asked.folder.glob("trial-*")):
+            folder = self.asked.folder
+            raise ConfigError(
+                f"{shown(folder)} has trials, and {shown(self.asked.journal)} knows of none: files "
+                f"of two studies are not mixed; {self._other()}"
+            )
+        pruner = pruner_of(self.asked)
+        if names:  # create_study would write a line
+            return optuna.load_study(study_name=NAME, storage=storage, pruner=pruner)
+        return optuna.create_study(study_name=NAME, storage=storage, pruner=pruner)
+
+    def _check_same(self) -> None:
+        """Keep what is searched, or compare it with what is kept.
+
+        Raises:
+            ConfigError: it is not the same.
+        """
+        directions = [each.name for each in self.study.directions]
+        if directions != [DIRECTION]:
+            self._refuse(f"has another direction ({', '.join(directions).lower()})")
+        kept = self.study.user_attrs.get(RECORDED)
+        space = stored(self.asked.space)
+        if kept is None:
+            options = OmegaConf.to_yaml(self.asked.cfg, resolve=False)
+            told = {"space": space, "options": options, "typed": self._typed()}
+            self.study.set_user_attr(RECORDED, told)
+            return
+        for key in sorted({*kept["space"], *space}):
+            if kept["space"].get(key) != space.get(key):
+                there, here = shown_space(kept["space"], key), shown_space(space, key)
+                self._refuse(f"searches {key}={there}, and not {here}", kept)
+        begun = counted(OmegaConf.create(kept["options"]))
+        if different := differences(begun, counted(self.asked.cfg)):
+            self._refuse(f"was begun with other options ({different})", kept)
+
+    def _refuse(self, what: str, kept: dict[str, Any] | None = None) -> None:
+        again = f"to go on with it type {kept['typed']}; " if kept else ""
+        raise ConfigError(
+            f"study={shown(self.asked.journal)} {what}; nothing was changed; {again}{self._other()}"
+        )
+
+    def _other(self) -> str:
+        journal = self.asked.journal
+        other = free_folder(self.asked.folder).with_suffix(journal.suffix)
+        return f"for a new study type {typed_folder('study', other)}"
+
+    def _typed(self) -> str:
+        """The command, with all that makes this study what it is."""
+        space = [
+            in_shell(f"search.{key}={shown_space(self.asked.space, key)}")
+            for key in self.asked.space
+        ]
+        words = [typed_folder("study", self.asked.journal), *map(in_shell, self.asked.typed)]
+        return " ".join(["python -m dualgaf tune", *words, "search=none", *space])
+
+
+def sampler_of(asked: Asked, draw: int, others: int = 0) -> BaseSampler:
+    """What draws one trial: by its number, so that a study that goes on draws no trial twice.
+
+    Args:
+        asked: the search.
+        draw: its number.
+        others: of other numbers for the same draw.
+    """
+    words = (asked.cfg.seed, draw, others)
+    seed = int(np.random.SeedSequence(words).generate_state(1)[0])
+    return TPESampler(seed=seed) if asked.sampler == "tpe" else RandomSampler(seed=seed)
+
+
+def pruner_of(asked: Asked) -> BasePruner:
+    """What ends a trial early: at epochs in which five others were validated, and no single one."""
+    if asked.pruner == "none":
+        return NopPruner()
+    return MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP + 1, n_min_trials=STARTUP)
+
+
+def _stack_of(error: Exception) -> bool:
+    """Whether a stack helps: it is no error of what was typed."""
+    return not isinstance(error, DualGAFError)
