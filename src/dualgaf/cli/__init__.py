@@ -22,7 +22,10 @@ from dualgaf.training.wording import as_typed
 
 WRONG = 2
 """Exit status of wrong use and of errors."""
-COMMANDS = ("doctor", "inspect", "plan", "cache", "preview", "predict", "export", "bench", "train")
+COMMANDS = (
+    "doctor", "inspect", "plan", "cache", "preview", "predict", "export", "report", "bench",
+    "train",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

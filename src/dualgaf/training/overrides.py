@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -78,7 +79,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
             _check_group(text, override)
         groups.append(text)
     try:
-        cfg = _of_groups(tuple(text for text in groups if "," not in text))
+        cfg = of_groups(tuple(text for text in groups if "," not in text))
     except HydraException:
         return  # an option that is not in this package
     for given, text, override in keys:
@@ -93,13 +94,19 @@ def check_overrides(overrides: Sequence[str]) -> None:
 
 
 def composed(overrides: list[str]) -> DictConfig:
-    """``conf/train.yaml`` with overrides, outside a Hydra run."""
-    with initialize_config_dir(str(Path(conf_folder()).resolve()), version_base="1.3"):
-        return compose("train", overrides=overrides)
+    """``conf/train.yaml`` with overrides, whatever Hydra is at."""
+    under_way = GlobalHydra.instance()
+    kept = under_way.hydra
+    under_way.clear()  # it takes no second one beside that of the run
+    try:
+        with initialize_config_dir(str(Path(conf_folder()).resolve()), version_base="1.3"):
+            return compose("train", overrides=overrides)
+    finally:
+        under_way.hydra = kept
 
 
 @cache
-def _of_groups(groups: tuple[str, ...]) -> DictConfig:
+def of_groups(groups: tuple[str, ...]) -> DictConfig:
     """The keys that there are; nobody changes it."""
     return composed(["paths.run_dir=.", *groups])
 

@@ -10,6 +10,7 @@ reliability.png        how sure the network is, and how often it is right then
 outside.csv            by split and channel, what is outside of the training range
 unlike.csv             by split and channel, windows that are unlike the training
 curves.png             loss, accuracy and learning rate by epoch; after a fit
+about.json             versions, machine, and what was understood of the data
 ====================== ==========================================================================
 
 Two callbacks collect what is needed while Lightning runs anyway: no split is read again, and no
@@ -42,9 +43,11 @@ from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.imaging.bounds import Outside
 from dualgaf.inference.predictions import Prediction, write_predictions
 from dualgaf.inference.unlike import Unlike
+from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.reliability import draw_reliability
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
 from dualgaf.system.whole_file import whole_file, write_csv
+from dualgaf.training.about import write_about
 from dualgaf.training.by_channel import channel_metrics
 from dualgaf.training.outside import write_outside
 from dualgaf.training.unlike import write_unlike
@@ -152,6 +155,8 @@ class Outcome:
     """Of the network: what becomes of ``probabilities`` in tables."""
     novelty: npt.NDArray[Any] | None = None
     """(N,) of these windows, see `Novelty`."""
+    model: DualGAFClassifier | None = None
+    """The network that was tested."""
 
 
 def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> None:
@@ -179,6 +184,7 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
         facts = data.imaging_state().facts if outcome.unlike else None
         if facts is not None:
             write_unlike(folder / "unlike.csv", outcome.unlike, data.channel_names, facts)
+        write_about(folder, data)
         written = write_report(folder, data, outcome)
         if written:
             log.info("report: %s in %s", ", ".join(written), folder)

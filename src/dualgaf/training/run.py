@@ -4,7 +4,7 @@
 2. The data are read, the network takes its sizes from them, the trainer runs ``task``.
 3. After a fit one process alone validates and tests what was learned, see `dualgaf.training.fit`.
 4. The run directory gets ``metrics.json``, the checkpoints, the loggers' files, and the tables and
-   pictures of `dualgaf.training.report`.
+   pictures of `dualgaf.training.report`, and its page, `dualgaf.training.run_page`.
 
 A run that was stopped goes on where its folder stands, and one that is done says so
 (`dualgaf.training.run_folder`). Where SIGTERM or Ctrl-C stops it, its folder has ``metrics.json``
@@ -66,6 +66,7 @@ from dualgaf.training.report import (
 )
 from dualgaf.training.resume import first_words
 from dualgaf.training.run_folder import entered, finished
+from dualgaf.training.run_page import write_run_page
 from dualgaf.training.standing import (
     how_to_resume,
     loggers_of,
@@ -174,6 +175,7 @@ def _in_folder(cfg: DictConfig, folder: Path) -> float | None:
     if outcome is None:
         return None
     write_outcome(folder, data, outcome)
+    write_run_page(cfg, folder, data, outcome)
     return score(outcome.metrics)
 
 
@@ -264,6 +266,7 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule) -> Outcome | None:
         unlike,
         trust.calibration,
         trust.shares(learned.final, data, "test", trust.tempered(judged)),
+        learned.final,
     )
 
 

@@ -41,7 +41,7 @@ from dualgaf.training.resume import (
 RECORD = Path(".hydra/run.yaml")
 """The configuration of a folder's run. Hydra's own files are those of the last command."""
 NOT_COUNTED = (
-    *("paths", "resume", "logger", "quiet"),
+    *("paths", "resume", "logger", "quiet", "report"),
     *(f"trainer.{key}" for key in ("enable_progress_bar", "enable_model_summary", "profiler")),
     *("trainer.log_every_n_steps", "trainer.default_root_dir"),
 )
@@ -56,7 +56,7 @@ LONGER = "trainer.max_epochs"
 _SHOWS = ("ProgressBar", "ModelSummary", "Monitor")
 _RESULTS = (
     *("metrics.json", "curves.png", "confusion.png", "report.csv", "outside.csv", "unlike.csv"),
-    *("test_predictions.csv", "predictions.csv", "events.csv", "predictions.png"),
+    *("test_predictions.csv", "predictions.csv", "events.csv", "predictions.png", "report.html"),
 )
 _LOGS = ("csv", "tensorboard", "refit")
 NAMED = 4
