@@ -17,7 +17,8 @@ Array = npt.NDArray[Any]
 
 BLOCKS = 16
 """Relevance of pixels is shown as means of blocks, at most so many a side: pixels flicker."""
-_HEAT = LinearSegmentedColormap.from_list("heat", ["#ffffff", "#ffd37a", "#f06a2b", "#b3001b"])
+HEAT = LinearSegmentedColormap.from_list("heat", ["#ffffff", "#ffd37a", "#f06a2b", "#b3001b"])
+"""From light to dark, so that it is read without colours, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +143,7 @@ def draw_explanation(
         for axes, field, block in zip(images, row.fields, both, strict=True):
             shade = _draw_field(axes, field, block / most_of_fields)
     grid[-1, 0].set_xlabel(axis.label, fontsize=8)
-    _draw_scale(figure, heat, grid[:, 0], "how much a step spoke for the class")
+    _draw_scale(figure, heat, grid[:, 0], "how much a step spoke; 1 = the most of those shown")
     _draw_scale(figure, shade, grid[:, 1:], "how much a block of pixels did")
     for axes, text in zip(grid[0], ("series", "GASF  cos(a + b)", "GADF  sin(a - b)"), strict=True):
         axes.set_title(text, fontsize=9)
@@ -186,7 +187,7 @@ def _draw_series(axes: Axes, row: Row, most: float, axis: TimeAxis) -> AxesImage
     ends = begin * axis.step, (begin + n_steps) * axis.step
     extent = (*ends, low - room, high + room)
     image = axes.imshow(
-        row.steps[None], aspect="auto", cmap=_HEAT, vmin=0, vmax=most, extent=extent, alpha=0.75
+        row.steps[None], aspect="auto", cmap=HEAT, vmin=0, vmax=most, extent=extent, alpha=0.75
     )
     times = (np.arange(n_steps) + begin + 0.5) * axis.step
     axes.plot(times, row.series, color="#1c2733", linewidth=1.2)

@@ -4,6 +4,8 @@ Eight colours of Okabe and Ito, "Color universal design", 2008. More classes tha
 same ones with hatches.
 """
 
+from typing import Any
+
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
 )  # fmt: skip
@@ -14,7 +16,7 @@ AREAS = (SKY, ORANGE, GREEN, YELLOW, BLUE, VERMILION, PURPLE)
 HATCHES = ("", "///", "xxx", "...")
 
 
-def area_style(number: int) -> dict[str, str]:
+def area_style(number: int) -> dict[str, Any]:
     """Colour and hatch of a class, by its number; 28 of them differ.
 
     Example:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from dualgaf.plots.explanation import TimeAxis
+from dualgaf.plots.explanation import HEAT, TimeAxis
 from dualgaf.plots.palette import BLUE
 
 Array = npt.NDArray[Any]
@@ -39,7 +39,7 @@ def draw_spoke(
     extent = (begin * axis.step, (begin + n_steps) * axis.step, n_channels - 0.5, -0.5)
     most = 100 * float(steps.max(initial=0.0)) or 1.0
     image = left.imshow(
-        100 * steps, aspect="auto", cmap="cividis_r", vmin=0, vmax=most, extent=extent,
+        100 * steps, aspect="auto", cmap=HEAT, vmin=0, vmax=most, extent=extent,
         interpolation="nearest",
     )  # fmt: skip
     left.set_yticks(range(n_channels), [_short(name) for name in names], fontsize=8)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 
 from dualgaf.data.compatibility import check_windows
 from dualgaf.data.datamodule import DualGAFDataModule
@@ -40,6 +41,8 @@ MOST_SPOKE = 12
 """Channels of the map; of more the others are one row."""
 SAMPLE, FEWEST = 24, 4
 """Windows that the map is of."""
+COLOURS = 128
+"""Of a picture."""
 PICTURE_S = 1.0
 """What a picture may take where none has been drawn yet."""
 
@@ -131,9 +134,12 @@ def draw_windows(
 
 def picture_of(figure: Figure, alt: str, dpi: int = 90) -> Picture:
     """A figure as a PNG."""
-    file = io.BytesIO()
+    file, small = io.BytesIO(), io.BytesIO()
     figure.savefig(file, dpi=dpi, format="png")
-    return Picture(file.getvalue(), alt)
+    with Image.open(file) as image:
+        # A third of the bytes; what is seen has few colours.
+        image.convert("RGB").quantize(COLOURS).save(small, format="png", optimize=True)
+    return Picture(small.getvalue(), alt)
 
 
 def _mistake(explained: Explained, mistake: Mistake, allowance: Allowance) -> Picture:

@@ -7,7 +7,7 @@ is. Names come from data, so the templates escape everything.
 import base64
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dualgaf import __version__
 from dualgaf.report.tested import Tested
+from dualgaf.series.series import SPLITS
 from dualgaf.system.whole_file import whole_file
 
 RUN_PAGE = "report.html"
@@ -78,6 +79,8 @@ class RunPage:
     """When, and by which version."""
     data: str = ""
     """The block of `inspect`."""
+    windows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Class -> split -> windows."""
     curves: Picture | None = None
     """Of a training."""
     tested: Tested | None = None
@@ -116,6 +119,12 @@ class RunPage:
             right = f"{self.tested.right} of {self.tested.n_windows} test windows are right"
             return f"{right} ({_per_cent(self.tested.accuracy)})."
         return "No test split was measured."
+
+    @property
+    def splits(self) -> list[str]:
+        """That have windows."""
+        found = {split for counts in self.windows.values() for split in counts}
+        return [split for split in SPLITS if split in found]
 
     @property
     def scores(self) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ import torch
 
 from dualgaf import __version__
 from dualgaf.data.datamodule import DualGAFDataModule
-from dualgaf.data.inspection import windows_summary
+from dualgaf.data.inspection import windows_by_class, windows_summary
 from dualgaf.system.machine import Machine, format_bytes
 from dualgaf.system.whole_file import whole_file
 
@@ -37,9 +37,9 @@ def write_about(folder: Path, data: DualGAFDataModule) -> None:
         OSError: it cannot be written.
     """
     machine = Machine.read()
-    told: dict[str, Any] = {
+    about: dict[str, Any] = {
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "data": windows_summary(data.windows),
+        **told_of(data),
         "versions": {"dualgaf": __version__, "Python": machine.python, **_versions()},
         "machine": {
             "CPUs": f"{machine.cpus} of {machine.cpus_present}, {platform.machine()}",
@@ -49,7 +49,15 @@ def write_about(folder: Path, data: DualGAFDataModule) -> None:
         },
     }
     with whole_file(folder / ABOUT) as draft:
-        draft.write_text(json.dumps(told, indent=1) + "\n")
+        draft.write_text(json.dumps(about, indent=1) + "\n")
+
+
+def told_of(data: DualGAFDataModule) -> dict[str, Any]:
+    """What was understood of the data: a block of text, and windows by class and split."""
+    return {
+        "data": windows_summary(data.windows, classes=False),
+        "windows": windows_by_class(data.windows),
+    }
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -98,6 +98,8 @@ class EpochCurves(L.Callback):
             own = [key for key in own if key.startswith("train/")]
         found = {key: float(logged[key]) for key in own}
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        if getattr(pl_module, "mixup", 0):
+            found["mixed"] = 1.0
         self.epochs.append({"epoch": trainer.current_epoch + 1, "learning_rate": rate, **found})
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

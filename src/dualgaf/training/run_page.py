@@ -17,13 +17,12 @@ from typing import Any
 from omegaconf import DictConfig
 
 from dualgaf.data.datamodule import DualGAFDataModule
-from dualgaf.data.inspection import windows_summary
 from dualgaf.errors import ConfigError, DualGAFError
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.report.drawn import Allowance, Windows, draw_windows, seconds_a_window
 from dualgaf.report.page import Picture, RunPage
 from dualgaf.report.tested import Tested
-from dualgaf.training.about import read_about
+from dualgaf.training.about import read_about, told_of
 from dualgaf.training.classifier import trained_model
 from dualgaf.training.config import load_run_config, make_data
 from dualgaf.training.report import Outcome
@@ -93,7 +92,7 @@ def page_again(folder: Path) -> RunPage:
         cfg = load_run_config(checkpoint, [])
         data = make_data(cfg)
         if not page.data:
-            page = replace(page, data=windows_summary(data.windows))
+            page = replace(page, **told_of(data))
         found = Checkpoint(checkpoint)
         model = trained_model(cfg, found)
         mistakes = page.tested.mistakes if page.tested is not None else ()
@@ -154,6 +153,7 @@ def page_of(folder: Path) -> RunPage:
         metrics=metrics,
         made=made,
         data=about.get("data", ""),
+        windows=about.get("windows", {}),
         curves=Picture.read(folder / "curves.png", "Loss, accuracy and learning rate by epoch"),
         tested=tested,
         untested=_untested(told.cfg),
