@@ -1,6 +1,6 @@
 """`draw_windows`: the most certain mistakes, and what spoke in windows of the test split.
 
-A page may take 3 % of its run. Explaining a window is as much work as training on `N_POINTS`
+A page may take `PART` of its run. Explaining a window is as much work as training on `N_POINTS`
 windows, so what is drawn at the end of a run is what fits; ``python -m dualgaf report RUN`` draws
 all of it. Nothing is predicted anew: which windows were mistaken is in the tables of the run.
 """
@@ -27,12 +27,12 @@ from dualgaf.plots.explanation import whole_per_cents
 from dualgaf.plots.spoke import draw_spoke
 from dualgaf.report.explained import Explained
 from dualgaf.report.page import Picture
-from dualgaf.report.tested import Mistake
+from dualgaf.report.split_report import Mistake
 
 Array = npt.NDArray[Any]
 
-PART = 0.02
-"""Of the time of a run, for pictures of windows; the rest of a page takes less."""
+PART = 0.03
+"""Of the time of a run, for its page."""
 MOST_MISTAKES = 4
 """That are drawn."""
 MOST_CHANNELS = 3
@@ -43,7 +43,7 @@ SAMPLE, FEWEST = 24, 4
 """Windows that the map is of."""
 COLOURS = 128
 """Of a picture."""
-PICTURE_S = 1.0
+PICTURE_S = 0.6
 """What a picture may take where none has been drawn yet."""
 
 
@@ -118,8 +118,7 @@ def draw_windows(
     drawn = 0
     shown = mistakes[:MOST_MISTAKES]
     for mistake in shown:
-        # Half is for the map.
-        if allowance.left - (cost + allowance.picture) < allowance.seconds / 2:
+        if allowance.left < cost + allowance.picture:
             break
         rows = data.windows.indices["test"][[mistake.window]]
         found.mistakes.append(

@@ -15,7 +15,7 @@ from typing import Any, Self
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dualgaf import __version__
-from dualgaf.report.tested import Tested
+from dualgaf.report.split_report import SplitReport
 from dualgaf.series.series import SPLITS
 from dualgaf.system.whole_file import whole_file
 
@@ -83,7 +83,7 @@ class RunPage:
     """Class -> split -> windows."""
     curves: Picture | None = None
     """Of a training."""
-    tested: Tested | None = None
+    tested: SplitReport | None = None
     """What the test split says; None without one."""
     untested: str = ""
     """Why there is none."""

@@ -22,6 +22,7 @@ import logging
 import math
 import os
 import signal
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,7 @@ def _run(cfg: DictConfig) -> float | None:
 
 
 def _in_folder(cfg: DictConfig, folder: Path) -> float | None:
+    begun = time.perf_counter()
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = make_data(cfg)
     log.info("run directory: %s", folder)
@@ -175,7 +177,7 @@ def _in_folder(cfg: DictConfig, folder: Path) -> float | None:
     if outcome is None:
         return None
     write_outcome(folder, data, outcome)
-    write_run_page(cfg, folder, data, outcome)
+    write_run_page(cfg, folder, data, outcome, time.perf_counter() - begun)
     return score(outcome.metrics)
 
 

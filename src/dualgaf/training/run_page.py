@@ -21,7 +21,7 @@ from dualgaf.errors import ConfigError, DualGAFError
 from dualgaf.inference.checkpoint import Checkpoint
 from dualgaf.report.drawn import Allowance, Windows, draw_windows, seconds_a_window
 from dualgaf.report.page import Picture, RunPage
-from dualgaf.report.tested import Tested
+from dualgaf.report.split_report import SplitReport
 from dualgaf.training.about import read_about, told_of
 from dualgaf.training.classifier import trained_model
 from dualgaf.training.config import load_run_config, make_data
@@ -40,6 +40,7 @@ def write_run_page(
     folder: Path,
     data: DualGAFDataModule,
     outcome: Outcome,
+    seconds: float,
 ) -> None:
     """Write the page of a run that is over, if it is asked for; never raise.
 
@@ -48,17 +49,16 @@ def write_run_page(
         folder: its run directory, with all other files.
         data: its DataModule; its images are not needed.
         outcome: what it has found; without a network no windows are drawn.
+        seconds: that the run took.
     """
     if not cfg.get("report", True):
         return
-    begun = time.perf_counter()
+    begun, allowed = time.perf_counter(), Allowance(seconds)
     try:
         page = page_of(folder)
-        metrics = outcome.metrics
-        took = metrics.get("fit/seconds", 0.0) + metrics.get("build/seconds", 0.0)
         if outcome.model is not None:
             mistakes = page.tested.mistakes if page.tested is not None else ()
-            cost, allowed = seconds_a_window(metrics, data), Allowance(took)
+            cost = seconds_a_window(outcome.metrics, data)
             imaging = replace(data.imaging_state(), calibration=outcome.calibration)
             found = draw_windows(data, outcome.model, imaging, mistakes, allowed, cost)
             page = with_windows(page, found, folder)
@@ -142,7 +142,7 @@ def page_of(folder: Path) -> RunPage:
             f"python -m dualgaf train {typed_folder('resume', folder)} for the run anew"
         ) from None
     about, told = read_about(folder), Settings.read(folder)
-    tested = Tested.read(folder, metrics)
+    tested = SplitReport.read(folder, metrics)
     made = " by dualgaf ".join(
         filter(None, [about.get("made"), about.get("versions", {}).get("dualgaf")])
     )
@@ -193,7 +193,7 @@ def _about(about: Mapping[str, Any], cfg: Mapping[str, Any]) -> list[tuple[str, 
     return [(name, str(value)) for name, value in {**seed, **found}.items()]
 
 
-def _commands(folder: Path, tested: Tested | None) -> list[tuple[str, str]]:
+def _commands(folder: Path, tested: SplitReport | None) -> list[tuple[str, str]]:
     found = []
     repeat = repeat_command(folder)
     if repeat:

@@ -1,4 +1,4 @@
-"""`Tested`: what the test split says, from the tables that a run leaves."""
+"""`SplitReport`: what the test split says, from the tables that a run leaves."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Tested:
+class SplitReport:
     """Tables of the test split."""
 
     n_windows: int
