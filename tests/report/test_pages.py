@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+from html import unescape
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 import chromium
 from dualgaf import ArraySource, DualGAFClassifier, DualGAFDataModule, DualGAFNet
 from dualgaf.cli import main
+from dualgaf.report import drawn
 from dualgaf.report.page import RunPage
 from dualgaf.report.split_report import SplitReport
 from dualgaf.training.config import load_config
@@ -35,10 +37,12 @@ def looked(browser):
     page.close()
 
 
-def data_of(class_names, n_channels=2, channel_names=None, *, tested=True, n=3):
-    label = np.repeat(np.array(class_names), n)
-    x = np.random.default_rng(0).normal(size=(len(label), n_channels, 12))
-    test = {"test": (x[::-1] + 0.5, label[::-1])} if tested else {}
+def data_of(class_names, n_channels=2, channel_names=None, *, tested=True, n_tested=2):
+    label = np.repeat(np.array(class_names), 3)
+    random = np.random.default_rng(0)
+    x = random.normal(size=(len(label), n_channels, 12))
+    more = np.repeat(label, n_tested)
+    test = {"test": (random.normal(size=(len(more), n_channels, 12)), more)} if tested else {}
     source = ArraySource(
         train=(x, label), val=(x + 0.25, label), **test, channel_names=channel_names
     )
@@ -84,14 +88,15 @@ NAMES = {
 
 
 @pytest.mark.parametrize("case", NAMES)
-def test_a_page_is_right_in_a_browser(case, tmp_path, looked):
+def test_a_page_is_right_in_a_browser(case, tmp_path, looked, monkeypatch):
+    monkeypatch.setattr(drawn, "MOST_MISTAKES", 1)
     n_channels = {"60 channels": 60, "one channel": 1}.get(case, 2)
     channels = [f"channel {k:02}" for k in range(n_channels)]
     if case in ("80 characters", "markup"):
         channels = [f"{k}{name}"[:80] for k, name in enumerate((LONG, MARKUP[:60]))]
     data = data_of(NAMES[case], n_channels, channels, tested=case != "without a test")
-    drawn = case in ("60 channels", "markup", "80 characters")
-    outcome = outcome_of(data, model=untrained(data) if drawn else None)
+    has_network = case in ("60 channels", "markup", "80 characters")
+    outcome = outcome_of(data, model=untrained(data) if has_network else None)
     path = page_in(tmp_path, data, outcome)
     looked.check(path)
     assert path.stat().st_size < 2e6
@@ -113,8 +118,8 @@ def test_a_page_is_right_in_a_browser(case, tmp_path, looked):
     rows = looked.page.locator("section:has(#classes) tbody tr")
     assert rows.count() == len(data.class_names) + 1
     assert [name in looked.text("classes") for name in data.class_names]
-    assert looked.page.locator("section:has(#mistakes) img").count() == (4 if drawn else 0)
-    if drawn:
+    assert looked.page.locator("section:has(#mistakes) img").count() == int(has_network)
+    if has_network:
         shares = looked.page.locator("section:has(#spoke) table").first.inner_text()
         told = [int(cell) for cell in (line.split()[-2] for line in shares.splitlines()[1:])]
         assert told[-1] == sum(told[:-1]) == 100
@@ -122,10 +127,12 @@ def test_a_page_is_right_in_a_browser(case, tmp_path, looked):
 
 
 def test_a_page_of_5000_windows_is_small(tmp_path, looked):
-    data = data_of([f"class {k}" for k in range(10)], 2, n=500)
+    data = data_of([f"class {k}" for k in range(10)], n_tested=167)
+    assert len(data.windows.indices["test"]) == 5010
     path = page_in(tmp_path, data, outcome_of(data, model=untrained(data)))
     assert path.stat().st_size < 2e6
-    looked.check(path)
+    looked.page.goto(path.as_uri())
+    assert looked.page.locator("section:has(#mistakes) img").count() == 4
 
 
 def test_a_sweep_is_sorted_by_a_click(tmp_path, looked):
@@ -179,12 +186,15 @@ def test_the_page_of_a_training(tmp_path, caplog, capsys):
     assert page.tested.accuracy == pytest.approx(metrics["test/acc"])
     (folder / ".hydra" / "config.yaml").write_text((folder / ".hydra" / "run.yaml").read_text())
     (folder / ".hydra" / "hydra.yaml").write_text(
-        "hydra:\n  runtime:\n    choices: {data: simulated, model: dualgafnet}\n"
+        f"hydra:\n  overrides: {{task: {json.dumps(typed)}, hydra: []}}\n"
+        "  job: {config_name: train}\n"
+        "  runtime: {config_sources: [], choices: {data: simulated, model: dualgafnet}}\n"
     )
     assert main(["report", str(folder)]) == 0
     assert "test windows are right" in capsys.readouterr().out
     again = (folder / "report.html").read_text()
     assert "Left out" not in again
+    assert f"python -m dualgaf train {' '.join(typed)}</pre>" in unescape(again)
     assert again.count("<img ") == html.count("<img ") + min(4, len(page.tested.mistakes)) + 1
 
 

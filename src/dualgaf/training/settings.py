@@ -9,6 +9,7 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from dualgaf.plan.preset import conf_folder
 from dualgaf.renamed import current_choice, current_config
 from dualgaf.training.overrides import NEEDED, OPTIONAL, UNSET, of_groups
 from dualgaf.training.run_folder import RECORD, flat
@@ -39,7 +40,8 @@ class Settings:
         if hydra.is_file():
             found = OmegaConf.select(OmegaConf.load(hydra), "hydra.runtime.choices") or {}
             choices = {str(key): str(value) for key, value in found.items() if "/" not in str(key)}
-        return cls(current_config(stored), choices)
+        current = current_config(stored)
+        return cls(current, {**_data_group(current), **choices})
 
 
 def name_of(told: Settings) -> str:
@@ -83,6 +85,15 @@ def differing(told: Settings) -> list[tuple[str, str, str]]:
 
 
 _NONE = object()
+
+
+def _data_group(cfg: Mapping[str, Any]) -> dict[str, str]:
+    """Of a run in a program of one's own, which Hydra has not started: by its kind of source."""
+    target = (cfg.get("data") or {}).get("_target_")
+    for path in sorted((conf_folder() / "data").glob("*.yaml")):
+        if yaml.safe_load(path.read_text()).get("_target_") == target:
+            return {"data": path.stem}
+    return {}
 
 
 def _defaults(choices: Mapping[str, str]) -> dict[str, Any]:
