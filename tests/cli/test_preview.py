@@ -146,7 +146,7 @@ def test_shades_are_on_one_scale() -> None:
         Row("b", steps, image, steps / 4, image, 0.2),
     ]
     figure = draw_explanation(rows, "why")
-    heat = [axes.images[0] for axes in figure.axes[::3]]
+    heat = [axes.images[0] for axes in figure.axes[:6:3]]
     assert [image.get_clim() for image in heat] == [(0, 1), (0, 1)]
     assert [float(image.get_array().max()) for image in heat] == [1.0, 0.25]
-    assert figure.axes[0].get_ylabel() == "a\n80%"
+    assert figure.axes[0].get_ylabel() == "a\n80 %"

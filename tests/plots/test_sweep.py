@@ -148,4 +148,4 @@ def test_other_sweeps_show_the_accuracy_of_each_job():
     }
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["seed=0", "seed=1", "seed=2"]
     assert axes.get_xlabel() == "accuracy (fraction of the windows)"
-    assert axes.get_title() == "Accuracy of 3 jobs"
+    assert axes.figure.get_suptitle() == "Accuracy of 3 jobs"

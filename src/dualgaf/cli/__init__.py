@@ -23,17 +23,8 @@ from dualgaf.training.wording import as_typed
 WRONG = 2
 """Exit status of wrong use and of errors."""
 COMMANDS = (
-    "doctor",
-    "inspect",
-    "plan",
-    "cache",
-    "preview",
-    "predict",
-    "export",
-    "bench",
-    "compare",
-    "train",
-    "tune",
+    *("doctor", "inspect", "plan", "cache", "preview", "predict", "export", "report", "bench"),
+    *("compare", "train", "tune"),
 )
 
 

@@ -10,21 +10,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from matplotlib.figure import Figure
 
-from dualgaf.data.calibration import tempered
 from dualgaf.data.compatibility import check_windows
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.imaging_state import ImagingState
-from dualgaf.data.window_imaging import WindowImaging
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.errors import ConfigError, unknown_choice
-from dualgaf.inference.attribution import METHODS, Explanation, TopInterval, explain, top_intervals
+from dualgaf.inference.attribution import METHODS, TopInterval, top_intervals
 from dualgaf.inference.checkpoint import check_sizes
 from dualgaf.models.classifier import DualGAFClassifier
-from dualgaf.plots.explanation import Row, draw_explanation
+from dualgaf.plots.explanation import TimeAxis, whole_per_cents
 from dualgaf.plots.window import draw_window
+from dualgaf.report.explained import Explained
 
 Array = npt.NDArray[Any]
 
@@ -121,7 +119,7 @@ def save_explanation(
 
     Returns:
         The title, which says what part of the probability each member of the ensemble gives, and
-        a table: signal, from, to, part of the relevance.
+        a table: signal, from, to, part of all that spoke.
 
     Raises:
         ConfigError: the checkpoint does not fit the data, or there is no such split, window,
@@ -134,62 +132,55 @@ def save_explanation(
     check_windows(imaging, data)
     row = shown.row(windowed)
     named = shown.channel_numbers(windowed)
-    raw = windowed.windows.take([row])
-    gasf, gadf, series = WindowImaging(imaging)(torch.from_numpy(raw).double())
-    found = explain(model.net, gasf, gadf, series, method=method)
-    intervals = top_intervals(found.steps[0])
-    by_channel = {each.channel: each for each in intervals}
-    rest = [channel for channel in range(data.n_channels) if channel not in by_channel]
-    channels = named or [*by_channel, *rest][:4]
+    explained = Explained.of(windowed, np.array([row]), model, imaging, method)
+    intervals = top_intervals(explained.found.steps[0])
+    channels = named or explained.best(4)
     title = (
-        f"{windowed.groups[row]}, class {_class_name(windowed, row)}: "
-        f"{_predicted(found, imaging)}\n"
-        f"{_in_words(intervals, imaging.channel_names)}; {_of_statistics(found)}"
+        f"{windowed.groups[row]}, class {_class_name(windowed, row)}: {_predicted(explained)}\n"
+        f"{_in_words(intervals, imaging.channel_names, explained.axis)}"
     )
-    rows = [
-        Row(
-            name=windowed.channel_names[c],
-            series=raw[0, c],
-            fields=np.stack([gasf[0, c].numpy(), gadf[0, c].numpy()]),
-            steps=found.steps[0, c].numpy(),
-            maps=found.maps[0, :, c].numpy(),
-            fraction=by_channel[c].fraction if c in by_channel else 0.0,
-        )
-        for c in channels
-    ]
-    _save(draw_explanation(rows, title), path)
-    return f"{title}\n{_table(intervals, imaging.channel_names, channels)}"
+    _save(explained.figure(0, channels, title), path)
+    by_statistics = float(explained.statistics[0])
+    table = _table(intervals, imaging.channel_names, channels, by_statistics)
+    return f"{title}\n{table}"
 
 
-def _in_words(intervals: Sequence[TopInterval], names: Sequence[str]) -> str:
+def _in_words(intervals: Sequence[TopInterval], names: Sequence[str], axis: TimeAxis) -> str:
     if not intervals:
         return "no step of any signal spoke for it"
     first = intervals[0]
-    return f"most relevant: {names[first.channel]}, steps {first.first} to {first.last}"
+    return f"most relevant: {names[first.channel]}, {axis.span(first.first, first.last)}"
 
 
-def _of_statistics(found: Explanation) -> str:
-    return f"statistics of whole windows: {float(found.statistics_fraction[0]):.0%} of what spoke"
-
-
-def _predicted(found: Explanation, imaging: ImagingState) -> str:
+def _predicted(explained: Explained) -> str:
     """The class, its probability, and where that comes from if not from images alone."""
-    best = int(found.classes[0])
-    parts = {name: float(part[0]) for name, part in found.members.items()}
-    said = ", ".join(f"{name} {part:.0%}" for name, part in parts.items())
-    of_which = f", of which {said}" if len(parts) > 1 else ""
-    sure = tempered(found.probabilities[:1].numpy(), imaging.temperature)[0, best]
-    return f"predicted {imaging.class_names[best]} ({sure:.3f}{of_which})"
+    members = explained.members
+    parts = whole_per_cents(list(members.values()))
+    said = ", ".join(f"{name} {part} %" for name, part in zip(members, parts, strict=True))
+    of_which = f", of which {said}" if len(members) > 1 else ""
+    name, sure = explained.predicted(0)
+    return f"predicted {name} ({sure:.3f}{of_which})"
 
 
-def _table(intervals: Sequence[TopInterval], names: Sequence[str], channels: Sequence[int]) -> str:
-    width = max(6, *(len(names[channel]) for channel in channels))
+def _table(
+    intervals: Sequence[TopInterval],
+    names: Sequence[str],
+    channels: Sequence[int],
+    by_statistics: float,
+) -> str:
+    """A line a signal, the statistics, and what is not in the picture; the parts add up to 1."""
+    last, rest = "statistics of whole windows", "other signals"
+    kept = [each for each in intervals if each.channel in channels]
+    by_images = 1 - by_statistics
+    others = by_images * sum(each.fraction for each in intervals if each.channel not in channels)
+    width = max(len(last), *(len(names[channel]) for channel in channels))
     lines = [f"{'signal':{width}}  {'from':>6}  {'to':>6}  {'part':>6}"]
     lines += [
-        f"{names[t.channel]:{width}}  {t.first:>6}  {t.last:>6}  {t.fraction:>6.1%}"
-        for t in intervals
-        if t.channel in channels
+        f"{names[t.channel]:{width}}  {t.first:>6}  {t.last:>6}  {t.fraction * by_images:>6.1%}"
+        for t in kept
     ]
+    for name, part in ((rest, others), (last, by_statistics)):
+        lines.append(f"{name:{width}}  {'':>6}  {'':>6}  {part:>6.1%}")
     return "\n".join(lines)
 
 

@@ -63,7 +63,7 @@ class Inspection:
             found["window_size"] = self.windows.windows.window_size
             found["windows"] = len(self.windows.labels)
             found["windows_by_split"] = _by_split(self.windows)
-            found["windows_by_class"] = _by_class(self.windows)
+            found["windows_by_class"] = windows_by_class(self.windows)
         found["notes"] = self.notes
         found["problems"] = [vars(problem) for problem in self.problems]
         return {key: list(v) if isinstance(v, tuple) else v for key, v in found.items()}
@@ -135,11 +135,37 @@ def inspect_source(source: Source, seed: int) -> Inspection:
     )
 
 
-def windows_summary(windows: WindowedSplits) -> str:
+def windows_by_class(windows: WindowedSplits) -> dict[str, dict[str, int]]:
+    """Windows of each class in each split; splits without one are left out.
+
+    Args:
+        windows: of a source.
+
+    Example:
+        >>> from dualgaf import SimulatedSource
+        >>> from dualgaf.data.windowed import read_windows
+        >>> found = read_windows(SimulatedSource(n_windows=40, window_size=24), seed=0)
+        >>> sum(sum(counts.values()) for counts in windows_by_class(found).values())
+        40
+    """
+    found: dict[str, dict[str, int]] = {}
+    for number, name in [*enumerate(windows.class_names), (-1, "(no label)")]:
+        counts = {
+            split: n
+            for split in _by_split(windows)
+            if (n := int((windows.labels[windows.indices[split]] == number).sum()))
+        }
+        if counts or number >= 0:
+            found[name] = counts
+    return found
+
+
+def windows_summary(windows: WindowedSplits, *, classes: bool = True) -> str:
     """What a run says first: which files, channels, classes and windows.
 
     Args:
         windows: of a source.
+        classes: whether the table of windows by class is a part of it.
 
     Example:
         >>> from dualgaf import SimulatedSource
@@ -149,7 +175,8 @@ def windows_summary(windows: WindowedSplits) -> str:
         data
     """
     lines = [] if windows.facts is None else _facts_lines(windows.facts)
-    return "\n".join(["data", *(f"  {line}" for line in [*lines, *_windows_lines(windows)])])
+    lines += _windows_lines(windows)[: None if classes else -1 - len(windows_by_class(windows))]
+    return "\n".join(["data", *(f"  {line}" for line in lines)])
 
 
 @contextmanager
@@ -227,7 +254,7 @@ def _windows_lines(windows: WindowedSplits) -> list[str]:
     if (facts := windows.facts) is not None and facts.lost:
         lost = ", ".join(f"{reason} {n}" for reason, n in facts.lost.items())
         lines.append(f"lost     {sum(facts.lost.values())} windows: {lost}")
-    by_class = _by_class(windows)
+    by_class = windows_by_class(windows)
     width = max(map(len, by_class), default=0)
     splits = list(_by_split(windows))
     lines.append(f"         {'':{width}} {' '.join(f'{split:>8}' for split in splits)}")
@@ -250,19 +277,6 @@ def _file_lines(files: Sequence[FileFacts]) -> list[str]:
 
 def _by_split(windows: WindowedSplits) -> dict[str, int]:
     return {name: len(windows.indices[name]) for name in SPLITS if name in windows.indices}
-
-
-def _by_class(windows: WindowedSplits) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for number, name in [*enumerate(windows.class_names), (-1, "(no label)")]:
-        counts = {
-            split: n
-            for split in _by_split(windows)
-            if (n := int((windows.labels[windows.indices[split]] == number).sum()))
-        }
-        if counts or number >= 0:
-            found[name] = counts
-    return found
 
 
 def _rows_of_classes(series: SeriesSet | None) -> dict[str, int]:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from dualgaf.plots.palette import area_style
 from dualgaf.series.timeline import NOT_USED, Span
 
 Array = npt.NDArray[Any]
@@ -41,7 +41,8 @@ def draw_inspection(spans: Sequence[Span], channel_names: Sequence[str], title: 
         The figure; ``figure.savefig(path)`` writes it.
 
     Example:
-        >>> from dualgaf.series.timeline import Span
+        >>> from dualgaf.plots.palette import area_style
+    from dualgaf.series.timeline import Span
         >>> steps = np.arange(40.0)
         >>> span = Span(steps, np.sin(steps).reshape(1, 40), "leak", "train", "2024-01-01")
         >>> len(draw_inspection([span], ["flow"], "pump").axes)
@@ -53,14 +54,14 @@ def draw_inspection(spans: Sequence[Span], channel_names: Sequence[str], title: 
     axes = figure.subplots(n_channels + 2, 1, sharex=True, squeeze=False, height_ratios=heights)[
         :, 0
     ]
-    colours = _class_colours(spans)
-    _band(axes[0], spans, [colours[span.label] for span in spans], "class")
-    _band(axes[1], spans, [SPLIT_COLOURS[span.split] for span in spans], "split")
+    styles = _class_styles(spans)
+    _band(axes[0], spans, [styles[span.label] for span in spans], "class")
+    _band(axes[1], spans, [_plain_area(SPLIT_COLOURS[span.split]) for span in spans], "split")
     for channel, name in enumerate(channel_names):
         _strip(axes[channel + 2], spans, channel, name)
     _ticks(axes[-1], spans)
     used = {span.split for span in spans}
-    handles = [Patch(color=colour, label=name or "no label") for name, colour in colours.items()]
+    handles = [Patch(**style, label=name or "no label") for name, style in styles.items()]
     handles = handles[:MOST_CLASSES]
     handles += [Patch(color=c, label=name) for name, c in SPLIT_COLOURS.items() if name in used]
     figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
@@ -68,18 +69,21 @@ def draw_inspection(spans: Sequence[Span], channel_names: Sequence[str], title: 
     return figure
 
 
-def _class_colours(spans: Sequence[Span]) -> dict[str | None, Any]:
+def _class_styles(spans: Sequence[Span]) -> dict[str | None, dict[str, Any]]:
     names = sorted({span.label for span in spans if span.label is not None})
-    palette = mpl.colormaps["tab20" if len(names) > 10 else "tab10"]
-    found: dict[str | None, Any] = {name: palette(k % palette.N) for k, name in enumerate(names)}
+    found: dict[str | None, dict[str, Any]] = {name: area_style(k) for k, name in enumerate(names)}
     if any(span.label is None for span in spans):
-        found[None] = "#dddddd"
+        found[None] = _plain_area("#dddddd")
     return found
 
 
-def _band(axes: Axes, spans: Sequence[Span], colours: Sequence[Any], name: str) -> None:
-    for span, colour in zip(spans, colours, strict=True):
-        axes.axvspan(span.x[0], span.x[-1], color=colour, linewidth=0)
+def _plain_area(colour: str) -> dict[str, Any]:
+    return {"facecolor": colour, "edgecolor": colour}
+
+
+def _band(axes: Axes, spans: Sequence[Span], styles: Sequence[dict[str, Any]], name: str) -> None:
+    for span, style in zip(spans, styles, strict=True):
+        axes.axvspan(span.x[0], span.x[-1], **style, linewidth=0)
     _plain(axes, name)
 
 

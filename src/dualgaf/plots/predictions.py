@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from dualgaf.plots.palette import area_style
+
 Array = npt.NDArray[Any]
 
 MOST_LANES = 60
 """Of more groups the first are drawn."""
-UNLIKE_COLOUR = "#c4161c"
+UNLIKE_COLOUR = "#000000"
 
 
 class Lane(NamedTuple):
@@ -57,24 +58,25 @@ def draw_predictions(
     shown = lanes[:MOST_LANES]
     figure = Figure(figsize=(12, 1.8 + 0.5 * len(shown)), layout="constrained")
     axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
-    palette = mpl.colormaps["tab20" if len(class_names) > 10 else "tab10"]
-    colours = {name: palette(k % palette.N) for k, name in enumerate(class_names)}
+    styles = {name: area_style(k) for k, name in enumerate(class_names)}
     for lane, own in zip(shown, axes, strict=True):
-        _draw(own, lane, colours)
+        _draw(own, lane, styles)
     axes[-1].set_xlabel(unit, fontsize=8)
     axes[-1].tick_params(axis="x", labelsize=8)
     used = {name for lane in shown for name in lane.classes}
-    handles = [Patch(color=colour, label=n) for n, colour in colours.items() if n in used]
-    handles.append(Patch(color=UNLIKE_COLOUR, label="unlike the training"))
+    handles = [Patch(**style, label=n) for n, style in styles.items() if n in used]
+    handles.append(Patch(color=UNLIKE_COLOUR, label="above the bars: unlike the training"))
     figure.legend(handles=handles, loc="outside lower center", ncols=8, fontsize=8, frameon=False)
     more = f" (the first {len(shown)} of {len(lanes)} groups)" if len(lanes) > len(shown) else ""
     figure.suptitle(f"{title}{more}; black: probability, 0 to 1", fontsize=10)
     return figure
 
 
-def _draw(axes: Axes, lane: Lane, colours: dict[str, Any]) -> None:
+def _draw(axes: Axes, lane: Lane, styles: dict[str, dict[str, Any]]) -> None:
     bars = list(zip(lane.left, lane.right - lane.left, strict=True))
-    axes.broken_barh(bars, (0.0, 1.0), facecolors=[colours[name] for name in lane.classes])
+    for name in dict.fromkeys(lane.classes):
+        own = [bar for bar, each in zip(bars, lane.classes, strict=True) if each == name]
+        axes.broken_barh(own, (0.0, 1.0), **styles[name], linewidth=0)
     outside = [bar for bar, is_unlike in zip(bars, lane.unlike, strict=True) if is_unlike]
     axes.broken_barh(outside, (1.05, 0.25), facecolors=UNLIKE_COLOUR)
     axes.hlines(lane.probability, lane.left, lane.right, colors="black", linewidth=1.2)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from dualgaf.plots.palette import SKY, VERMILION
+
 Array = npt.NDArray[Any]
 
 Bins = tuple[Array, Array, Array, Array]
@@ -33,8 +35,8 @@ def draw_reliability(sides: Mapping[str, Bins], title: str = "") -> Figure:
         width, some = edges[1] - edges[0], count > 0
         style = {"width": 0.94 * width, "align": "edge"}
         axes.plot([0, 1], [0, 1], color="#555555", linestyle=":", linewidth=1, label="as it should")
-        axes.bar(edges[some], right[some], color="#7f9fbf", label="right", **style)
-        axes.plot(sure[some], right[some], color="#c0504d", marker=".", linewidth=1)
+        axes.bar(edges[some], right[some], color=SKY, label="right", **style)
+        axes.plot(sure[some], right[some], color=VERMILION, marker=".", linewidth=1)
         axes.set_ylim(0, 1)
         axes.set_xlim(0, 1)
         axes.set_title(name, fontsize=10)
@@ -42,6 +44,7 @@ def draw_reliability(sides: Mapping[str, Bins], title: str = "") -> Figure:
         below.set_xlabel("probability of the predicted class")
     panels[0][0].set_ylabel("fraction that is right")
     panels[1][0].set_ylabel("windows")
-    panels[0][0].legend(fontsize=8, loc="upper left")
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     figure.suptitle(title, fontsize=11)
     return figure

@@ -2,19 +2,22 @@
 
 1. Where ``parallel.*`` is swept, or nothing was trained, the build is what is compared: seconds and
    windows/s over the numbers of one override, a line for each value of the others. Jobs that differ
-   in their seed only are repeats: the line is their median. A value that is no number, such as
-   ``auto``, is a dashed line from side to side.
+   in their seed only are repeats: the line is their median, and so is what the title names. A value
+   that is no number, such as ``auto``, is a dashed line from side to side.
 2. Any other sweep compares accuracy, a line per job: of the validation split where there is one, so
-   that nobody chooses by the test split.
+   that nobody chooses by the test split. Where seeds are swept beside something else, such as
+   ablations, a line is a setting: the mean over its seeds, with a bar of one standard deviation.
 """
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dualgaf.plots.legend import legend_above
+from dualgaf.plots.palette import LINES
 from dualgaf.system.machine import format_bytes
 
 BUILD = "build/seconds"
@@ -79,7 +82,11 @@ def draw_sweep(rows: Sequence[Row]) -> Figure:
     along = max(numbers, key=lambda name: numbers[name], default=None)
     if key == BUILD and along is not None and numbers[along] > 1:
         return _draw_lines(ended, along, [name for name in swept if name != along])
-    return _draw_jobs(ended, [BUILD] if key == BUILD else list(SCORES), swept_overrides(rows))
+    shown, told = [BUILD] if key == BUILD else list(SCORES), swept_overrides(rows)
+    others = [name for name in told if name != REPEAT]
+    if others and len(others) < len(told):
+        return _draw_settings(ended, shown, others)
+    return _draw_jobs(ended, shown, told)
 
 
 def _draw_lines(rows: list[Row], along: str, others: list[str]) -> Figure:
@@ -93,7 +100,7 @@ def _draw_lines(rows: list[Row], along: str, others: list[str]) -> Figure:
     xs = sorted({x for row in rows if (x := _as_number(row[along])) is not None})
     for axes, (quantity, value) in zip(figure.subplots(1, 2), _PANELS.items(), strict=True):
         for number, (label, own) in enumerate(lines.items()):
-            style = {"color": f"C{number % 10}", "label": label or None}
+            style = {"color": LINES[number % len(LINES)], "label": label or None}
             _draw_line(axes, _medians(own, along, value), _MARKERS[number % 10], style)
         if xs[0] > 0 and xs[-1] >= LOG_FROM * xs[0]:
             axes.set_xscale("log")
@@ -103,8 +110,7 @@ def _draw_lines(rows: list[Row], along: str, others: list[str]) -> Figure:
         axes.set_ylabel(quantity)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=8)
+        legend_above(axes, 2)
     figure.suptitle(_title(rows), fontsize=11)
     return figure
 
@@ -130,7 +136,8 @@ def _draw_jobs(rows: list[Row], metrics: list[str], swept: list[str]) -> Figure:
             if metric in row
         ]
         if found:
-            axes.plot(*zip(*found, strict=True), _MARKERS[number], color=f"C{number}", label=metric)
+            style: dict[str, Any] = {"color": LINES[number], "label": metric}
+            axes.plot(*zip(*found, strict=True), _MARKERS[number], **style)
     axes.set_yticks(places, [_label(row, swept) or f"job {row['job']}" for row in rows], fontsize=8)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(alpha=0.3)
@@ -140,9 +147,61 @@ def _draw_jobs(rows: list[Row], metrics: list[str], swept: list[str]) -> Figure:
         axes.set_title(_title(rows), fontsize=11)
     else:
         axes.set_xlabel("accuracy (fraction of the windows)")
-        axes.set_title(f"Accuracy of {len(rows)} jobs", fontsize=11)
-        axes.legend(fontsize=8)
+        figure.suptitle(f"Accuracy of {len(rows)} jobs", fontsize=11)
+        legend_above(axes)
     return figure
+
+
+def _draw_settings(rows: list[Row], metrics: list[str], others: list[str]) -> Figure:
+    """A line for each setting: the mean over its seeds with one standard deviation, or the median.
+
+    What seconds are compared by is the median, as one slow job says little; its bar is from the
+    fastest to the slowest.
+    """
+    settings: dict[str, list[Row]] = {}
+    for row in rows:
+        settings.setdefault(_label(row, others), []).append(row)
+    figure = Figure(figsize=(8, 1.9 + 0.36 * len(settings)), layout="constrained")
+    axes = figure.subplots()
+    for number, metric in enumerate(metrics):
+        style: dict[str, Any] = {"color": LINES[number], "capsize": 3, "label": metric}
+        shift = 0.16 * (number - (len(metrics) - 1) / 2)
+        found = [
+            (place + shift, [float(row[metric]) for row in own if metric in row])
+            for place, own in enumerate(settings.values())
+        ]
+        points = [(place, *_with_bar(values, metric)) for place, values in found if values]
+        if points:
+            places, middles, below, above = zip(*points, strict=True)
+            axes.errorbar(middles, places, xerr=[below, above], fmt=_MARKERS[number], **style)
+    axes.set_yticks(range(len(settings)), list(settings), fontsize=8)
+    axes.set_ylim(len(settings) - 0.5, -0.5)
+    axes.grid(alpha=0.3)
+    if metrics == [BUILD]:
+        axes.set_xlim(left=0)
+        axes.set_xlabel("build time (s), median over the seeds; bar: fastest to slowest")
+        axes.set_title(_title(rows), fontsize=11)
+    else:
+        axes.set_xlabel("accuracy (fraction of the windows), mean; bar: one standard deviation")
+        figure.suptitle(
+            f"{len(settings)} settings, means over {_counts_text(settings)}", fontsize=11
+        )
+        legend_above(axes)
+    return figure
+
+
+def _with_bar(values: list[float], metric: str) -> tuple[float, float, float]:
+    """What is drawn, and how far its bar goes down and up."""
+    if metric == BUILD:
+        middle = statistics.median(values)
+        return middle, middle - min(values), max(values) - middle
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return statistics.mean(values), spread, spread
+
+
+def _counts_text(settings: Mapping[str, Sequence[Row]]) -> str:
+    counts = sorted({len(own) for own in settings.values()})
+    return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
 
 
 def _title(rows: list[Row]) -> str:
@@ -155,9 +214,18 @@ def _title(rows: list[Row]) -> str:
     same = [key for key in ("build/backing", "build/backend") if not differs(rows, key)]
     parts += [str(rows[0].get(key)) for key in same]
     title = "Build of the images" + (f": {', '.join(parts)}" if parts else "")
-    best = min(rows, key=_PANELS["build time (s)"])
-    how = _label(best, swept_overrides(rows))
-    return f"{title}\nfastest job: {best[BUILD]:.3g} s" + (f" with {how}" if how else "")
+    swept = swept_overrides(rows)
+    others = [name for name in swept if name != REPEAT]
+    if REPEAT in swept and others:  # what is drawn are medians
+        times: dict[str, list[float]] = {}
+        for row in rows:
+            times.setdefault(_label(row, others), []).append(float(row[BUILD]))
+        how = min(times, key=lambda label: statistics.median(times[label]))
+        told = f"lowest median: {statistics.median(times[how]):.3g} s"
+    else:
+        best = min(rows, key=_PANELS["build time (s)"])
+        how, told = _label(best, swept), f"fastest job: {best[BUILD]:.3g} s"
+    return f"{title}\n{told}" + (f" with {how}" if how else "")
 
 
 def _label(row: Row, names: Sequence[str]) -> str:

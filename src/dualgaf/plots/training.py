@@ -9,15 +9,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dualgaf.plots.legend import legend_above
+from dualgaf.plots.palette import BLACK, BLUE, ORANGE
+
 Epoch = Mapping[str, float]
-"""An epoch: ``epoch`` from 1 on, ``learning_rate`` and what was logged, such as ``val/loss``."""
+"""An epoch: ``epoch`` from 1 on, ``learning_rate`` and what was logged, such as ``val/loss``.
+
+``mixed`` is 1 where the windows of the training were mixed with one another."""
 
 _PANELS = {
     "loss": {"train/loss": "training", "val/loss": "validation"},
     "accuracy": {"train/acc": "training", "val/acc": "validation"},
     "learning rate": {"learning_rate": ""},
 }
-_COLOURS = {"training": "#7f9fbf", "validation": "#c0504d", "": "#1f4e79"}
+_STYLES: dict[str, dict[str, Any]] = {
+    "training": {"color": BLUE},
+    "validation": {"color": ORANGE, "linestyle": "--"},
+    "": {"color": BLACK},
+}
+MIXED = "training, on mixed windows"
+"""Windows of two classes each are harder than those of a validation."""
 FRACTIONS_UP_TO = 12
 """With more classes a cell of the confusion has room for the count alone."""
 NUMBERS_UP_TO = 40
@@ -36,15 +47,17 @@ def draw_curves(epochs: Sequence[Epoch]) -> Figure:
         >>> len(draw_curves([{"epoch": 1, "train/loss": 0.5, "learning_rate": 1e-3}]).axes)
         3
     """
-    figure = Figure(figsize=(8, 8), layout="constrained")
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    is_mixed = any(epoch.get("mixed") for epoch in epochs)
     panels = figure.subplots(3, sharex=True, height_ratios=[2, 2, 1])
     for axes, (title, lines) in zip(panels, _PANELS.items(), strict=True):
         for key, label in lines.items():
             points = [(epoch["epoch"], epoch[key]) for epoch in epochs if key in epoch]
             if points:
                 marker = "." if len(points) < 40 else ""
-                style = {"color": _COLOURS[label], "marker": marker, "linewidth": 1.4}
-                axes.plot(*zip(*points, strict=True), label=label, **style)
+                style = {**_STYLES[label], "marker": marker, "linewidth": 1.4}
+                told = MIXED if is_mixed and label == "training" else label
+                axes.plot(*zip(*points, strict=True), label=told, **style)
         axes.set_ylabel(title)
         axes.grid(alpha=0.3)
     panels[1].set_ylim(top=1.01)
@@ -55,8 +68,7 @@ def draw_curves(epochs: Sequence[Epoch]) -> Figure:
     if validated:
         _mark_best(panels, min(validated, key=lambda epoch: epoch["val/loss"]))
     for axes in panels[:2]:
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=8)
+        legend_above(axes)
     return figure
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -85,7 +86,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
             raise ConfigError(_several_options(text))
         groups.append((text, override))
     try:
-        cfg = _of_groups(tuple(text for text, each in groups if not each.is_sweep_override()))
+        cfg = of_groups(tuple(text for text, each in groups if not each.is_sweep_override()))
     except HydraException:
         return  # an option that is not in this package
     for given, text, override in keys:
@@ -100,13 +101,19 @@ def check_overrides(overrides: Sequence[str]) -> None:
 
 
 def composed(overrides: list[str]) -> DictConfig:
-    """``conf/train.yaml`` with overrides, outside a Hydra run."""
-    with initialize_config_dir(str(Path(conf_folder()).resolve()), version_base="1.3"):
-        return compose("train", overrides=overrides)
+    """``conf/train.yaml`` with overrides, whatever Hydra is at."""
+    under_way = GlobalHydra.instance()
+    kept = under_way.hydra
+    under_way.clear()  # it takes no second one beside that of the run
+    try:
+        with initialize_config_dir(str(Path(conf_folder()).resolve()), version_base="1.3"):
+            return compose("train", overrides=overrides)
+    finally:
+        under_way.hydra = kept
 
 
 @cache
-def _of_groups(groups: tuple[str, ...]) -> DictConfig:
+def of_groups(groups: tuple[str, ...]) -> DictConfig:
     """The keys that there are; nobody changes it."""
     return composed(["paths.run_dir=.", *groups])
 

@@ -10,6 +10,7 @@ reliability.png        how sure the network is, and how often it is right then
 outside.csv            by split and channel, what is outside of the training range
 unlike.csv             by split and channel, windows that are unlike the training
 curves.png             loss, accuracy and learning rate by epoch; after a fit
+about.json             versions, machine, and what was understood of the data
 ====================== ==========================================================================
 
 Two callbacks collect what is needed while Lightning runs anyway: no split is read again, and no
@@ -42,9 +43,11 @@ from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.imaging.bounds import Outside
 from dualgaf.inference.predictions import Prediction, write_predictions
 from dualgaf.inference.unlike import Unlike
+from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.plots.reliability import draw_reliability
 from dualgaf.plots.training import Epoch, draw_confusion, draw_curves
 from dualgaf.system.whole_file import whole_file, write_csv
+from dualgaf.training.about import write_about
 from dualgaf.training.by_channel import channel_metrics
 from dualgaf.training.outside import write_outside
 from dualgaf.training.unlike import write_unlike
@@ -95,6 +98,8 @@ class EpochCurves(L.Callback):
             own = [key for key in own if key.startswith("train/")]
         found = {key: float(logged[key]) for key in own}
         rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        if getattr(pl_module, "mixup", 0):
+            found["mixed"] = 1.0
         self.epochs.append({"epoch": trainer.current_epoch + 1, "learning_rate": rate, **found})
 
     def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -152,9 +157,13 @@ class Outcome:
     """Of the network: what becomes of ``probabilities`` in tables."""
     novelty: npt.NDArray[Any] | None = None
     """(N,) of these windows, see `Novelty`."""
+    model: DualGAFClassifier | None = None
+    """The network that was tested."""
 
 
-def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> None:
+def write_outcome(
+    folder: Path, data: DualGAFDataModule, outcome: Outcome, pictures: bool = True
+) -> None:
     """Write the tables and pictures, then ``metrics.json``, and log where they are.
 
     A run that has ``metrics.json`` is done, so that comes last.
@@ -163,6 +172,7 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
         folder: the run directory.
         data: the DataModule of the run; its images are not needed.
         outcome: what was found.
+        pictures: whether there are any.
     """
     folder.mkdir(parents=True, exist_ok=True)
     metrics = outcome.metrics
@@ -179,7 +189,8 @@ def write_outcome(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> No
         facts = data.imaging_state().facts if outcome.unlike else None
         if facts is not None:
             write_unlike(folder / "unlike.csv", outcome.unlike, data.channel_names, facts)
-        written = write_report(folder, data, outcome)
+        write_about(folder, data)
+        written = write_report(folder, data, outcome, pictures)
         if written:
             log.info("report: %s in %s", ", ".join(written), folder)
     except OSError as error:
@@ -218,19 +229,22 @@ def build_metrics(reports: Sequence[BuildReport]) -> dict[str, Any]:
     return {f"build/{key}": value for key, value in found.items()}
 
 
-def write_report(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> list[str]:
+def write_report(
+    folder: Path, data: DualGAFDataModule, outcome: Outcome, pictures: bool = True
+) -> list[str]:
     """Write the tables and pictures of a run.
 
     Args:
         folder: the run directory.
         data: the DataModule that was tested.
         outcome: of the run.
+        pictures: whether they are wanted, too.
 
     Returns:
         The names of the files that were written.
     """
     written, probabilities = [], outcome.probabilities
-    if outcome.epochs:
+    if outcome.epochs and pictures:
         draw_curves(outcome.epochs).savefig(folder / "curves.png", dpi=100)
         written.append("curves.png")
     if probabilities is None:
@@ -253,6 +267,9 @@ def write_report(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> lis
     predicted = torch.from_numpy(probabilities).argmax(dim=1)
     names = data.class_names
     write_class_report(folder / "report.csv", label, predicted, names)
+    tables = ["report.csv", "test_predictions.csv"]
+    if not pictures:
+        return tables
     counts = multiclass_confusion_matrix(predicted, label, len(names)).numpy()
     accuracy = float(np.trace(counts) / counts.sum())
     title = f"Test split: {len(label)} windows, {accuracy:.1%} right".replace("%", " %")
@@ -263,8 +280,7 @@ def write_report(folder: Path, data: DualGAFDataModule, outcome: Outcome) -> lis
     }
     title = f"Test split: {len(label)} windows, temperature {temperature:.3g}"
     draw_reliability(sides, title).savefig(folder / "reliability.png", dpi=100)
-    names_of_files = ("confusion.png", "reliability.png", "report.csv", "test_predictions.csv")
-    return [*written, *names_of_files]
+    return [*written, "confusion.png", "reliability.png", *tables]
 
 
 def write_class_report(

@@ -93,9 +93,14 @@ def resume_command(folder: Path) -> str:
         >>> print(resume_command(Path("my run")).split(" ", 2)[2])
         'resume="my run"'
     """
-    program = Path(sys.argv[0])
-    words = ["-m dualgaf", *first_words] if first_words else [shlex.quote(shown(program))]
-    return " ".join(["python", *words, typed_folder("resume", folder)])
+    return " ".join(["python", program_words(), typed_folder("resume", folder)])
+
+
+def program_words() -> str:
+    """What stands between ``python`` and the options: ``train.py``, ``-m dualgaf train``."""
+    if first_words:
+        return " ".join(["-m dualgaf", *first_words])
+    return shlex.quote(shown(Path(sys.argv[0])))
 
 
 def typed_folder(option: str, folder: Path) -> str:

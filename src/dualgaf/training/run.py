@@ -4,7 +4,7 @@
 2. The data are read, the network takes its sizes from them, the trainer runs ``task``.
 3. After a fit one process alone validates and tests what was learned, see `dualgaf.training.fit`.
 4. The run directory gets ``metrics.json``, the checkpoints, the loggers' files, and the tables and
-   pictures of `dualgaf.training.report`.
+   pictures of `dualgaf.training.report`, and its page, `dualgaf.training.run_page`.
 
 A run that was stopped goes on where its folder stands, and one that is done says so
 (`dualgaf.training.run_folder`). Where SIGTERM or Ctrl-C stops it, its folder has ``metrics.json``
@@ -22,6 +22,7 @@ import logging
 import math
 import os
 import signal
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ from dualgaf.training.report import (
 from dualgaf.training.resume import first_words
 from dualgaf.training.run_folder import entered, finished
 from dualgaf.training.run_logger import RunLogger
+from dualgaf.training.run_page import write_run_page
 from dualgaf.training.standing import (
     how_to_resume,
     score,
@@ -160,6 +162,7 @@ def _run(cfg: DictConfig) -> float | None:
 
 
 def _in_folder(cfg: DictConfig, folder: Path) -> float | None:
+    begun, pictures = time.perf_counter(), bool(cfg.get("report", True))
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     data = make_data(cfg)
     log.info("run directory: %s", folder)
@@ -173,13 +176,14 @@ def _in_folder(cfg: DictConfig, folder: Path) -> float | None:
                 outcome = _with_model(cfg, data, loggers)
         except Stopped as stopped:
             if cfg.task == "fit" and is_first():
-                write_outcome(folder, data, stopped_outcome(cfg, data, stopped))
+                write_outcome(folder, data, stopped_outcome(cfg, data, stopped), pictures)
             raise
         finally:
             _keep_for_next_job(data)
         if outcome is None:
             return None
-        write_outcome(folder, data, outcome)
+        write_outcome(folder, data, outcome, pictures)
+        write_run_page(cfg, folder, data, outcome, time.perf_counter() - begun)
         if cfg.task in ("fit", "test"):
             log_results(cfg, loggers, data.class_names)
     return score(outcome.metrics)
@@ -272,6 +276,7 @@ def _with_model(cfg: DictConfig, data: DualGAFDataModule, loggers: list[Logger])
         unlike,
         trust.calibration,
         trust.shares(learned.final, data, "test", trust.tempered(judged)),
+        learned.final,
     )
 
 

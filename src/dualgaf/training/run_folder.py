@@ -42,7 +42,7 @@ from dualgaf.training.resume import (
 RECORD = Path(".hydra/run.yaml")
 """The configuration of a folder's run. Hydra's own files are those of the last command."""
 NOT_COUNTED = (
-    *("paths", "resume", "logger", "quiet", "skip_finished"),
+    *("paths", "resume", "logger", "quiet", "report", "skip_finished"),
     *(f"trainer.{key}" for key in ("enable_progress_bar", "enable_model_summary", "profiler")),
     *("trainer.log_every_n_steps", "trainer.default_root_dir"),
 )
@@ -56,8 +56,8 @@ MACHINE = (
 LONGER = "trainer.max_epochs"
 _SHOWS = ("ProgressBar", "ModelSummary", "Monitor")
 RESULTS = (
-    *("metrics.json", "curves.png", "confusion.png", "reliability.png", "report.csv"),
-    *("outside.csv", "unlike.csv"),
+    *("metrics.json", "report.html", "curves.png", "confusion.png", "reliability.png"),
+    *("report.csv", "outside.csv", "unlike.csv"),
     *("test_predictions.csv", "predictions.csv", "events.csv", "predictions.png"),
 )
 """Files that a run leaves, beside checkpoints and those of loggers."""

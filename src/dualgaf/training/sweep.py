@@ -1,4 +1,4 @@
-"""The end of a sweep: one table of all jobs, and one picture.
+"""The end of a sweep: one table of all jobs, one picture, and a page with both.
 
 ``sweep.csv`` has a row per job: its overrides and its metrics. It is written after each job, so it
 is there when a later one fails or the sweep is stopped. The table on the screen has what tells jobs
@@ -30,6 +30,7 @@ from dualgaf.plots.sweep import (
     draw_sweep,
     swept_overrides,
 )
+from dualgaf.report.index import IndexPage, read_records
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.code_stamp import codes_of, is_of_this_code, stamp
 from dualgaf.training.command import when_stopped
@@ -37,7 +38,9 @@ from dualgaf.training.pooled import pool_folds
 from dualgaf.training.report import STOPPED
 from dualgaf.training.resume import as_typed_words
 from dualgaf.training.run_folder import exit_on_error, traces
+from dualgaf.training.run_page import report_command
 from dualgaf.training.skipping import begin_skipping
+from dualgaf.training.sweep_page import TABLE, index_page
 from dualgaf.training.text_tables import aligned
 
 log = logging.getLogger(__name__)
@@ -86,7 +89,7 @@ class SweepTable(Callback):
             log.info("%d jobs of other code in %s are left out of the table", others, folder)
         columns = _columns(rows)
         shown = [key for key in columns if key in SHOWN or ("/" not in key and _varies(rows, key))]
-        log.info("sweep of %d jobs: %s\n%s", len(rows), folder / "sweep.csv", _text(rows, shown))
+        log.info("sweep of %d jobs: %s\n%s", len(rows), folder / TABLE, _text(rows, shown))
         means = mean_over_seeds(rows)
         if means:
             log.info("mean over seeds (standard deviation, number of them)\n%s", means)
@@ -95,6 +98,32 @@ class SweepTable(Callback):
         if best_job(rows) is not None:
             draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
             log.info("picture: %s", folder / "sweep.png")
+        if config.get("report", True):
+            _write_index(folder)
+
+
+def sweep_index(folder: Path) -> IndexPage:
+    """The page of a sweep that is over.
+
+    Args:
+        folder: with its ``sweep.csv``.
+    """
+    rows = read_records(folder / TABLE)
+    means = mean_over_seeds(rows)
+    notes = [("Mean over seeds (standard deviation, number of them)", means)] if means else []
+    if (folder / "folds.csv").is_file():
+        notes.append(("All folds together", aligned(pool_folds(folder, rows))))
+    return index_page(folder, rows, notes)
+
+
+def _write_index(folder: Path) -> None:
+    try:
+        log.info("page: %s", sweep_index(folder).write(folder))
+    except Exception as error:
+        # The sweep is over, and its table is there.
+        why = str(error).split("\n")[0] or type(error).__name__
+        told = "the page of the sweep could not be written: %s; to make it again type %s"
+        log.warning(told, why, report_command(folder))
 
 
 @atexit.register
@@ -147,7 +176,7 @@ def _write(config: DictConfig) -> list[Row]:
         begun = [path for path in begun if is_of_this_code(path.parent)]
     rows = [_row(job) for job in begun]
     if rows:
-        with whole_file(folder / "sweep.csv") as draft, draft.open("w", newline="") as file:
+        with whole_file(folder / TABLE) as draft, draft.open("w", newline="") as file:
             table = csv.DictWriter(file, _columns(rows))
             table.writeheader()
             table.writerows(rows)
