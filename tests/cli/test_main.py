@@ -81,6 +81,7 @@ def test_train_works_from_any_folder(tmp_path):
         "trainer.max_epochs=1",
         "model.use_minirocket=false",
         "model.use_forest=false",
+        "report=false",
         "parallel.enabled=false",
     ]
     run("train", *small, *options, cwd=tmp_path, program=MODULE)

@@ -1133,6 +1133,7 @@ def test_new_files_are_predicted_as_the_message_says(tmp_path):
         "data.window_size=12",
         "model.use_minirocket=false",
         "model.use_forest=false",
+        "report=false",
         "model.width=8",
     ]
     small += ["datamodule.image_size=4", "trainer.max_epochs=1", "trainer.accelerator=cpu"]

@@ -18,6 +18,7 @@ SMALL = (
     "model.width=8",
     "model.use_minirocket=false",
     "model.use_forest=false",
+    "report=false",
     "logger=csv",
     "+callbacks.tell._target_=ranks_program.Tell",
     "+callbacks.tell.folder=${paths.run_dir}",

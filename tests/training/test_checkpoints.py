@@ -16,6 +16,7 @@ SMALL = (
     *(
         "model.use_minirocket=false",
         "model.use_forest=false",
+        "report=false",
         "model.width=8",
         "refit=false",
         "logger=csv",
@@ -70,7 +71,7 @@ def test_what_is_tested_is_best_whatever_the_callback_calls_it(option, tmp_path)
 
 @needs_semaphores
 def test_spawned_ranks_train_and_count_as_others_do(tmp_path):
-    spawned = ("trainer=ddp_sim", "trainer.strategy=ddp_spawn", "refit=true")
+    spawned = ("trainer=ddp_sim", "trainer.strategy=ddp_spawn", "refit=true", "report=true")
     no_limit = ("trainer.max_epochs=-1", "callbacks.early_stopping.patience=1")
     options = (*SMALL, *spawned, *no_limit, f"paths.run_dir={tmp_path}")
     # Two ranks that fit, and two that fit again.

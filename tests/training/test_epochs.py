@@ -21,6 +21,7 @@ SMALL = (
     *(
         "model.use_minirocket=false",
         "model.use_forest=false",
+        "report=false",
         "model.width=8",
         "logger=csv",
         "datamodule.batch_size=8",

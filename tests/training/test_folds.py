@@ -58,7 +58,7 @@ def test_windows_that_are_held_out_are_in_no_batch_of_a_training():
 def test_a_run_with_folds_counts_every_group(tmp_path):
     typed = [
         *("data=simulated", "data.n_windows=120", "data.window_size=24", "calibration.folds=2"),
-        *("model.use_minirocket=false", "model.use_forest=false", "model.width=8"),
+        *("model.use_minirocket=false", "model.use_forest=false", "model.width=8", "report=false"),
         *("datamodule.image_size=8", "trainer.max_epochs=1", "refit=false", "logger=csv"),
         *("trainer.accelerator=cpu", f"paths.run_dir={tmp_path}"),
     ]

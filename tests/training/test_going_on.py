@@ -24,7 +24,13 @@ from dualgaf.training.run import train
 EPOCHS = 4
 SMALL = (
     *("data=simulated", "data.n_windows=60", "data.window_size=24", "datamodule.image_size=12"),
-    *("model.use_minirocket=false", "model.use_forest=false", "model.width=8", "logger=csv"),
+    *(
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "model.width=8",
+        "logger=csv",
+        "report=false",
+    ),
     *("datamodule.batch_size=8", f"trainer.max_epochs={EPOCHS}", "trainer.accelerator=cpu"),
 )
 
@@ -105,7 +111,6 @@ def test_it_goes_on_to_the_same_weights_figures_and_files(in_refit, epoch, whole
     assert found["val/acc"] in [
         row["val/acc"] for row in Progress.read(folder / "checkpoints").epochs
     ]
-    assert (folder / "curves.png").stat().st_size > 5000
     check_equal(folder, trained(folder), whole)
 
 

@@ -75,7 +75,7 @@ def test_a_sweep_over_folds_ends_with_one_table(tmp_path):
     said = run(
         *("-m", "sweep=folds", "data.split.n_folds=2", "data.split.fold=0,1", "data=simulated"),
         *("data.n_windows=40", "data.window_size=12", "datamodule.image_size=4", "model.width=8"),
-        *("model.use_minirocket=false", "model.use_forest=false", "refit=false"),
+        *("model.use_minirocket=false", "model.use_forest=false", "refit=false", "report=false"),
         *("trainer.max_epochs=1", "trainer.accelerator=cpu", "logger=csv", "hydra.sweep.dir=all"),
         cwd=tmp_path,
     )

@@ -29,10 +29,11 @@ SMALL = (
         "model.use_forest=false",
         "model.width=16",
         "trainer.max_epochs=2",
+        "report=false",
         "refit=false",
     ),
 )
-FITTED = (*SMALL[:-1], "hardware=16gb", "parallel.shm=true")
+FITTED = (*SMALL[:-1], "report=true", "hardware=16gb", "parallel.shm=true")
 
 
 def best_of(run_dir):

@@ -18,7 +18,13 @@ from preloaded import run
 
 SMALL = (
     *("data=simulated", "data.n_windows=40", "data.window_size=12", "datamodule.image_size=4"),
-    *("model.width=8", "model.use_minirocket=false", "model.use_forest=false", "refit=false"),
+    *(
+        "model.width=8",
+        "model.use_minirocket=false",
+        "model.use_forest=false",
+        "refit=false",
+        "report=false",
+    ),
     *("trainer.max_epochs=1", "trainer.accelerator=cpu", "logger=csv", "calibration.enabled=false"),
 )
 

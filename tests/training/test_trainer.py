@@ -25,6 +25,7 @@ SMALL = (
     *(
         "model.use_minirocket=false",
         "model.use_forest=false",
+        "report=false",
         "model.width=8",
         "model.use_statistics=false",
     ),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 from optuna.trial import Trial
 
@@ -24,10 +25,10 @@ from dualgaf.system.whole_file import whole_file
 from dualgaf.training.classifier import make_classifier
 from dualgaf.training.epochs import FIRST_STEPS, STEPS, epochs_for
 from dualgaf.training.fit import fit
+from dualgaf.training.loggers import closed_at_end, log_results, loggers_of
 from dualgaf.training.options import checkpoints
 from dualgaf.training.progress import FIRST
 from dualgaf.training.report import build_metrics
-from dualgaf.training.standing import loggers_of
 
 VALUE = "val/loss"
 """What a search makes small."""
@@ -115,13 +116,22 @@ def train_trial(cfg: DictConfig, data: DualGAFDataModule, trial: Trial) -> Ended
     if "val" not in data.windows.indices:
         raise SplitError(NO_VAL)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
+    loggers = loggers_of(cfg, None)
+    with closed_at_end(loggers):
+        metrics = _fitted(cfg, data, Watch(trial), loggers)
+        log_results(cfg, loggers, data.class_names)
+    return Ended(metrics)
+
+
+def _fitted(
+    cfg: DictConfig, data: DualGAFDataModule, watch: Watch, loggers: list[Logger]
+) -> dict[str, Any]:
     built = len(data.build_reports)
-    watch = Watch(trial)
     learned = fit(
         first_training(cfg, data),
         data,
         lambda: make_classifier(cfg, data, None),
-        loggers_of(cfg, None),
+        loggers,
         watching=[watch],
     )
     metrics = {
@@ -132,10 +142,11 @@ def train_trial(cfg: DictConfig, data: DualGAFDataModule, trial: Trial) -> Ended
     }
     folder = Path(cfg.paths.run_dir)
     (checkpoints(cfg) / FIRST).unlink(missing_ok=True)  # no trial goes on
-    draw_curves(learned.epochs).savefig(folder / "curves.png", dpi=100)
+    if cfg.report:
+        draw_curves(learned.epochs).savefig(folder / "curves.png", dpi=100)
     with whole_file(folder / "metrics.json") as draft:
         draft.write_text(json.dumps(metrics, indent=2) + "\n")
-    return Ended(metrics)
+    return metrics
 
 
 def first_training(cfg: DictConfig, data: DualGAFDataModule) -> DictConfig:
