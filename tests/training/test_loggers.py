@@ -26,6 +26,7 @@ from dualgaf.training.loggers import IDS, LoggersReady, closed_at_end, loggers_o
 from dualgaf.training.options import trainer_options
 from dualgaf.training.overrides import check_overrides
 from dualgaf.training.run import train
+from dualgaf.training.trainer import make_trainer
 
 pytest.importorskip("mlflow", reason='logger=mlflow needs pip install "dualgaf[mlflow]"')
 pytest.importorskip("wandb", reason='logger=wandb needs pip install "dualgaf[wandb]"')
@@ -438,7 +439,8 @@ def test_other_ranks_log_nothing(kept, monkeypatch):
     monkeypatch.setattr(module, "is_first", lambda: False)
     cfg = configured(kept / "run", *SIMULATED, "logger=[mlflow,wandb]")
     found = loggers_of(cfg, None)
-    assert [type(each).__name__ for each in found] == ["DummyLogger", "DummyLogger"]
+    assert [type(each).__name__ for each in found] == ["SilentLogger", "SilentLogger"]
+    assert make_trainer(cfg, logger=found, max_epochs=1).loggers == found
     assert not (kept / "run").exists()
 
 

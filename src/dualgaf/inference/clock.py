@@ -23,6 +23,9 @@ FEW = 5
 """So many rows with gaps between them are said to be too far apart."""
 TWICE = 2.0 * (1 + 1e-9)
 """Times the step of the training is no gap; as tables have it."""
+_AS_THEY_ARE = (np.dtype(np.float64), np.dtype("datetime64[us]"))
+_DAY = np.dtype("datetime64[D]")
+_NO_TIME = np.timedelta64(0, "us")
 RESAMPLED = 1.5
 """Likewise where rows were resampled: none is missing there, and clocks are not exact here."""
 
@@ -48,6 +51,7 @@ class Clock:
         self._last: Any = None
         self._kind: str | None = None  # M, or f for numbers; empty for rows without times
         self._gaps, self._told = 0, False
+        self._limits: dict[str, float | None] = {}
 
     @property
     def by_day(self) -> bool:
@@ -85,6 +89,8 @@ class Clock:
             return None, is_new
         if len(found) != n:
             raise SeriesError(f"there are {len(found)} times of {n} rows; give a time for each row")
+        if n == 1 and self._follows_at_once(found[0], kind, anew):
+            return found, is_new
         follows = self._last is not None and not anew
         before = np.array([self._last if follows else found[0]], dtype=found.dtype)
         every = np.concatenate([before, found])
@@ -110,6 +116,9 @@ class Clock:
         if times is None:
             return
         earlier, self._last = self._last, times[-1]
+        if len(is_new) == 1 and not is_new[0]:
+            self._gaps, self._told = 0, False
+            return
         kept = np.flatnonzero(~is_new)
         self._gaps = self._gaps + len(is_new) if not len(kept) else len(is_new) - 1 - kept[-1]
         if self._gaps >= FEW and not self._told and self.step is not None:
@@ -131,6 +140,19 @@ class Clock:
         """A step in words."""
         return duration_text(round(step / 1e6, 6)) if self._kind == "M" else f"{step:g}"
 
+    def _follows_at_once(self, time: Any, kind: str, anew: bool) -> bool:
+        """Whether one row plainly goes on with the one before; else all is looked at."""
+        if self._last is None or anew:
+            return False
+        limit, step = self._limit(kind), time - self._last
+        if kind == "M":
+            if not step > _NO_TIME:  # NaT is not, either
+                return False
+            if self._ends_with_day(kind) and time.astype(_DAY) != self._last.astype(_DAY):
+                return False
+            return limit is None or bool(step.astype(np.int64) <= limit)
+        return bool(0 < step < np.inf and (limit is None or step <= limit))
+
     def _ends_with_day(self, kind: str | None) -> bool:
         return kind == "M" and self._learned.get("group_columns", ()) in ((), [])
 
@@ -144,6 +166,11 @@ class Clock:
 
     def _limit(self, kind: str) -> float | None:
         """The largest step that is no gap, in µs or numbers; None = any."""
+        if kind not in self._limits:
+            self._limits[kind] = self._read_limit(kind)
+        return self._limits[kind]
+
+    def _read_limit(self, kind: str) -> float | None:
         step, given = self._step(kind), self._learned.get("max_gap", "auto")
         longest = RESAMPLED if self._learned.get("step") is not None else TWICE
         own = None if step is None else step * longest
@@ -160,6 +187,8 @@ class Clock:
 
 def _as_times(times: Any) -> Array:
     """datetime64[us] or float64, (n,)."""
+    if type(times) is np.ndarray and times.ndim == 1 and times.dtype in _AS_THEY_ARE:
+        return times
     array = np.atleast_1d(as_numpy(times, "times"))
     if any(getattr(time, "tzinfo", None) is not None for time in array[:1].tolist()):
         raise SeriesError(

@@ -71,6 +71,8 @@ class Watch:
             (len(imaging.channel_names), steps + (AT_A_TIME - 1) * self._stride), imaging.dtype
         )
         self._times: Array | None = None
+        self._none: Prediction | None = None
+        self._none_of: Any = None
         self._filled = 0
         self._group: str | None = None
 
@@ -123,6 +125,8 @@ class Watch:
         self._clock.keep(clock, is_new)
         if self._times is None and clock is not None:
             self._times = np.empty(self._rows.shape[1], clock.dtype)
+        if self._takes_one(values, clock, is_new):
+            return self._nothing()
         return Prediction.joined([self._nothing(), *self._pushed(values, clock, is_new)])
 
     def restart(self) -> None:
@@ -133,7 +137,9 @@ class Watch:
     def _checked(self, rows: Any) -> Array:
         """(C, n) numbers of the type of the training."""
         n_channels, shape = len(self._rows), np.shape(rows)
-        values = np.atleast_2d(as_numbers(rows, "rows"))
+        is_plain = type(rows) is np.ndarray and rows.dtype == np.float64
+        values = rows if is_plain else as_numbers(rows, "rows")
+        values = values[None] if values.ndim == 1 else np.atleast_2d(values)
         if values.ndim != 2 or values.shape[1] != n_channels:
             turned = values.ndim == 2 and values.shape[0] == n_channels
             raise SeriesError(
@@ -145,15 +151,25 @@ class Watch:
         if self._scaler is not None:
             found = self._scaler.standardise(found)
         found = found.astype(self._rows.dtype, copy=False)
-        missing = ~np.isfinite(found)
-        if self._nan == "error" and missing.any():
-            row, channel = np.argwhere(missing.T)[0]
+        if self._nan == "error" and not np.isfinite(found).all():
+            row, channel = np.argwhere(~np.isfinite(found).T)[0]
             raise SeriesError(
                 f"row {row}, channel {self.channel_names[channel]!r}: {values[row, channel]}; "
                 'allowed: finite numbers; type watch(nan="interpolate") to fill it from the rows '
                 "of its window, or leave the row out"
             )
         return found
+
+    def _takes_one(self, values: Array, clock: Array | None, is_new: Array) -> bool:
+        """Take one row that goes on with those before and fills no window, as nearly all do."""
+        at = self._filled
+        if len(is_new) > 1 or is_new[0] or at + 1 >= self.window_size:
+            return False
+        self._rows[:, at] = values[:, 0]
+        if clock is not None and self._times is not None:
+            self._times[at] = clock[0]
+        self._filled = at + 1
+        return True
 
     def _pushed(self, values: Array, clock: Array | None, is_new: Array) -> Iterator[Prediction]:
         ends = [*np.flatnonzero(is_new).tolist(), values.shape[1]]
@@ -226,6 +242,13 @@ class Watch:
             )
 
     def _nothing(self) -> Prediction:
+        """No window; the same object for each row, as nothing in it can be changed."""
+        kind = None if self._times is None else self._times.dtype
+        if self._none is None or self._none_of != kind:
+            self._none, self._none_of = self._no_window(), kind
+        return self._none
+
+    def _no_window(self) -> Prediction:
         names = self._imaging.class_names
         told: dict[str, Any] = {"window_size": self.window_size}
         if self._times is not None:

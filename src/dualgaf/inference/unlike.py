@@ -35,6 +35,9 @@ UNIT = STILL + 1
 """Code of a window whose channel is in another unit."""
 
 
+Reader = Callable[[Array], Iterator[tuple[int, WindowStats]]]
+
+
 @dataclass(frozen=True, eq=False)
 class Unlike:
     """What is unlike the training, window by window."""
@@ -86,10 +89,11 @@ def compare(
     """
     if facts is None or facts.limits is None:
         return None
+    stats_of = _reader(windows, rows)
     codes = np.concatenate([
-        facts.limits.compare(stats) for _, stats in _in_parts(windows, rows)
+        facts.limits.compare(stats) for _, stats in stats_of(np.arange(len(rows)))
     ])  # fmt: skip
-    readings = _other_units(windows, rows, codes, facts, source)
+    readings = _other_units(stats_of, codes, facts, source)
     for channel, name in enumerate(channel_names):
         told, known = (units or {}).get(name), facts.units[channel]
         pair = plain_unit(told), plain_unit(known)
@@ -100,20 +104,30 @@ def compare(
     words = _Words(codes, facts, channel_names, source, start, readings)
     texts = [""] * len(rows)
     unlike = np.flatnonzero((codes != LIKE).any(axis=1))
-    for first, stats in _in_parts(windows, rows[unlike]):
+    for first, stats in stats_of(unlike):
         for k in range(len(stats.low)):
             texts[unlike[first + k]] = words.of(int(unlike[first + k]), stats.take([k]))
     return Unlike(codes, tuple(texts))
 
 
+def _reader(windows: Windows, rows: Array) -> Reader:
+    """What limits look at, of some of ``rows``: each part's first and its numbers.
+
+    Of few windows, as of those of a stream, they are found once.
+    """
+    if len(rows) <= AT_A_TIME:
+        every = WindowStats.of(windows.take(rows))
+        return lambda places: iter([(0, every.take(places))])
+    return lambda places: _in_parts(windows, rows[places])
+
+
 def _in_parts(windows: Windows, rows: Array) -> Iterator[tuple[int, WindowStats]]:
-    """The first of some windows that follow each other in ``rows``, and what limits look at."""
     for first in range(0, len(rows), AT_A_TIME):
         yield first, WindowStats.of(windows.take(rows[first : first + AT_A_TIME]))
 
 
 def _other_units(
-    windows: Windows, rows: Array, codes: Array, facts: TrainingFacts, source: Sequence[str]
+    stats_of: Reader, codes: Array, facts: TrainingFacts, source: Sequence[str]
 ) -> dict[tuple[str, int], Reading]:
     """By file and channel the unit that explains it; codes of such files become `UNIT`."""
     limits, found = facts.limits, dict[tuple[str, int], Reading]()
@@ -126,7 +140,7 @@ def _other_units(
         if not len(channels):
             continue
         some = own[:: -(-len(own) // ENOUGH)]
-        stats = WindowStats.joined([part for _, part in _in_parts(windows, rows[some])])
+        stats = WindowStats.joined([part for _, part in stats_of(some)])
         for channel, reading in _explained(stats, channels, facts, limits).items():
             found[file, channel] = reading
             if outside[:, channel].mean() >= WHOLE_FILE:

@@ -20,7 +20,6 @@ from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from lightning.pytorch.loggers.logger import DummyLogger
 from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.system.termination import Stopped
@@ -29,7 +28,7 @@ from dualgaf.training.config import own_error
 from dualgaf.training.progress import Progress, keep_logs
 from dualgaf.training.ranks import is_first
 from dualgaf.training.run_folder import RESULTS, flat
-from dualgaf.training.run_logger import RunLogger, one_line
+from dualgaf.training.run_logger import RunLogger, SilentLogger, one_line
 
 IDS = Path(".hydra/loggers.json")
 """In the folder of a run: what its back ends call it, so that it goes on there, too."""
@@ -54,7 +53,7 @@ def loggers_of(cfg: DictConfig, before: Progress | None) -> list[Logger]:
     for name, node in nodes.items():
         target = str(node.get("_target_"))
         if target in _OURS and not is_first():
-            found.append(DummyLogger())  # Lightning counts on one in each rank
+            found.append(SilentLogger())  # Lightning counts on one in each rank
             continue
         known: dict[str, Any] = {}
         if before is not None and target.endswith("TensorBoardLogger"):

@@ -121,7 +121,7 @@ class MLFlowLogger(RunLogger, LightningMLFlowLogger):
         """
         client = self._mlflow_client
         try:
-            with alone(self._tracking_uri), _unasked():
+            with alone(self._tracking_uri), _unasked(), _few_tries():
                 self._experiment_id = self._ready(client)
                 if self._run_id is not None:
                     self._run_id = _known_run(client, self._run_id)
@@ -287,6 +287,19 @@ def _unasked() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _few_tries() -> Iterator[None]:
+    """Let an absent server be known after seconds: MLflow would try for six minutes."""
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    is_ours = name not in os.environ
+    os.environ.setdefault(name, "2")
+    try:
+        yield
+    finally:
+        if is_ours:
+            del os.environ[name]
 
 
 def _path(uri: str) -> Path | None:

@@ -75,6 +75,19 @@ class RunLogger(Logger):
         )
 
 
+class SilentLogger(Logger):
+    """In the place of a `RunLogger` in ranks other than the first."""
+
+    name = None
+    version = None
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Nothing."""
+
+    def log_hyperparams(self, *given: Any, **named: Any) -> None:
+        """Nothing."""
+
+
 def leniently(method: Callable[P, None]) -> Callable[P, None]:
     """Let an error of a `RunLogger` turn it off, which is said once, and not end the run."""
 
