@@ -137,7 +137,7 @@ def test_a_terminal_shows_the_job_that_runs_and_the_time_left(here, capsys, monk
             "ended with exit status 2: MemoryError: no room",
         ),
         ("step 3\n", -9, "killed by SIGKILL: step 3"),
-        ("", -11, "killed by SIGSEGV: "),
+        ("", -11, "killed by SIGSEGV"),
     ],
 )
 def test_the_reason_is_the_last_that_was_said(tmp_path, log, status, reason):

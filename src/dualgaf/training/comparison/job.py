@@ -106,4 +106,5 @@ def _reason(log: Path, status: int) -> str:
     own = [line.removeprefix("dualgaf: ") for line in lines if line.startswith("dualgaf: ")]
     said = own or [line for line in lines if line]
     told = said[-1] if said else ""
-    return f"{ending(status)}: {told}" if status < 0 or not own else told
+    ended = f"{ending(status)}: {told}" if told else ending(status)
+    return told if own and status > 0 else ended
