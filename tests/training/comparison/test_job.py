@@ -11,11 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from dualgaf.system.termination import ENDS_WITH, Stopped
+from dualgaf.training.code_stamp import STAMP, stamp
 from dualgaf.training.comparison import job as job_module
 from dualgaf.training.comparison.asked import asked_for
 from dualgaf.training.comparison.command import compare
 from dualgaf.training.comparison.job import run_job
-from dualgaf.training.comparison.rows import folder_of, row_of
+from dualgaf.training.comparison.rows import RUN, folder_of, row_of
+from dualgaf.training.comparison.scores import Predictions, write_labels
 from preloaded import start
 
 SMALL = (
@@ -81,8 +83,26 @@ def test_a_job_that_is_stopped_ends_and_has_no_row(tmp_path, monkeypatch):
 def test_a_job_without_a_test_says_so(tmp_path, monkeypatch):
     (job,) = asked_for(list(SMALL)).jobs
     monkeypatch.setattr(job_module, "command_of", lambda *_: [sys.executable, "-c", ""])
-    row = run_job(job, folder_of(job, tmp_path), lambda seconds: None)
+    folder = folder_of(job, tmp_path)
+    stamp(folder / RUN, anew=True)
+    row = run_job(job, folder, lambda seconds: None)
     assert (row["state"], row["reason"].partition(":")[0]) == ("failed", "nothing was tested")
+
+
+def test_a_job_of_code_that_was_edited_meanwhile_is_no_figure(tmp_path, monkeypatch):
+    (job,) = asked_for(list(SMALL)).jobs
+    monkeypatch.setattr(job_module, "command_of", lambda *_: [sys.executable, "-c", ""])
+    folder = folder_of(job, tmp_path)
+    write_labels(folder / RUN, Predictions(["a"], ["a"], 1.0, 1.0))
+    (folder / RUN / "metrics.json").write_text('{"fit/seconds": 1.0}')
+    stamp(folder / RUN, anew=True)
+    assert run_job(job, folder, lambda seconds: None)["state"] == "done"
+    (folder / RUN / STAMP).write_text("dualgaf 9 edited\n")
+    row = run_job(job, folder, lambda seconds: None)
+    assert (row["state"], row["reason"].partition(";")[0]) == (
+        "failed",
+        "the code has changed under it",
+    )
 
 
 STARTER = """
