@@ -946,6 +946,7 @@ ELSEWHERE = {
         "to go on type python -m dualgaf compare {}",
         "needs aeon, which is not installed; type pip install",
         "the picture of ranks is drawn by aeon; type pip install",
+        "for one by the new code alone type the same command again",
     ),
     "is typed in tests/faults/test_stops.py, which stops runs and fills disks": (
         "; to go on type {}",

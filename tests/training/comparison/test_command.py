@@ -8,10 +8,11 @@ import pytest
 from dualgaf.errors import ConfigError
 from dualgaf.store.lock import locked
 from dualgaf.system.termination import Stopped
+from dualgaf.training.code_stamp import STAMP
 from dualgaf.training.comparison import rows
 from dualgaf.training.comparison.command import compare
 from dualgaf.training.comparison.job import _reason, command_of
-from dualgaf.training.comparison.rows import LOG, begin, folder_of, keep
+from dualgaf.training.comparison.rows import LOG, RUN, begin, folder_of, keep
 
 WORDS = ("experiment=natops,epilepsy", "seed=0,1", "baselines=[1nn]")
 N_JOBS = 8
@@ -106,6 +107,9 @@ def test_names_that_are_alike_have_folders_of_their_own(tmp_path):
     assert folder_of(other, tmp_path) == first  # nothing is there yet
     begin(one, first)
     assert folder_of(other, tmp_path) != first == folder_of(one, tmp_path)
+    (first / RUN / STAMP).parent.mkdir(parents=True)
+    (first / RUN / STAMP).write_text("dualgaf 9 edited\n")  # while it ran
+    assert folder_of(one, tmp_path) != first
 
 
 def test_a_folder_in_use_and_one_without_a_comparison_are_refused(here):
@@ -137,7 +141,7 @@ def test_a_terminal_shows_the_job_that_runs_and_the_time_left(here, capsys, monk
             "ended with exit status 2: MemoryError: no room",
         ),
         ("step 3\n", -9, "killed by SIGKILL: step 3"),
-        ("", -11, "killed by SIGSEGV: "),
+        ("", -11, "killed by SIGSEGV"),
     ],
 )
 def test_the_reason_is_the_last_that_was_said(tmp_path, log, status, reason):

@@ -152,7 +152,8 @@ def _jobs(parsed: Sequence[Override], baselines: Sequence[str]) -> Iterable[Job]
         list(itertools.product(*axes[name])) for name in ("set", "method", "repeat")
     )
     for own_set, repeat in itertools.product(sets, repeats):
-        name = _name(own_set, SETS) or _name([(text, True) for text, _ in own_set], SETS)
+        alone = [(text, _pair(text)[0] in SETS) for text, _ in own_set]
+        name = _name(own_set, SETS) or _name(alone, SETS)
         pairs = tuple(_pair(text) for text, _ in repeat)
         data = [text for text, _ in own_set]
         for method in methods:

@@ -25,6 +25,7 @@ from dualgaf.errors import ConfigError, DependencyError, DualGAFError, SplitErro
 from dualgaf.series.source import Source
 from dualgaf.system.termination import Stopped, stop_on_signals
 from dualgaf.system.whole_file import whole_file
+from dualgaf.training.code_stamp import stamp
 from dualgaf.training.comparison.scores import Predictions, pooled_scores, write_labels
 
 Array = npt.NDArray[Any]
@@ -187,6 +188,7 @@ def run_job(method: str, folder: Path, overrides: Sequence[str]) -> None:
 
     from dualgaf.training.overrides import composed
 
+    stamp(folder, anew=True)
     cfg = composed(["paths.run_dir=.", *overrides])
     source = instantiate(cfg.data, _convert_="all")
     found = run_baseline(method, source, cfg.seed, split_seed=cfg.seed)

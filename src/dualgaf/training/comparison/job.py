@@ -16,10 +16,12 @@ from pathlib import Path
 from dualgaf.errors import typed_option
 from dualgaf.pool.launch import ending
 from dualgaf.system.termination import ENDS_WITH, Stopped
+from dualgaf.training.code_stamp import is_of_this_code
 from dualgaf.training.comparison.asked import Job
 from dualgaf.training.comparison.rows import LOG, RUN, Row, begin, keep
 from dualgaf.training.comparison.scores import pooled_scores, read_predictions
 
+AGAIN = "for one by the new code alone type the same command again"
 LOOKS_EVERY_S = 1.0
 """Between two looks at a job that runs."""
 
@@ -92,6 +94,8 @@ def _ended(job: Job, folder: Path, status: int) -> Row:
     }
     if status:
         return {**row, "reason": _reason(folder / LOG, status)}
+    if not is_of_this_code(run):
+        return {**row, "reason": f"the code has changed under it; {AGAIN}"}
     try:
         metrics = json.loads((run / "metrics.json").read_text())
         scores = pooled_scores(*read_predictions(run))
@@ -106,4 +110,5 @@ def _reason(log: Path, status: int) -> str:
     own = [line.removeprefix("dualgaf: ") for line in lines if line.startswith("dualgaf: ")]
     said = own or [line for line in lines if line]
     told = said[-1] if said else ""
-    return f"{ending(status)}: {told}" if status < 0 or not own else told
+    ended = f"{ending(status)}: {told}" if told else ending(status)
+    return told if own and status > 0 else ended

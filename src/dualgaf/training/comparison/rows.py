@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dualgaf.system.whole_file import whole_file
-from dualgaf.training.code_stamp import this_code
+from dualgaf.training.code_stamp import codes_of, this_code
 from dualgaf.training.comparison.asked import Job, repeat_name
 
 Row = dict[str, Any]
@@ -40,7 +40,10 @@ def folder_of(job: Job, comparison: Path, taken: Collection[Path] = ()) -> Path:
         record = folder / JOB
         if folder in taken:
             continue
-        if not record.is_file() or json.loads(record.read_text()) == own:
+        if not record.is_file():
+            return folder
+        is_own = codes_of(folder / RUN) in ([], [this_code()])  # not edited under it
+        if is_own and json.loads(record.read_text()) == own:
             return folder
     raise AssertionError
 
