@@ -806,6 +806,28 @@ ELSEWHERE = {
     "needs a training whose loss is not logged; tests/models/test_optimization.py": (
         "which this epoch has not logged; type classifier.schedule=cosine",
     ),
+    "of a search, not of train.py; typed in tests/search": (
+        "study={} lies where no file can be locked ({}); type study= with a file in another folder",
+        "study={} is no journal of a study, and stays as it is; for a new study type {}",
+        "study={} is damaged: a line cannot be read ({}); it stays as it is; for a new study type",
+        "search={} cannot be read: {}; type search=default",
+        "search={} has no keys; type search=default",
+        "there is no {}; allowed: {}, and options of train.py; type {}",
+        "{}: each trial is trained on one device, and the same command may be started several",
+        "which study? its file is made where it is not there; type study=search",
+        "nothing is left to be searched: all keys of the search are typed; leave one out, or type",
+        "search.{} cannot be searched: {}; type '~search.{}'",
+        "to go on with it type {}; ",
+        "for a new study type {}",
+        "a search is judged by the val split, and there is none; type data.split.val_fraction=0.2",
+        "so there is no best; for further trials type n_trials={}",
+        "{}: a training searches nothing; type python -m dualgaf tune study=search {}",
+        "{}; type {}",
+        "; type ",
+    ),
+    "needs an environment without optuna; tests/search/test_options.py": (
+        "a search needs optuna, which is not installed; type pip install",
+    ),
     "needs a database; typed in tests/series/tables/test_sql.py and test_postgresql.py": (
         "column {} is {}, which is no number, time or text that can be compared; in the query",
         "and a database is only read; allowed: one SELECT, also after WITH, or a file FILE.sql",

@@ -13,7 +13,6 @@ from pathlib import Path
 import matplotlib.image
 import optuna
 import pytest
-import torch
 
 import dualgaf.data.image_build
 from dualgaf.errors import DualGAFError
@@ -42,8 +41,10 @@ def built(monkeypatch):
     build = dualgaf.data.image_build.build_store
 
     def counted(windows, plan, **more):
-        found.append(len(windows))
-        return build(windows, plan, **more)
+        store, report = build(windows, plan, **more)
+        if report.cache != "hit":  # alive already
+            found.append(len(windows))
+        return store, report
 
     monkeypatch.setattr(dualgaf.data.image_build, "build_store", counted)
     return found
@@ -51,21 +52,32 @@ def built(monkeypatch):
 
 @pytest.fixture
 def accidents(monkeypatch):
-    """Trial 1 fails in its second epoch, trial 2 has a loss that is no number."""
-    seen = Watch.on_validation_end
+    """What happens to trials, by their numbers: ``fails`` in their second epoch, ``nan``."""
+    happens, now = {}, []
+    count, seen = DualGAFClassifier._count, Watch.on_validation_end
+
+    def counted(self, logits, label, split, metrics):
+        is_nan = split == "val" and now and happens.get(now[-1]) == "nan"
+        count(self, logits * math.nan if is_nan else logits, label, split, metrics)
 
     def watched(self, trainer, pl_module):
-        if self._trial.number == 1 and trainer.current_epoch == 1:
+        if trainer.current_epoch == 1 and happens.get(self._trial.number) == "fails":
             raise RuntimeError("boom")
-        if self._trial.number == 2:
-            trainer.callback_metrics["val/loss"] = torch.tensor(math.nan)
         seen(self, trainer, pl_module)
 
+    def begun(self, trainer, pl_module):
+        now.append(self._trial.number)
+
+    monkeypatch.setattr(DualGAFClassifier, "_count", counted)
     monkeypatch.setattr(Watch, "on_validation_end", watched)
+    monkeypatch.setattr(Watch, "on_fit_start", begun)
+    monkeypatch.setattr(Watch, "on_fit_end", lambda *_: now.append(-1))
+    return happens
 
 
 def test_a_search_from_the_first_trial_to_the_test(built, accidents, tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
+    accidents |= {1: "fails", 2: "nan"}
     monkeypatch.chdir(tmp_path)
     tested = []
     monkeypatch.setattr(
@@ -118,17 +130,10 @@ def test_trials_of_one_seed_are_the_same_ones(tmp_path, monkeypatch):
     assert values("a") == values("b")
 
 
-def test_where_all_are_pruned_it_is_said_and_the_advice_goes_on(tmp_path, monkeypatch):
+def test_where_all_are_pruned_it_is_said_and_the_advice_goes_on(accidents, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    accidents[0] = "nan"
     typed = ["study=s", *SMALL, *SPACE, "trainer.max_epochs=1"]
-    seen = Watch.on_validation_end
-
-    def watched(self, trainer, pl_module):
-        if self._trial.number == 0:
-            trainer.callback_metrics["val/loss"] = torch.tensor(math.nan)
-        seen(self, trainer, pl_module)
-
-    monkeypatch.setattr(Watch, "on_validation_end", watched)
     with pytest.raises(
         DualGAFError, match="none of 1 trials has ended: 1 were pruned, 0"
     ) as caught:
