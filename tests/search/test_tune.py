@@ -20,7 +20,7 @@ from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.search.images import KeptImages
 from dualgaf.search.journal import opened
 from dualgaf.search.study import DRAW, KILLED
-from dualgaf.search.trial import Watch, first_training, train_trial
+from dualgaf.search.trial import BEST_EPOCH, PRUNED, Ended, Watch, first_training, train_trial
 from dualgaf.search.tune import tune
 from dualgaf.training.config import load_config
 from preloaded import MODULE, run, start
@@ -91,7 +91,8 @@ def test_a_search_from_the_first_trial_to_the_test(built, accidents, tmp_path, m
     assert built == [40, 20]
     # Only the best is tested, once.
     assert [path.name for path in tested] == [best.name]
-    rows = [*csv.DictReader((tmp_path / "s/trials.csv").open())]
+    with (tmp_path / "s/trials.csv").open() as file:
+        rows = [*csv.DictReader(file)]
     assert [row["state"] for row in rows] == ["ended", "failed", "pruned", "ended"]
     assert [row["why"] for row in rows[1:3]] == [
         "RuntimeError: boom",
@@ -118,28 +119,33 @@ def test_a_search_from_the_first_trial_to_the_test(built, accidents, tmp_path, m
     # The same again does nothing, and tests nothing.
     assert tune(["study=s", "n_trials=4", *SMALL, *SPACE]) == best
     assert len(tested) == 1
+    # Another study of this seed has the same trials.
+    monkeypatch.setattr("dualgaf.search.tune._end", lambda asked, search: None)
+    tune(["study=again", "n_trials=1", *SMALL, *SPACE])
+    first, again = (
+        optuna.load_study(study_name="dualgaf", storage=opened(Path(f"{name}.journal"))).trials[0]
+        for name in ("s", "again")
+    )
+    assert (again.params, again.value) == (first.params, first.value)
+    assert again.intermediate_values == first.intermediate_values
+    assert len(first.intermediate_values) == 2
 
 
-def test_trials_of_one_seed_are_the_same_ones(tmp_path, monkeypatch):
-    def values(name):
-        monkeypatch.setattr("dualgaf.search.tune._end", lambda asked, search: None)
-        tune([f"study={tmp_path}/{name}", "n_trials=2", *SMALL, *SPACE, "trainer.max_epochs=1"])
-        made = optuna.load_study(study_name="dualgaf", storage=opened(tmp_path / f"{name}.journal"))
-        return [(each.params, each.value, each.intermediate_values) for each in made.trials]
-
-    assert values("a") == values("b")
-
-
-def test_where_all_are_pruned_it_is_said_and_the_advice_goes_on(accidents, tmp_path, monkeypatch):
+def test_where_all_are_pruned_it_is_said_and_the_advice_goes_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    accidents[0] = "nan"
-    typed = ["study=s", *SMALL, *SPACE, "trainer.max_epochs=1"]
+
+    def trained(cfg, data, trial):
+        pruned = {PRUNED: "no number"} if trial.number == 0 else {"val/loss": 1.0}
+        return Ended({"fit/epochs": 1, BEST_EPOCH: 1, **pruned})
+
+    monkeypatch.setattr("dualgaf.search.tune.train_trial", trained)
+    monkeypatch.setattr("dualgaf.search.tune.train", lambda cfg: None)
+    typed = ["study=s", *SMALL, *SPACE]
     with pytest.raises(
         DualGAFError, match="none of 1 trials has ended: 1 were pruned, 0"
     ) as caught:
         tune([*typed, "n_trials=1"])
     assert str(caught.value).endswith("type n_trials=2")
-    monkeypatch.setattr("dualgaf.search.tune.train", lambda cfg: None)
     assert tune([*typed, "n_trials=2"]) == Path("s/best-0001")
 
 

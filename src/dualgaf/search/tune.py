@@ -16,6 +16,7 @@ from dualgaf.search.trial import Ended, less_said, train_trial
 from dualgaf.training.quiet import quiet
 from dualgaf.training.resume import shown
 from dualgaf.training.run import train
+from dualgaf.training.run_folder import finished
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +68,11 @@ def _end(asked: Asked, search: Search) -> Path | None:
     if search.is_under_way(best.number, "best"):
         log.info("another process trains the best trial, %d, on train and val", best.number)
         return None
-    log.info("the best trial is %d; it is trained on train and val, and tested", best.number)
     folder = search.folder_of(best.number, "best")
-    train(search.cfg_of(best, folder))
+    cfg = search.cfg_of(best, folder)
+    if finished(cfg, folder) is None:
+        log.info("the best trial is %d; it is trained on train and val, and tested", best.number)
+        train(cfg)
     log.info("the best of %d trials: %s", len(trials), shown(folder / "metrics.json"))
     return folder
 
