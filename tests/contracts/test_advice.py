@@ -813,7 +813,7 @@ ELSEWHERE = {
         "search={} cannot be read: {}; type search=default",
         "search={} has no keys; type search=default",
         "there is no {}; allowed: {}, and options of train.py; type {}",
-        "{}: each trial is trained on one device, and the same command may be started several",
+        "trainer.{}={}: each trial is trained on one device, and the same command may be started",
         "which study? its file is made where it is not there; type study=search",
         "nothing is left to be searched: all keys of the search are typed; leave one out, or type",
         "search.{} cannot be searched: {}; type '~search.{}'",

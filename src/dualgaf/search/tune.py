@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -13,7 +14,7 @@ from dualgaf.search.options import Asked, asked_of
 from dualgaf.search.report import PICTURE, TABLE, best_of, write_study
 from dualgaf.search.study import Search
 from dualgaf.search.trial import Ended, less_said, train_trial
-from dualgaf.training.quiet import quiet
+from dualgaf.training.quiet import errors_alone, quiet
 from dualgaf.training.resume import shown
 from dualgaf.training.run import train
 from dualgaf.training.run_folder import finished
@@ -36,6 +37,11 @@ def tune(arguments: Sequence[str]) -> Path | None:
         SystemExit: the training of the best has failed.
     """
     asked = asked_of(arguments)
+    with errors_alone() if asked.cfg.get("quiet") else nullcontext():
+        return _searched(asked)
+
+
+def _searched(asked: Asked) -> Path | None:
     images = KeptImages()
 
     def trained(cfg: DictConfig, trial: Trial) -> Ended:
