@@ -99,7 +99,10 @@ def _load() -> None:
     from hydra.core.plugins import Plugins
     from matplotlib.figure import Figure
 
-    import dualgaf.training.run  # noqa: F401
+    import dualgaf.training.run
+
+    with contextlib.suppress(ImportError):
+        import dualgaf.search.tune  # noqa: F401
     from dualgaf.imaging.compiled import gather_kernel
     from dualgaf.imaging.gaf import dual_gaf
 

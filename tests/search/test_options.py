@@ -2,27 +2,37 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from functools import cache
 
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from dualgaf.cli import main
 from dualgaf.errors import ConfigError
 from dualgaf.search import options
 from dualgaf.search.options import asked_of, read_space, spaces
 from dualgaf.search.space import default_of, overrides_of, shown_space, stored
 from dualgaf.training.config import load_config
+from dualgaf.training.overrides import check_overrides
 
 
 @pytest.fixture(autouse=True)
 def _composed_once(monkeypatch):
     """Nobody changes what Hydra composes, which takes a quarter of a second."""
     monkeypatch.setattr(options, "load_config", lambda typed: _composed(tuple(typed)))
+    monkeypatch.setattr(options, "read_space", lambda path: dict(_read(path)))
 
 
 @cache
 def _composed(typed):
     return load_config(typed)
+
+
+@cache
+def _read(path):
+    return read_space(path)
 
 
 BASE = ("study=s", "data=simulated")
@@ -198,3 +208,45 @@ def test_without_a_study_and_without_anything_to_search():
 
 def test_a_study_with_a_name_that_needs_quotes():
     assert asked_of(['study="my study (1).journal"', *BASE[1:]]).folder.name == "my study (1)"
+
+
+@pytest.mark.parametrize("devices", ["2", "auto", "-1", "[0,1]"])
+def test_a_trial_has_one_device(devices):
+    with pytest.raises(ConfigError, match="same command may be started several times") as caught:
+        asked_of([*BASE, f"trainer.devices={devices}"])
+    assert advised(str(caught.value)) == ["trainer.devices=1"]
+    asked_of([*BASE, "trainer.devices=[1]"])
+
+
+def test_help_says_what_is_searched_and_needs_no_optuna(capsys):
+    assert main(["tune", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert f"search=default    what is searched: {', '.join(spaces())}, none, or" in said
+    for line in re.findall("python -m dualgaf tune (.+)", said)[1:]:
+        typed = [word for word in shlex.split(line) if word != "search=my_space.yaml"]
+        asked_of(typed)
+
+
+def test_a_training_refuses_a_search_and_says_where_it_is_typed(capsys):
+    with pytest.raises(ConfigError, match="a training searches nothing") as caught:
+        check_overrides(["search=wide"])
+    words = shlex.split(str(caught.value).rpartition("type ")[2])
+    assert words[:4] == ["python", "-m", "dualgaf", "tune"]
+    assert "model.width" in asked_of(words[4:]).space
+
+
+def test_without_optuna_it_is_said_what_to_install():
+    # In an interpreter of its own, which loads nothing that trains before it looks.
+    script = (
+        "import sys; sys.modules['optuna'] = None\n"
+        "from dualgaf.cli import main\n"
+        "status = main(['tune', 'study=s'])\n"
+        "print(status, 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "2 False\n"
+    assert done.stderr.strip() == (
+        'dualgaf: a search needs optuna, which is not installed; type pip install "dualgaf[tune]"'
+    )

@@ -13,7 +13,6 @@ from pathlib import Path
 import matplotlib.image
 import optuna
 import pytest
-import torch
 
 import dualgaf.data.image_build
 from dualgaf.errors import DualGAFError
@@ -21,7 +20,7 @@ from dualgaf.models.classifier import DualGAFClassifier
 from dualgaf.search.images import KeptImages
 from dualgaf.search.journal import opened
 from dualgaf.search.study import DRAW, KILLED
-from dualgaf.search.trial import Watch, first_training, train_trial
+from dualgaf.search.trial import BEST_EPOCH, PRUNED, Ended, Watch, first_training, train_trial
 from dualgaf.search.tune import tune
 from dualgaf.training.config import load_config
 from preloaded import MODULE, run, start
@@ -42,8 +41,10 @@ def built(monkeypatch):
     build = dualgaf.data.image_build.build_store
 
     def counted(windows, plan, **more):
-        found.append(len(windows))
-        return build(windows, plan, **more)
+        store, report = build(windows, plan, **more)
+        if report.cache != "hit":  # alive already
+            found.append(len(windows))
+        return store, report
 
     monkeypatch.setattr(dualgaf.data.image_build, "build_store", counted)
     return found
@@ -51,21 +52,32 @@ def built(monkeypatch):
 
 @pytest.fixture
 def accidents(monkeypatch):
-    """Trial 1 fails in its second epoch, trial 2 has a loss that is no number."""
-    seen = Watch.on_validation_end
+    """What happens to trials, by their numbers: ``fails`` in their second epoch, ``nan``."""
+    happens, now = {}, []
+    count, seen = DualGAFClassifier._count, Watch.on_validation_end
+
+    def counted(self, logits, label, split, metrics):
+        is_nan = split == "val" and now and happens.get(now[-1]) == "nan"
+        count(self, logits * math.nan if is_nan else logits, label, split, metrics)
 
     def watched(self, trainer, pl_module):
-        if self._trial.number == 1 and trainer.current_epoch == 1:
+        if trainer.current_epoch == 1 and happens.get(self._trial.number) == "fails":
             raise RuntimeError("boom")
-        if self._trial.number == 2:
-            trainer.callback_metrics["val/loss"] = torch.tensor(math.nan)
         seen(self, trainer, pl_module)
 
+    def begun(self, trainer, pl_module):
+        now.append(self._trial.number)
+
+    monkeypatch.setattr(DualGAFClassifier, "_count", counted)
     monkeypatch.setattr(Watch, "on_validation_end", watched)
+    monkeypatch.setattr(Watch, "on_fit_start", begun)
+    monkeypatch.setattr(Watch, "on_fit_end", lambda *_: now.append(-1))
+    return happens
 
 
 def test_a_search_from_the_first_trial_to_the_test(built, accidents, tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
+    accidents |= {1: "fails", 2: "nan"}
     monkeypatch.chdir(tmp_path)
     tested = []
     monkeypatch.setattr(
@@ -79,7 +91,8 @@ def test_a_search_from_the_first_trial_to_the_test(built, accidents, tmp_path, m
     assert built == [40, 20]
     # Only the best is tested, once.
     assert [path.name for path in tested] == [best.name]
-    rows = [*csv.DictReader((tmp_path / "s/trials.csv").open())]
+    with (tmp_path / "s/trials.csv").open() as file:
+        rows = [*csv.DictReader(file)]
     assert [row["state"] for row in rows] == ["ended", "failed", "pruned", "ended"]
     assert [row["why"] for row in rows[1:3]] == [
         "RuntimeError: boom",
@@ -106,35 +119,33 @@ def test_a_search_from_the_first_trial_to_the_test(built, accidents, tmp_path, m
     # The same again does nothing, and tests nothing.
     assert tune(["study=s", "n_trials=4", *SMALL, *SPACE]) == best
     assert len(tested) == 1
-
-
-def test_trials_of_one_seed_are_the_same_ones(tmp_path, monkeypatch):
-    def values(name):
-        monkeypatch.setattr("dualgaf.search.tune._end", lambda asked, search: None)
-        tune([f"study={tmp_path}/{name}", "n_trials=2", *SMALL, *SPACE, "trainer.max_epochs=1"])
-        made = optuna.load_study(study_name="dualgaf", storage=opened(tmp_path / f"{name}.journal"))
-        return [(each.params, each.value, each.intermediate_values) for each in made.trials]
-
-    assert values("a") == values("b")
+    # Another study of this seed has the same trials.
+    monkeypatch.setattr("dualgaf.search.tune._end", lambda asked, search: None)
+    tune(["study=again", "n_trials=1", *SMALL, *SPACE])
+    first, again = (
+        optuna.load_study(study_name="dualgaf", storage=opened(Path(f"{name}.journal"))).trials[0]
+        for name in ("s", "again")
+    )
+    assert (again.params, again.value) == (first.params, first.value)
+    assert again.intermediate_values == first.intermediate_values
+    assert len(first.intermediate_values) == 2
 
 
 def test_where_all_are_pruned_it_is_said_and_the_advice_goes_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    typed = ["study=s", *SMALL, *SPACE, "trainer.max_epochs=1"]
-    seen = Watch.on_validation_end
 
-    def watched(self, trainer, pl_module):
-        if self._trial.number == 0:
-            trainer.callback_metrics["val/loss"] = torch.tensor(math.nan)
-        seen(self, trainer, pl_module)
+    def trained(cfg, data, trial):
+        pruned = {PRUNED: "no number"} if trial.number == 0 else {"val/loss": 1.0}
+        return Ended({"fit/epochs": 1, BEST_EPOCH: 1, **pruned})
 
-    monkeypatch.setattr(Watch, "on_validation_end", watched)
+    monkeypatch.setattr("dualgaf.search.tune.train_trial", trained)
+    monkeypatch.setattr("dualgaf.search.tune.train", lambda cfg: None)
+    typed = ["study=s", *SMALL, *SPACE]
     with pytest.raises(
         DualGAFError, match="none of 1 trials has ended: 1 were pruned, 0"
     ) as caught:
         tune([*typed, "n_trials=1"])
     assert str(caught.value).endswith("type n_trials=2")
-    monkeypatch.setattr("dualgaf.search.tune.train", lambda cfg: None)
     assert tune([*typed, "n_trials=2"]) == Path("s/best-0001")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 _COLOUR, _OTHER, _BEST = "#1f4e79", "#aaaaaa", "#c0504d"
 COLUMNS = 3
@@ -54,7 +55,9 @@ def draw_study(
     panels = below.subplots(rows, min(COLUMNS, len(keys)), squeeze=False, sharey=True).flat
     for axes, key in zip(panels, keys, strict=False):
         _draw_slice(axes, key, points, key in logarithmic)
-    for axes in [*panels][len(keys) :]:
+        if axes.get_subplotspec().is_first_col():
+            axes.set_ylabel("lowest val/loss")
+    for axes in [*below.axes][len(keys) :]:
         axes.remove()
     return figure
 
@@ -73,6 +76,7 @@ def _draw_history(axes: Axes, points: Sequence[Point]) -> None:
     if found:
         axes.step(*zip(*found, strict=True), where="post", color=_BEST, label="best so far")
     axes.set_xlabel("trial")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel("lowest val/loss")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
@@ -103,6 +107,9 @@ def _draw_slice(axes: Axes, key: str, points: Sequence[Point], is_log: bool) -> 
         axes.set_xlim(-0.5, len(names) - 0.5)
     elif is_log:
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     axes.set_xlabel(key, fontsize=9)
     axes.grid(alpha=0.3)
 

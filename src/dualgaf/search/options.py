@@ -206,15 +206,14 @@ def _check_meant(typed: Sequence[str]) -> None:
 
 
 def _check_devices(cfg: DictConfig) -> None:
-    devices, nodes = cfg.trainer.get("devices"), cfg.trainer.get("num_nodes", 1)
-    is_list = isinstance(devices, ListConfig)
-    several = len(devices) > 1 if is_list else isinstance(devices, int) and devices > 1
-    told = f"trainer.devices={devices}" if several else f"trainer.num_nodes={nodes}"
-    if several or nodes != 1:
-        raise ConfigError(
-            f"{told}: each trial is trained on one device, and the same command may be started "
-            f"several times for one study; type {told.partition('=')[0]}=1"
-        )
+    told = {name: cfg.trainer.get(name, 1) for name in ("devices", "num_nodes")}
+    for name, value in told.items():
+        is_one = len(value) == 1 if isinstance(value, ListConfig) else str(value) == "1"
+        if not is_one:
+            raise ConfigError(
+                f"trainer.{name}={value}: each trial is trained on one device, and the same "
+                f"command may be started several times for one study; type trainer.{name}=1"
+            )
 
 
 def _journal(text: str) -> Path:

@@ -125,6 +125,16 @@ def as_value(value: Any) -> str:
     return str(value)
 
 
+def brief(value: Any) -> Any:
+    """A value for people: numbers in four digits.
+
+    Example:
+        >>> brief(0.0027295521), brief(64), brief("auto")
+        (0.00273, 64, 'auto')
+    """
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
 def default_of(space: Space, cfg: DictConfig) -> dict[str, Any] | None:
     """What the configuration has now, as the first trial; None where the space does not have it."""
     found = {}

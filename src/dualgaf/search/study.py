@@ -30,7 +30,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from dualgaf.errors import ConfigError, DualGAFError
 from dualgaf.search.journal import opened
 from dualgaf.search.options import Asked
-from dualgaf.search.space import default_of, overrides_of, shown_space, stored
+from dualgaf.search.space import brief, default_of, overrides_of, shown_space, stored
 from dualgaf.search.trial import BEST_EPOCH, VALUE, Ended, ended_in
 from dualgaf.store.lock import is_locked, locked
 from dualgaf.system.termination import Stopped
@@ -155,7 +155,7 @@ class Search:
             trial.number,
             what,
             time.perf_counter() - started,
-            " ".join(overrides_of(trial.params)),
+            " ".join(overrides_of({key: brief(value) for key, value in trial.params.items()})),
         )
 
     def _tell(self, number: int, ended: Ended) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -13,9 +14,10 @@ from dualgaf.search.options import Asked, asked_of
 from dualgaf.search.report import PICTURE, TABLE, best_of, write_study
 from dualgaf.search.study import Search
 from dualgaf.search.trial import Ended, less_said, train_trial
-from dualgaf.training.quiet import quiet
+from dualgaf.training.quiet import errors_alone, quiet
 from dualgaf.training.resume import shown
 from dualgaf.training.run import train
+from dualgaf.training.run_folder import finished
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,11 @@ def tune(arguments: Sequence[str]) -> Path | None:
         SystemExit: the training of the best has failed.
     """
     asked = asked_of(arguments)
+    with errors_alone() if asked.cfg.get("quiet") else nullcontext():
+        return _searched(asked)
+
+
+def _searched(asked: Asked) -> Path | None:
     images = KeptImages()
 
     def trained(cfg: DictConfig, trial: Trial) -> Ended:
@@ -67,9 +74,11 @@ def _end(asked: Asked, search: Search) -> Path | None:
     if search.is_under_way(best.number, "best"):
         log.info("another process trains the best trial, %d, on train and val", best.number)
         return None
-    log.info("the best trial is %d; it is trained on train and val, and tested", best.number)
     folder = search.folder_of(best.number, "best")
-    train(search.cfg_of(best, folder))
+    cfg = search.cfg_of(best, folder)
+    if finished(cfg, folder) is None:
+        log.info("the best trial is %d; it is trained on train and val, and tested", best.number)
+        train(cfg)
     log.info("the best of %d trials: %s", len(trials), shown(folder / "metrics.json"))
     return folder
 
