@@ -7,9 +7,11 @@ Needs chromium and playwright, and the plant's data in ../shared/data.
 """
 
 import io
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +32,12 @@ def main() -> None:
     """Train, make the pages with all of their pictures, photograph them."""
     if "--again" not in sys.argv:
         for words in TRAINED:
+            begun = time.perf_counter()
             subprocess.run([sys.executable, "train.py", *words], cwd=ROOT, check=True)
+            took = time.perf_counter() - begun
+            for log in sorted((ROOT / RUNS).glob("plant/train.log")) if words[0] != "-m" else ():
+                page_s = float(re.findall(r"page: .* \(([\d.]+) s\)", log.read_text())[-1])
+                print(f"{PLANT}: {took:.0f} s, its page {page_s} s of them, {page_s / took:.1%}")
     subprocess.run([sys.executable, "-m", "dualgaf", "report", str(PLANT)], cwd=ROOT, check=True)
     for page in PAGES.values():
         print(f"{page}: {(ROOT / page).stat().st_size / 1e3:.0f} kB")
