@@ -2,9 +2,8 @@
 
     python docs/show_report.py
 
-What is in runs/report already is not trained again.
-
-Needs chromium and playwright, and the plant's data in ../shared/data.
+What is in runs/report already is not trained again. It prints sizes, times, and what the browser
+said. Needs chromium and playwright, and the plant's data in ../shared/data.
 """
 
 import io
@@ -18,12 +17,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = Path("runs") / "report"
 PLANT, SWEEP = RUNS / "plant", RUNS / "sweep"
+DAYS = "[2007-08-29,2009-05-05]"
 TRAINED = {
-    PLANT: ["experiment=mzvav_2_1", "data.split.test_groups=[2007-08-29,2009-05-05]", "trainer.max_epochs=20",
-     f"hydra.run.dir={PLANT}"],
-    SWEEP: ["-m", "data=simulated", "data.n_windows=200", "ablation=full,no_stat,images_only,no_kernels",
-     "seed=0,1,2", "trainer.max_epochs=2", "refit=false", f"hydra.sweep.dir={SWEEP}"],
-}  # fmt: skip
+    PLANT: [
+        *("experiment=mzvav_2_1", f"data.split.test_groups={DAYS}", "trainer.max_epochs=20"),
+        f"hydra.run.dir={PLANT}",
+    ],
+    SWEEP: [
+        *("-m", "ablation=full,no_stat,images_only,no_kernels", "seed=0,1,2"),
+        *("data=simulated", "data.n_windows=200", "trainer.max_epochs=2", "refit=false"),
+        f"hydra.sweep.dir={SWEEP}",
+    ],
+}
 PAGES = {"plant": PLANT / "report.html", "sweep": SWEEP / "index.html"}
 WIDTHS, HEIGHTS = {"wide": 1280, "narrow": 390}, {"wide": 2300, "narrow": 2000}
 COLOURS = 64
