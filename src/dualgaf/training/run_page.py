@@ -54,8 +54,8 @@ def write_run_page(
     if not cfg.get("report", True):
         return
     begun = time.perf_counter()
-    allowance = Allowance(seconds, seconds_a_window(outcome.metrics, data))
     try:
+        allowance = Allowance(seconds, seconds_a_window(outcome.metrics, data))
         page = page_of(folder)
         if outcome.model is not None:
             mistakes = page.tested.mistakes if page.tested is not None else ()
