@@ -1,26 +1,34 @@
 """Trains a plant and a sweep for a few epochs, and photographs their pages for docs/report.md.
 
-python docs/show_report.py            all of it: minutes
-python docs/show_report.py --again    photographs of the runs that are there
+    python docs/show_report.py
 
-Needs chromium and playwright, and the plant's data in ../shared/data.
+What is in runs/report already is not trained again. It prints sizes, times, and what the browser
+said. Needs chromium and playwright, and the plant's data in ../shared/data.
 """
 
 import io
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = Path("runs") / "report"
 PLANT, SWEEP = RUNS / "plant", RUNS / "sweep"
-TRAINED = (
-    ["experiment=mzvav_2_1", "data.split.test_groups=[2007-08-29]", "trainer.max_epochs=20",
-     f"hydra.run.dir={PLANT}"],
-    ["-m", "data=simulated", "data.n_windows=200", "ablation=full,no_stat,images_only,no_kernels",
-     "seed=0,1,2", "trainer.max_epochs=2", "refit=false", f"hydra.sweep.dir={SWEEP}"],
-)  # fmt: skip
+DAYS = "[2007-08-29,2009-05-05]"
+TRAINED = {
+    PLANT: [
+        *("experiment=mzvav_2_1", f"data.split.test_groups={DAYS}", "trainer.max_epochs=20"),
+        f"hydra.run.dir={PLANT}",
+    ],
+    SWEEP: [
+        *("-m", "ablation=full,no_stat,images_only,no_kernels", "seed=0,1,2"),
+        *("data=simulated", "data.n_windows=200", "trainer.max_epochs=2", "refit=false"),
+        f"hydra.sweep.dir={SWEEP}",
+    ],
+}
 PAGES = {"plant": PLANT / "report.html", "sweep": SWEEP / "index.html"}
 WIDTHS, HEIGHTS = {"wide": 1280, "narrow": 390}, {"wide": 2300, "narrow": 2000}
 COLOURS = 64
@@ -28,9 +36,15 @@ COLOURS = 64
 
 def main() -> None:
     """Train, make the pages with all of their pictures, photograph them."""
-    if "--again" not in sys.argv:
-        for words in TRAINED:
-            subprocess.run([sys.executable, "train.py", *words], cwd=ROOT, check=True)
+    for folder, words in TRAINED.items():
+        if (ROOT / folder).exists():
+            continue
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "train.py", *words], cwd=ROOT, check=True)
+        took = time.perf_counter() - begun
+        for log in (ROOT / folder).glob("train.log"):
+            page_s = float(re.findall(r"page: .* \(([\d.]+) s\)", log.read_text())[-1])
+            print(f"{folder}: {took:.0f} s, its page {page_s} s of them, {page_s / took:.1%}")
     subprocess.run([sys.executable, "-m", "dualgaf", "report", str(PLANT)], cwd=ROOT, check=True)
     for page in PAGES.values():
         print(f"{page}: {(ROOT / page).stat().st_size / 1e3:.0f} kB")
@@ -58,6 +72,13 @@ def photograph() -> None:
                     clip = {"x": 0, "y": 0, "width": pixels, "height": min(high, HEIGHTS[width])}
                     shot = page.screenshot(full_page=True, clip=clip)
                     write(shot, ROOT / "docs" / f"report_{name}_{width}_{scheme}.png")
+            page.set_viewport_size({"width": 1280, "height": 900})
+            page.emulate_media(color_scheme="light")
+            for part in ("mistakes", "spoke"):
+                section = page.locator(f"section:has(#{part})")
+                if section.count():
+                    shot = section.locator("figure").first.screenshot()
+                    write(shot, ROOT / "docs" / f"report_{name}_{part}.png")
             print(f"{path}: console {said or 'empty'}; asked for {', '.join(sorted(asked))}")
         browser.close()
 

@@ -2,8 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dualgaf.plots.explanation import BLOCKS, Row, blocks_of, draw_explanation
+from dualgaf.plots.explanation import (
+    BLOCKS,
+    Row,
+    TimeAxis,
+    blocks_of,
+    draw_explanation,
+    whole_per_cents,
+)
+from dualgaf.plots.spoke import draw_spoke
 from dualgaf.plots.window import draw_window
 
 RANDOM = np.random.default_rng(0)
@@ -45,7 +55,7 @@ def explained():
 def test_an_explanation_has_the_series_on_its_steps_and_the_fields_below_their_pixels():
     rows = explained()
     figure = draw_explanation(rows, "why")
-    panels = np.reshape(figure.axes, (2, 3))
+    panels = np.reshape(figure.axes[:6], (2, 3))
     for (line, *images), told in zip(panels, rows, strict=True):
         (curve,) = line.get_lines()
         np.testing.assert_array_equal(curve.get_xdata(), [0, 1, 2, 3])
@@ -62,7 +72,7 @@ def test_an_explanation_has_the_series_on_its_steps_and_the_fields_below_their_p
             np.testing.assert_array_equal(axes.images[0].get_array(), field)
             assert axes.images[0].get_clim() == (-1, 1)
             assert axes.images[0].get_extent() == axes.images[1].get_extent()
-    assert [line.get_ylabel() for line in panels[:, 0]] == ["flow\n60%", "temp\n40%"]
+    assert [line.get_ylabel() for line in panels[:, 0]] == ["flow\n60 %", "temp\n40 %"]
     assert [axes.get_title() for axes in panels[0]] == [
         "series",
         "GASF  cos(a + b)",
@@ -72,8 +82,57 @@ def test_an_explanation_has_the_series_on_its_steps_and_the_fields_below_their_p
     assert figure.get_suptitle() == "why"
 
 
+def test_an_explanation_has_hours_and_scales_of_its_colours():
+    axis = TimeAxis.of_seconds(900, 4)
+    figure = draw_explanation(explained(), "why", axis, [61, 39])
+    line = figure.axes[3]
+    assert line.get_xlabel() == "hours from the window's beginning"
+    assert line.get_xlim() == (0, 1)  # four steps of a quarter of an hour, each as long as it lasts
+    assert line.get_lines()[0].get_xdata().tolist() == [0.125, 0.375, 0.625, 0.875]
+    assert line.get_ylabel() == "temp\n39 %"
+    scales = [axes.get_xlabel() for axes in figure.axes[6:]]
+    assert scales == [
+        "how much a step spoke; 1 = the most of those shown",
+        "how much a block of pixels did",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "n_steps", "unit"), [(60, 60, "h"), (60, 30, "h"), (60, 29, "min"), (1, 29, "s")]
+)
+def test_a_short_window_has_shorter_units(step, n_steps, unit):
+    axis = TimeAxis.of_seconds(step, n_steps)
+    assert axis.unit == unit
+    assert axis.step * {"h": 3600, "min": 60, "s": 1}[unit] == pytest.approx(step)
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=60))
+def test_whole_per_cents_add_up_and_are_rounded(fractions):
+    found = whole_per_cents(fractions)
+    total = sum(fractions)
+    if not total:
+        assert not any(found)
+        return
+    assert sum(found) == 100
+    for part, fraction in zip(found, fractions, strict=True):
+        assert abs(part - 100 * fraction / total) < 1 + 1e-6
+
+
+def test_the_map_has_a_row_a_channel_and_its_share():
+    steps = np.array([[0.0, 0.5, 0.1], [0.2, 0.0, 0.0]])
+    figure = draw_spoke(steps, ["flow", "temp"], [60, 20], TimeAxis(0.5, "h"), "two windows")
+    heat, shares, bar = figure.axes
+    np.testing.assert_allclose(heat.images[0].get_array(), 100 * steps)
+    assert heat.images[0].get_clim() == (0, 50)
+    assert heat.get_xlim() == (0, 1.5)
+    assert [tick.get_text() for tick in heat.get_yticklabels()] == ["flow", "temp"]
+    assert [patch.get_width() for patch in shares.patches] == [60, 20]
+    assert [text.get_text().strip() for text in shares.texts] == ["60 %", "20 %"]
+    assert bar.get_xlabel() == "per cent of all that spoke, in one step"
+
+
 def test_shades_of_all_signals_are_on_one_scale():
-    panels = np.reshape(draw_explanation(explained(), "why").axes, (2, 3))
+    panels = np.reshape(draw_explanation(explained(), "why").axes[:6], (2, 3))
     assert [axes.images[0].get_clim() for axes in panels[:, 0]] == [(0, 4), (0, 4)]
     heat = [[axes.images[1] for axes in line[1:]] for line in panels]
     # The largest pixel of all is 8; what spoke against the class is not shown.
@@ -87,7 +146,7 @@ def test_shades_of_all_signals_are_on_one_scale():
 
 def test_a_window_in_which_nothing_spoke_is_drawn_without_shades():
     told = Row("flat", np.full(4, 3.0), np.zeros((2, 2, 2)), np.zeros(4), np.zeros((2, 2, 2)), 0.0)
-    line, gasf, _ = draw_explanation([told], "nothing").axes
+    line, gasf, _ = draw_explanation([told], "nothing").axes[:3]
     assert not line.images[0].get_array().any()
     assert not gasf.images[1].get_array().any()
     assert line.get_ylim() == (2.5, 3.5)  # a constant series has room, too
@@ -100,7 +159,7 @@ def test_rounding_is_not_drawn_as_a_series_that_jumps(level):
         Row("s", series, np.zeros((2, 2, 2)), np.zeros(4), np.zeros((2, 2, 2)), 0.0)
         for series in (last_digit, level * (1 + 1e-3 * np.arange(4)))
     ]
-    dead, moving = draw_explanation(rows, "nothing").axes[::3]
+    dead, moving = draw_explanation(rows, "nothing").axes[:6:3]
     assert np.ptp(dead.get_ylim()) >= max(1.0, 0.002 * level)
     assert np.ptp(moving.get_ylim()) < 0.004 * level
 

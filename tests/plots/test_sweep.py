@@ -1,5 +1,6 @@
 """What is compared, which job is best, and what the picture shows."""
 
+import numpy as np
 import pytest
 
 from dualgaf.plots.sweep import best_job, compared, draw_sweep
@@ -114,6 +115,8 @@ def test_jobs_that_differ_in_their_seed_are_repeats():
     time, _ = draw_sweep(rows).axes
     (points,) = lines(time).values()
     assert points == [(10, pytest.approx(2.1)), (20, pytest.approx(2.2))]
+    # The fastest job took 1.1 s; what is named is what is drawn.
+    assert time.figure.get_suptitle().endswith("lowest median: 2.1 s with chunk_size=10")
 
 
 def test_threads_and_processes_are_never_in_one_line():
@@ -149,3 +152,33 @@ def test_other_sweeps_show_the_accuracy_of_each_job():
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["seed=0", "seed=1", "seed=2"]
     assert axes.get_xlabel() == "accuracy (fraction of the windows)"
     assert axes.figure.get_suptitle() == "Accuracy of 3 jobs"
+
+
+def test_ablations_are_means_over_seeds_with_bars():
+    rows = [
+        {"job": "0", "ablation": name, "seed": str(seed), "val/acc": acc, "test/acc": acc / 2}
+        for name, accuracies in (("full", (0.8, 0.9, 1.0)), ("minimal", (0.5, 0.5)))
+        for seed, acc in enumerate(accuracies)
+    ]
+    (axes,) = draw_sweep(rows).axes
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == ["ablation=full", "ablation=minimal"]
+    val, test = axes.containers
+    points, _, (bars,) = val.lines
+    assert points.get_xdata() == pytest.approx([0.9, 0.5])
+    widths = [float(np.ptp(bar[:, 0])) for bar in bars.get_segments()]
+    assert widths == pytest.approx([0.2, 0.0])  # one standard deviation to both sides
+    assert test.lines[0].get_xdata() == pytest.approx([0.45, 0.25])
+    assert axes.figure.get_suptitle() == "2 settings, means over 2 to 3 seeds"
+
+
+def test_repeated_builds_without_numbers_are_medians():
+    rows = [
+        built(seconds, parallel__backend=backend, seed=seed)
+        for backend, times in (("thread", (1.0, 9.0, 2.0)), ("process", (3.0, 3.5, 4.0)))
+        for seed, seconds in enumerate(times)
+    ]
+    (axes,) = draw_sweep(rows).axes
+    (found,) = axes.containers
+    assert found.lines[0].get_xdata() == pytest.approx([2.0, 3.5])
+    assert axes.get_title().endswith("lowest median: 2 s with backend=thread")

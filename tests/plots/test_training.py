@@ -32,6 +32,17 @@ def test_curves_show_each_epoch_and_mark_the_best():
     assert set(mark.get_xdata()) == {6}
 
 
+def test_a_legend_hides_no_line_and_mixed_windows_are_said():
+    epochs = [{**epoch, "mixed": 1.0, "train/acc": 0.1} for epoch in EPOCHS]
+    figure = draw_curves(epochs)
+    loss, accuracy, _ = figure.axes
+    assert "training, on mixed windows" in lines(accuracy)
+    figure.draw_without_rendering()
+    for axes in (loss, accuracy):
+        assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1 - 1
+        assert axes.get_legend().get_window_extent().y1 <= figure.bbox.y1
+
+
 def test_curves_of_a_training_without_validation_have_no_mark():
     axes = draw_curves([{"epoch": 1, "learning_rate": 0.1, "train/loss": -0.5}]).axes
     assert [len(each.get_lines()) for each in axes] == [1, 0, 1]

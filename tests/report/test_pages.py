@@ -13,13 +13,14 @@ import chromium
 from dualgaf import ArraySource, DualGAFClassifier, DualGAFDataModule, DualGAFNet
 from dualgaf.cli import main
 from dualgaf.report import drawn
+from dualgaf.report.index import IndexPage
 from dualgaf.report.page import RunPage
 from dualgaf.report.split_report import SplitReport
 from dualgaf.training.config import load_config
 from dualgaf.training.report import Outcome, write_outcome
 from dualgaf.training.run import train
 from dualgaf.training.run_page import page_of, write_run_page
-from dualgaf.training.sweep import sweep_index
+from dualgaf.training.sweep import _write_index, sweep_index
 
 MARKUP = '<script>alert(1)</script><img src=x onerror=alert(2)> & "O\'Neill"'
 LONG = "supply_air_temperature_of_the_northern_air_handling_unit_on_the_seventh_floor_x_"
@@ -233,6 +234,25 @@ def test_what_is_no_run_is_said(given, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["report", *given]) == 2
     assert "report RUN, with the folder that holds metrics.json" in capsys.readouterr().err
+
+
+def test_a_run_whose_metrics_are_damaged_is_not_guessed_at(tmp_path, capsys):
+    (tmp_path / "metrics.json").write_text('{"test/acc": 0.')
+    assert main(["report", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert f"type python -m dualgaf train resume={tmp_path} for the run anew" in told
+
+
+def test_a_sweep_is_not_lost_by_its_page(tmp_path, monkeypatch, caplog):
+    (tmp_path / "sweep.csv").write_text("job,seed,val/acc\n0,0,0.5\n1,1,0.75\n")
+    _write_index(tmp_path)
+    assert "Highest val/acc: 0.75, job 1." in (tmp_path / "index.html").read_text()
+    monkeypatch.setattr(IndexPage, "html", lambda self: 1 / 0)
+    _write_index(tmp_path)
+    (line,) = [each for each in caplog.messages if "could not be written" in each]
+    assert line.endswith(
+        f"division by zero; to make it again type python -m dualgaf report {tmp_path}"
+    )
 
 
 def test_sets_and_mistakes_are_counted_as_they_stand_in_the_table(tmp_path):

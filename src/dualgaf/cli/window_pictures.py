@@ -134,7 +134,7 @@ def save_explanation(
     named = shown.channel_numbers(windowed)
     explained = Explained.of(windowed, np.array([row]), model, imaging, method)
     intervals = top_intervals(explained.found.steps[0])
-    channels = named or explained.best(4)
+    channels = named or explained.best(0, 4)
     title = (
         f"{windowed.groups[row]}, class {_class_name(windowed, row)}: {_predicted(explained)}\n"
         f"{_in_words(intervals, imaging.channel_names, explained.axis)}"

@@ -24,7 +24,7 @@ _PANELS = {
 }
 _STYLES: dict[str, dict[str, Any]] = {
     "training": {"color": BLUE},
-    "validation": {"color": ORANGE, "linestyle": "--"},
+    "validation": {"color": ORANGE},
     "": {"color": BLACK},
 }
 MIXED = "training, on mixed windows"

@@ -43,7 +43,8 @@ SAMPLE, FEWEST = 24, 4
 """Windows that the map is of."""
 COLOURS = 128
 """Of a picture."""
-PICTURE_S = 0.6
+BATCH = 8
+PICTURE_S = 1.0
 """What a picture may take where none has been drawn yet."""
 
 
@@ -65,21 +66,36 @@ class Allowance:
 
     Args:
         seconds: of the run that the page is of; None = as many as it takes.
+        window: that it takes to explain a window, see `seconds_a_window`; replaced by what it took.
     """
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, window: float = 0.0) -> None:
         self._begun = time.perf_counter()
-        self.seconds = float("inf") if seconds is None else PART * seconds
+        self._seconds = float("inf") if seconds is None else PART * seconds
+        self.window = window
         self.picture = PICTURE_S
 
     @property
     def left(self) -> float:
         """Seconds."""
-        return self.seconds - (time.perf_counter() - self._begun)
+        return self._seconds - (time.perf_counter() - self._begun)
+
+    def room(self, most: int, pictures: int | None = None) -> int:
+        """How many windows there is time for.
+
+        Args:
+            most: windows that are wanted.
+            pictures: that they take together; None = one each.
+        """
+        each, together = self.window, self.picture * (pictures or 0)
+        if pictures is None:
+            each += self.picture
+        left = self.left - together
+        return most if left >= most * each else max(0, int(left / each))
 
 
 def seconds_a_window(metrics: Mapping[str, Any], data: DualGAFDataModule) -> float:
-    """What it takes to explain a window, by what it took to train on one.
+    """What it may take to explain a window, by what it took to train on one.
 
     Args:
         metrics: of the run.
@@ -88,7 +104,8 @@ def seconds_a_window(metrics: Mapping[str, Any], data: DualGAFDataModule) -> flo
     n_train, n_val = (len(data.windows.indices.get(split, ())) for split in ("train", "val"))
     learned = metrics.get("fit/epochs", 0) * n_train
     learned += metrics.get("refit/epochs", 0) * (n_train + n_val)
-    return float(N_POINTS * metrics.get("fit/seconds", 1.0) / max(1, learned))
+    # Twice: a few windows are slower, each, than a batch.
+    return float(2 * N_POINTS * metrics.get("fit/seconds", 1.0) / max(1, learned))
 
 
 def draw_windows(
@@ -97,7 +114,6 @@ def draw_windows(
     imaging: ImagingState,
     mistakes: Sequence[Mistake],
     allowance: Allowance,
-    cost: float = 0.0,
 ) -> Windows:
     """Draw what there is time for.
 
@@ -107,28 +123,43 @@ def draw_windows(
         imaging: that it was trained with.
         mistakes: the most certain ones, of its test split.
         allowance: what it may take.
-        cost: seconds to explain one window, see `seconds_a_window`.
 
     Raises:
         ConfigError: the data are not those of the network.
     """
     check_sizes(model, data.n_channels, data.num_classes)
     check_windows(imaging, data)
-    found = Windows()
-    drawn = 0
-    shown = mistakes[:MOST_MISTAKES]
-    for mistake in shown:
-        if allowance.left < cost + allowance.picture:
-            break
-        rows = data.windows.indices["test"][[mistake.window]]
-        found.mistakes.append(
-            _mistake(Explained.of(data.windows, rows, model, imaging), mistake, allowance)
-        )
-        drawn += 1
-    if drawn < len(shown):
-        found.left_out.append(f"Pictures of {len(shown) - drawn} of the mistakes.")
-    _add_map(found, data, model, imaging, allowance, cost)
+    found, shown = Windows(), mistakes[:MOST_MISTAKES]
+    n = allowance.room(len(shown))
+    if n:
+        rows = data.windows.indices["test"][[mistake.window for mistake in shown[:n]]]
+        (explained,) = _explained(data, model, imaging, rows, allowance, len(rows))
+        for k, mistake in enumerate(shown[:n]):
+            if k and allowance.left < allowance.picture:
+                break
+            found.mistakes.append(_mistake(explained, k, mistake, allowance))
+    if missing := len(shown) - len(found.mistakes):
+        found.left_out.append(f"Pictures of {missing} of the mistakes.")
+    _add_map(found, data, model, imaging, allowance)
     return found
+
+
+def _explained(
+    data: DualGAFDataModule,
+    model: DualGAFClassifier,
+    imaging: ImagingState,
+    rows: Array,
+    allowance: Allowance,
+    batch: int,
+) -> list[Explained]:
+    """Windows, a batch at a time: the gradients of all images of one are in memory together."""
+    begun = time.perf_counter()
+    parts = [
+        Explained.of(data.windows, rows[first : first + batch], model, imaging)
+        for first in range(0, len(rows), batch)
+    ]
+    allowance.window = (time.perf_counter() - begun) / len(rows)
+    return parts
 
 
 def picture_of(figure: Figure, alt: str, dpi: int = 90) -> Picture:
@@ -141,13 +172,13 @@ def picture_of(figure: Figure, alt: str, dpi: int = 90) -> Picture:
     return Picture(small.getvalue(), alt)
 
 
-def _mistake(explained: Explained, mistake: Mistake, allowance: Allowance) -> Picture:
+def _mistake(explained: Explained, k: int, mistake: Mistake, allowance: Allowance) -> Picture:
     begun = time.perf_counter()
     title = (
         f"test window {mistake.window} of {mistake.group}: {mistake.label}, predicted "
         f"{mistake.predicted} ({mistake.probability})"
     )
-    figure = explained.figure(0, explained.best(MOST_CHANNELS), _folded(title))
+    figure = explained.figure(k, explained.best(k, MOST_CHANNELS), _folded(title))
     alt = f"Series and Gramian angular fields of {title}; the redder, the more a step spoke for it"
     picture = picture_of(figure, alt)
     allowance.picture = time.perf_counter() - begun
@@ -160,21 +191,15 @@ def _add_map(
     model: DualGAFClassifier,
     imaging: ImagingState,
     allowance: Allowance,
-    cost: float,
 ) -> None:
     split = next((name for name in ("test", "val", "train") if name in data.windows.indices), None)
     rows = data.windows.indices[split] if split else np.zeros(0, dtype=int)
-    room = (allowance.left - allowance.picture) / cost if cost else SAMPLE
-    n = int(min(SAMPLE, len(rows), max(0.0, room)))
+    n = allowance.room(min(SAMPLE, len(rows)), pictures=1)
     if n < min(FEWEST, len(rows)) or not n:
         found.left_out.append("What spoke, by channel and time.")
         return
     rows = rows[np.linspace(0, len(rows) - 1, n).round().astype(int)]
-    # Few at a time: the gradients of all images of a batch are in memory together.
-    parts = [
-        Explained.of(data.windows, rows[first : first + 4], model, imaging)
-        for first in range(0, n, 4)
-    ]
+    parts = _explained(data, model, imaging, rows, allowance, BATCH)
     steps = np.concatenate([part.steps for part in parts])
     by_statistics = float(np.mean(np.concatenate([part.statistics for part in parts])))
     names, heat = _most(steps.mean(axis=0), data.channel_names)

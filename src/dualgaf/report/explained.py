@@ -104,9 +104,9 @@ class Explained:
         total = self.found.steps.double().sum(dim=(1, 2)).numpy() + self._by_statistics
         return np.where(total > 0, total, 1.0)
 
-    def best(self, most: int) -> list[int]:
-        """Numbers of the channels of the first window that spoke most, the first of them first."""
-        order = np.argsort(-self.steps[0].sum(axis=1), kind="stable")
+    def best(self, k: int, most: int) -> list[int]:
+        """Numbers of the channels that spoke most in a window, the first of them first."""
+        order = np.argsort(-self.steps[k].sum(axis=1), kind="stable")
         return [int(channel) for channel in order[:most]]
 
     def predicted(self, k: int) -> tuple[str, float]:

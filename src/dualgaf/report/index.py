@@ -155,18 +155,12 @@ def columns_of(records: Sequence[Record], key: str, metrics: Sequence[str]) -> l
         metrics: figures, the most important first.
 
     Example:
-        >>> columns_of([{"job": 0, "a": 1, "b": 2, "x/y": 3}, {"job": 1, "a": 2, "b": 2}], "job", [])
-        ['job', 'a']
+        >>> columns_of([{"job": 0, "a": 1, "b": 2, "x/y": 3}, {"job": 1, "a": 2, "b": 2}], "job", ["x/y"])
+        ['job', 'a', 'x/y']
     """  # noqa: E501
     names = dict.fromkeys(name for record in records for name in record)
-    told = [
-        name
-        for name in names
-        if name != key
-        and "/" not in name
-        and (len({str(r.get(name)) for r in records}) > 1 or len(records) == 1)
-    ]
-    figures = [name for name in metrics if name in names]
+    told = [name for name in names if name != key and "/" not in name and _tells(records, name)]
+    figures = [name for name in metrics if name in names and _tells(records, name)]
     room = MOST_COLUMNS - 1 - min(len(figures), MOST_COLUMNS // 2)
     return [key, *told[:room], *figures][:MOST_COLUMNS]
 
@@ -181,6 +175,11 @@ def page_links(folder: Path, records: Sequence[Record], key: str) -> dict[str, s
     """
     names = [str(record[key]) for record in records if key in record]
     return {name: f"{name}/{RUN_PAGE}" for name in names if (folder / name / RUN_PAGE).is_file()}
+
+
+def _tells(records: Sequence[Record], name: str) -> bool:
+    """Whether a column tells runs apart."""
+    return len({str(record.get(name)) for record in records}) > 1 or len(records) == 1
 
 
 def _is_number(value: Any) -> bool:

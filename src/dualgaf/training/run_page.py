@@ -53,14 +53,14 @@ def write_run_page(
     """
     if not cfg.get("report", True):
         return
-    begun, allowed = time.perf_counter(), Allowance(seconds)
+    begun = time.perf_counter()
     try:
+        allowance = Allowance(seconds, seconds_a_window(outcome.metrics, data))
         page = page_of(folder)
         if outcome.model is not None:
             mistakes = page.tested.mistakes if page.tested is not None else ()
-            cost = seconds_a_window(outcome.metrics, data)
             imaging = replace(data.imaging_state(), calibration=outcome.calibration)
-            found = draw_windows(data, outcome.model, imaging, mistakes, allowed, cost)
+            found = draw_windows(data, outcome.model, imaging, mistakes, allowance)
             page = with_windows(page, found, folder)
         path = page.write(folder)
     except Exception as error:
