@@ -8,6 +8,7 @@
 # make soak    200 builds with a random fault each
 # make wheel   the tests against the wheel, from the unpacked sdist
 # make changes whether the newest change of the package is told in changes/
+# make docs    the site of docs/, into build/docs; warnings are errors, nothing is fetched
 # make accuracy  DualGAFNet beside methods without images: rows that are missing, docs/accuracy.md
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,7 +16,7 @@ BIN := .venv/bin
 INSTALL := pip install -q --no-compile
 
 .PHONY: train test quick slow minimum pythons environments lint changes tests fuzz notebooks package wheel soak accuracy
-.PHONY: constraints clean
+.PHONY: constraints clean docs
 
 train: .venv/.train
 	$(BIN)/python train.py
@@ -23,7 +24,7 @@ train: .venv/.train
 # What needs one core and no quiet goes side by side, the two environments first; the tests then
 # have both cores.
 test:
-	$(MAKE) --output-sync=target -j 2 lint changes notebooks package
+	$(MAKE) --output-sync=target -j 2 lint changes notebooks package docs
 	$(MAKE) tests
 
 environments: .venv/.dev .venv-wheel/.needs
@@ -112,6 +113,10 @@ minimum: .venv/.dev
 	.venv-minimum/bin/python -m pytest -W ignore::DeprecationWarning \
 	  -W "ignore:The loaded checkpoint was produced" $(CORE)
 
+# Anew each time: of a page that is not read again nothing is said. The limit is for a hang.
+docs: .venv/.dev
+	timeout 600 $(BIN)/python -m sphinx -E -q -W --keep-going -b html -d build/doctrees docs build/docs
+
 soak: .venv/.dev
 	$(BIN)/python benchmarks/soak.py --output benchmarks/results/soak.json
 
@@ -146,4 +151,4 @@ constraints:
 	rm -rf .venv-constraints
 
 clean:
-	rm -rf .venv .venv-wheel dist runs multirun
+	rm -rf .venv .venv-wheel build dist runs multirun

@@ -83,8 +83,18 @@ def test_a_finding_has_its_form(script):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     text = re.sub(r"`[^`\n]*`", "", page.read_text())  # a name in code may look like a link
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert target.startswith("http") or (page.parent / target).exists(), target
+    for target, _, anchor in re.findall(r"\]\(([^)#\s]*)(#([^)\s]+))?\)", text):
+        goal = page.parent / target if target else page
+        assert target.startswith("http") or goal.exists(), target
+        assert not anchor or goal.suffix != ".md" or anchor in anchors(goal), f"{target}#{anchor}"
+
+
+def anchors(page):
+    """What GitHub and the site call the headings of a page."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ +(.*)$", text, re.MULTILINE)
+    names = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    return {f"{name}-{names[:n].count(name)}".removesuffix("-0") for n, name in enumerate(names)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -47,6 +47,15 @@ class Predictor:
         classify: windows -> (N, K) probabilities; it is given a function that is told how many
             windows were classified, again and again.
         reader: says how new windows are, in passing; None = nothing does.
+
+    Example:
+        >>> from dualgaf.data.series_scaler import SeriesScaler
+        >>> from dualgaf.imaging.recipe import ImagingRecipe
+        >>> scaler = SeriesScaler(np.zeros(1), np.ones(1))
+        >>> state = ImagingState(ImagingRecipe(8), 24, None, scaler, ("sat",), ("a", "b"), "")
+        >>> model = Predictor(state, lambda windows, _: np.full((len(windows), 2), 0.5))
+        >>> model.class_names, model.window_size, model.predict(np.zeros((1, 24))).probabilities
+        (('a', 'b'), 24, array([[0.5, 0.5]]))
     """
 
     def __init__(

@@ -53,6 +53,9 @@ class EqualAveraging(WeightAveraging):
 
     Raises:
         ConfigError: the fraction is out of range, or the number of steps is not known.
+
+    Example:
+        >>> trainer = L.Trainer(callbacks=[EqualAveraging(start=0.5)], logger=False)
     """
 
     def __init__(self, start: float = 0.75) -> None:

@@ -67,7 +67,15 @@ NAMED = 4
 
 
 class RunFolderCheck(Callback):
-    """Hydra callback: looks at the folder of a run or a sweep before Hydra writes into it."""
+    """Hydra callback: looks at the folder of a run or a sweep before Hydra writes into it.
+
+    Example:
+        ``conf/hydra/default.yaml`` has Hydra make it:
+
+        >>> from hydra.utils import instantiate
+        >>> isinstance(instantiate({"_target_": "dualgaf.RunFolderCheck"}), Callback)
+        True
+    """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse a folder that holds another run.

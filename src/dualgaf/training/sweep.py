@@ -53,7 +53,15 @@ _under_way: list[tuple["SweepTable", DictConfig]] = []
 
 
 class SweepTable(Callback):
-    """Hydra callback: writes ``sweep.csv`` and ``sweep.png`` into the multirun folder, prints."""
+    """Hydra callback: writes ``sweep.csv`` and ``sweep.png`` into the multirun folder, prints.
+
+    Example:
+        ``conf/hydra/default.yaml`` has Hydra make it:
+
+        >>> from hydra.utils import instantiate
+        >>> isinstance(instantiate({"_target_": "dualgaf.SweepTable"}), Callback)
+        True
+    """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """See to the end also where Hydra leaves it out: after a failed job, or a signal.
