@@ -170,7 +170,8 @@ def test_build_draws_all_splits_and_neither_loads_nor_writes_a_model(tmp_path):
     assert found["build/seconds"] > 0
     assert {key.partition("/")[0] for key in found} == {"build"}
     (path,) = tmp_path.glob("**/metrics.json")
-    assert {file.name for file in path.parent.iterdir()} <= {"metrics.json", "train.log", ".hydra"}
+    left = {"metrics.json", "train.log", "about.json", ".hydra"}
+    assert {file.name for file in path.parent.iterdir()} <= left
 
 
 def test_build_prepares_the_cache_for_a_second_build_and_for_a_training(tmp_path):

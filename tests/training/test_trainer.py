@@ -96,6 +96,7 @@ def test_a_run_without_a_logger_or_without_checkpoints_is_one(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} <= {
         ".hydra",
         "metrics.json",
+        "about.json",
         "refit",
         "checkpoints",
         "outside.csv",

@@ -221,6 +221,8 @@ def _several_options(text: str) -> str:
     ways = [f"type -m {text}"]
     if group in OPTIONAL:
         ways.insert(0, f"type {group}=[{value}] for all of them at once")
+    else:
+        ways.append(f"type {group}={value.split(',')[0]} for one run")
     return f"{text} has several values, for a sweep of as many runs; {', or '.join(ways)}"
 
 
