@@ -1,5 +1,6 @@
 """Mean ranks of methods on a line, drawn by aeon: `write_critical_difference`."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ def write_critical_difference(
     """Write the picture: a line joins methods that are not told apart.
 
     They are told apart by Wilcoxon tests, one-sided in the direction that is seen, with Holm's
-    correction, where Friedman's test finds a difference at all (Demsar 2006, Benavoli 2016).
+    correction, where Friedman's test finds a difference at all (Demsar 2006, Benavoli 2016); see
+    findings/aeon_critical_difference_tests_one_side.sh.
 
     Args:
         path: an SVG file; the same scores give the same file.
@@ -48,7 +50,12 @@ def write_critical_difference(
         raise DependencyError(
             'the picture of ranks is drawn by aeon; type pip install "dualgaf[accuracy]"'
         ) from error
-    with mpl.rc_context({"svg.hashsalt": "dualgaf", "svg.fonttype": "none"}):
+    with (
+        mpl.rc_context({"svg.hashsalt": "dualgaf", "svg.fonttype": "none"}),
+        warnings.catch_warnings(),
+    ):
+        # of two methods that are alike everywhere, which one line joins as it should
+        warnings.filterwarnings("ignore", message="Estimators .* have the same performance")
         figure, _ = plot_critical_difference(scores, list(methods), alpha=alpha, highlight=None)
         try:
             with whole_file(path) as draft:

@@ -56,6 +56,7 @@ def test_what_is_not_typed_is_dualgafnet_and_one_seed():
     assert str(asked.folder).startswith("runs/compare/")
     assert asked_for(["data=simulated", "~logger"]).jobs[0].overrides[1] == "~logger"
     assert asked_for(["data=simulated", "data.n_windows=40"]).sets == ["simulated"]
+    assert asked_for(["data=ucr", "data.name=NATOPS", "data.nan=error"]).sets == ["NATOPS"]
 
 
 def test_a_pattern_stands_for_all_options():

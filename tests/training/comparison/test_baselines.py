@@ -37,13 +37,14 @@ def test_windows_and_splits_are_those_of_the_network(seen, tmp_path, seed):
     assert main(["told", str(tmp_path), *typed]) == 0
     data = make_data(load_config(typed))
     windows = data.windows
-    learned = np.concatenate([windows.indices["train"], windows.indices["val"]])
+    learned = np.sort(np.concatenate([windows.indices["train"], windows.indices["val"]]))
+    tested = np.sort(windows.indices["test"])
     np.testing.assert_array_equal(seen["x"], windows.windows.take(learned))
-    np.testing.assert_array_equal(seen["new"], windows.windows.take(windows.indices["test"]))
+    np.testing.assert_array_equal(seen["new"], windows.windows.take(tested))
     names = [data.class_names[k] for k in windows.labels[learned]]
     assert (seen["y"].tolist(), seen["seed"]) == (names, seed)
     label, predicted = read_predictions(tmp_path)
-    assert label == [data.class_names[k] for k in windows.labels[windows.indices["test"]]]
+    assert label == [data.class_names[k] for k in windows.labels[tested]]
     assert set(predicted) == {names[0]}
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["test/acc"] == pytest.approx(label.count(names[0]) / len(label), abs=1e-6)

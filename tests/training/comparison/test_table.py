@@ -130,3 +130,5 @@ def test_the_picture_needs_three_methods_and_two_sets(tmp_path):
     assert not path.exists()
     assert write_critical_difference(path, scores, ["first", "second", "third"])
     assert "second" in Path(path).read_text()
+    alike = np.array([[0.9, 0.9, 0.7], [0.8, 0.8, 0.6]])
+    assert write_critical_difference(path, alike, ["first", "second", "third"])

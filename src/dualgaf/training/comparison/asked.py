@@ -152,8 +152,9 @@ def _jobs(parsed: Sequence[Override], baselines: Sequence[str]) -> Iterable[Job]
         list(itertools.product(*axes[name])) for name in ("set", "method", "repeat")
     )
     for own_set, repeat in itertools.product(sets, repeats):
-        alone = [(text, _pair(text)[0] in SETS) for text, _ in own_set]
-        name = _name(own_set, SETS) or _name(alone, SETS)
+        one_name = [(text, _pair(text)[0] == "data.name") for text, _ in own_set]
+        one_kind = [(text, _pair(text)[0] in SETS) for text, _ in own_set]
+        name = _name(own_set, SETS) or _name(one_name, SETS) or _name(one_kind, SETS)
         pairs = tuple(_pair(text) for text, _ in repeat)
         data = [text for text, _ in own_set]
         for method in methods:

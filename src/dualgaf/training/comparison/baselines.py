@@ -169,9 +169,8 @@ def run_baseline(method: str, source: Source, seed: int, split_seed: int = 0) ->
 
 
 def _windows(windowed: WindowedSplits, *splits: str) -> tuple[Array, Array]:
-    rows = np.concatenate(
-        [windowed.indices[split] for split in splits if split in windowed.indices]
-    )
+    parts = [windowed.indices[split] for split in splits if split in windowed.indices]
+    rows = np.sort(np.concatenate(parts))  # which are held out must not change a forest
     names = np.array(windowed.class_names)
     return windowed.windows.take(rows).astype(np.float64), names[windowed.labels[rows]]
 
