@@ -31,7 +31,7 @@ TRAINED = {
 }
 PAGES = {"plant": PLANT / "report.html", "sweep": SWEEP / "index.html"}
 WIDTHS, HEIGHTS = {"wide": 1280, "narrow": 390}, {"wide": 2300, "narrow": 2000}
-COLOURS = 64
+COLOURS = 256
 
 
 def main() -> None:
@@ -88,7 +88,9 @@ def write(shot: bytes, path: Path) -> None:
     from PIL import Image
 
     with Image.open(io.BytesIO(shot)) as image:
-        image.convert("RGB").quantize(COLOURS).save(path, format="png", optimize=True)
+        image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(
+            path, format="png", optimize=True
+        )
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e3:.0f} kB")
 
 
