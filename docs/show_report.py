@@ -31,7 +31,7 @@ TRAINED = {
 }
 PAGES = {"plant": PLANT / "report.html", "sweep": SWEEP / "index.html"}
 WIDTHS, HEIGHTS = {"wide": 1280, "narrow": 390}, {"wide": 2300, "narrow": 2000}
-COLOURS = 64
+COLOURS = 256
 
 
 def main() -> None:
@@ -45,7 +45,9 @@ def main() -> None:
         for log in (ROOT / folder).glob("train.log"):
             page_s = float(re.findall(r"page: .* \(([\d.]+) s\)", log.read_text())[-1])
             print(f"{folder}: {took:.0f} s, its page {page_s} s of them, {page_s / took:.1%}")
-    subprocess.run([sys.executable, "-m", "dualgaf", "report", str(PLANT)], cwd=ROOT, check=True)
+    for folder in TRAINED:  # all pictures of windows, too
+        words = ["-m", "dualgaf", "report", str(folder)]
+        subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
     for page in PAGES.values():
         print(f"{page}: {(ROOT / page).stat().st_size / 1e3:.0f} kB")
     photograph()
@@ -77,7 +79,7 @@ def photograph() -> None:
             for part in ("mistakes", "spoke"):
                 section = page.locator(f"section:has(#{part})")
                 if section.count():
-                    shot = section.locator("figure").first.screenshot()
+                    shot = section.locator("figure img").first.screenshot()
                     write(shot, ROOT / "docs" / f"report_{name}_{part}.png")
             print(f"{path}: console {said or 'empty'}; asked for {', '.join(sorted(asked))}")
         browser.close()
@@ -88,7 +90,9 @@ def write(shot: bytes, path: Path) -> None:
     from PIL import Image
 
     with Image.open(io.BytesIO(shot)) as image:
-        image.convert("RGB").quantize(COLOURS).save(path, format="png", optimize=True)
+        image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(
+            path, format="png", optimize=True
+        )
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1e3:.0f} kB")
 
 

@@ -127,6 +127,7 @@ def test_a_page_is_right_in_a_browser(case, tmp_path, looked, monkeypatch):
         assert ("48 other channels" in shares) == (case == "60 channels")
 
 
+@pytest.mark.slow
 def test_a_page_of_5000_windows_is_small(tmp_path, looked):
     data = data_of([f"class {k}" for k in range(10)], n_tested=167)
     assert len(data.windows.indices["test"]) == 5010

@@ -41,8 +41,7 @@ def draw_inspection(spans: Sequence[Span], channel_names: Sequence[str], title: 
         The figure; ``figure.savefig(path)`` writes it.
 
     Example:
-        >>> from dualgaf.plots.palette import area_style
-    from dualgaf.series.timeline import Span
+        >>> from dualgaf.series.timeline import Span
         >>> steps = np.arange(40.0)
         >>> span = Span(steps, np.sin(steps).reshape(1, 40), "leak", "train", "2024-01-01")
         >>> len(draw_inspection([span], ["flow"], "pump").axes)

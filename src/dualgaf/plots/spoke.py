@@ -28,6 +28,7 @@ def draw_spoke(
         title: line above the picture.
 
     Example:
+        >>> import numpy as np
         >>> figure = draw_spoke(np.full((2, 4), 0.125), ["sat", "mat"], [50, 50], TimeAxis())
         >>> len(figure.axes)
         3
