@@ -14,7 +14,8 @@ import search_program
 from dualgaf.errors import ConfigError, DualGAFError
 from dualgaf.search import options, study
 from dualgaf.search.journal import opened
-from dualgaf.search.study import DRAW, KILLED, Search, pruner_of
+from dualgaf.search.kept import pruner_of
+from dualgaf.search.study import DRAW, KILLED, Search
 from dualgaf.system.termination import Stopped
 from dualgaf.training.run_folder import entered
 from preloaded import run, start

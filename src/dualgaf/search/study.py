@@ -21,42 +21,25 @@ from typing import Any
 
 import numpy as np
 import optuna
-from omegaconf import DictConfig, OmegaConf
-from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from omegaconf import DictConfig
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from dualgaf.errors import ConfigError, DualGAFError
+from dualgaf.errors import DualGAFError
 from dualgaf.search.journal import opened
+from dualgaf.search.kept import kept_study
 from dualgaf.search.options import Asked
-from dualgaf.search.space import brief, default_of, overrides_of, shown_space, stored
+from dualgaf.search.space import brief, default_of, overrides_of
 from dualgaf.search.trial import BEST_EPOCH, VALUE, Ended, ended_in
 from dualgaf.store.lock import is_locked, locked
 from dualgaf.system.termination import Stopped
 from dualgaf.training.config import load_config
-from dualgaf.training.meant import in_shell
-from dualgaf.training.resume import shown, typed_folder
-from dualgaf.training.run_folder import (
-    RECORD,
-    counted,
-    differences,
-    entered,
-    free_folder,
-)
+from dualgaf.training.resume import shown
+from dualgaf.training.run_folder import RECORD, entered
 
-NAME = "dualgaf"
-"""Of the study in its journal."""
-RECORDED = "dualgaf"
-"""Attribute of a study: what it searches, and with what options."""
 DRAW, KILLED, FAILED, METRICS = "draw", "killed", "failed", "metrics"
 """Attributes of a trial: the number of its draw, from 0 on; how it was ended; why it failed; what
 it has found."""
-DIRECTION = "MINIMIZE"
-STARTUP = 5
-"""Trials that end before others are compared with them, and that an epoch needs for that."""
-WARMUP = 3
-"""Epochs in which none is compared."""
 FAILURES = 3
 """So many that fail before one has ended are all that will."""
 
@@ -84,8 +67,7 @@ class Search:
         self._failed = 0
         storage = opened(asked.journal)
         with self._turn():
-            self.study = self._study(storage)
-            self._check_same()
+            self.study = kept_study(asked, storage)
             self._heal()
             self._say_where_it_stands()
 
@@ -231,65 +213,6 @@ class Search:
             journal = shown(self.asked.journal)
             log.info("study %s: %d of %d trials have ended", journal, done, self.asked.n_trials)
 
-    def _study(self, storage: Any) -> Study:
-        names = [each.study_name for each in storage.get_all_studies()]
-        if names and NAME not in names:
-            self._refuse(f"has another study ({', '.join(names)})")
-        if not names and list(self.asked.folder.glob("trial-*")):
-            folder = self.asked.folder
-            raise ConfigError(
-                f"{shown(folder)} has trials, and {shown(self.asked.journal)} knows of none: files "
-                f"of two studies are not mixed; {self._other()}"
-            )
-        pruner = pruner_of(self.asked)
-        if names:  # create_study would write a line
-            return optuna.load_study(study_name=NAME, storage=storage, pruner=pruner)
-        return optuna.create_study(study_name=NAME, storage=storage, pruner=pruner)
-
-    def _check_same(self) -> None:
-        """Keep what is searched, or compare it with what is kept.
-
-        Raises:
-            ConfigError: it is not the same.
-        """
-        directions = [each.name for each in self.study.directions]
-        if directions != [DIRECTION]:
-            self._refuse(f"has another direction ({', '.join(directions).lower()})")
-        kept = self.study.user_attrs.get(RECORDED)
-        space = stored(self.asked.space)
-        if kept is None:
-            options = OmegaConf.to_yaml(self.asked.cfg, resolve=False)
-            told = {"space": space, "options": options, "typed": self._typed()}
-            self.study.set_user_attr(RECORDED, told)
-            return
-        for key in sorted({*kept["space"], *space}):
-            if kept["space"].get(key) != space.get(key):
-                there, here = shown_space(kept["space"], key), shown_space(space, key)
-                self._refuse(f"searches {key}={there}, and not {here}", kept)
-        begun = counted(OmegaConf.create(kept["options"]))
-        if different := differences(begun, counted(self.asked.cfg)):
-            self._refuse(f"was begun with other options ({different})", kept)
-
-    def _refuse(self, what: str, kept: dict[str, Any] | None = None) -> None:
-        again = f"to go on with it type {kept['typed']}; " if kept else ""
-        raise ConfigError(
-            f"study={shown(self.asked.journal)} {what}; nothing was changed; {again}{self._other()}"
-        )
-
-    def _other(self) -> str:
-        journal = self.asked.journal
-        other = free_folder(self.asked.folder).with_suffix(journal.suffix)
-        return f"for a new study type {typed_folder('study', other)}"
-
-    def _typed(self) -> str:
-        """The command, with all that makes this study what it is."""
-        space = [
-            in_shell(f"search.{key}={shown_space(self.asked.space, key)}")
-            for key in self.asked.space
-        ]
-        words = [typed_folder("study", self.asked.journal), *map(in_shell, self.asked.typed)]
-        return " ".join(["python -m dualgaf tune", *words, "search=none", *space])
-
 
 def sampler_of(asked: Asked, draw: int, others: int = 0) -> BaseSampler:
     """What draws one trial: by its number, so that a study that goes on draws no trial twice.
@@ -302,13 +225,6 @@ def sampler_of(asked: Asked, draw: int, others: int = 0) -> BaseSampler:
     words = (asked.cfg.seed, draw, others)
     seed = int(np.random.SeedSequence(words).generate_state(1)[0])
     return TPESampler(seed=seed) if asked.sampler == "tpe" else RandomSampler(seed=seed)
-
-
-def pruner_of(asked: Asked) -> BasePruner:
-    """What ends a trial early: at epochs in which five others were validated, and no single one."""
-    if asked.pruner == "none":
-        return NopPruner()
-    return MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP + 1, n_min_trials=STARTUP)
 
 
 def _stack_of(error: Exception) -> bool:
