@@ -9,6 +9,7 @@ import logging
 import re
 import time
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 import dualgaf
 from dualgaf.errors import ConfigError, DualGAFError, OtherDataError, SeriesError
 from dualgaf.imaging.windows import Windows
+from dualgaf.inference.clock import Clock
 from dualgaf.inference.new_data import read_tables
 from dualgaf.inference.predict import Predictor
 from trained import DAY, STEPS, checkpoint_of, plant_table, trained_on_plant
@@ -322,3 +324,38 @@ def test_the_program_behind_a_growing_csv_runs(folder, tmp_path, monkeypatch, ca
     told = capsys.readouterr().out.splitlines()
     assert len(told) == len(expected)
     assert all(name in line for name, line in zip(expected.classes, told, strict=True))
+
+
+def read_one_by_one(clock, times):
+    """What a clock says of each time: whether windows begin anew, or why it is refused."""
+    told = []
+    for time_ in times:
+        try:
+            own, is_new = clock.read(time_, 1)
+            clock.keep(own, is_new)
+        except SeriesError as error:
+            told.append(str(error))
+        else:
+            told.append((bool(is_new[0]), own.item()))
+    return told
+
+
+@given(
+    steps=st.lists(st.sampled_from([1, 1, 1, 2, 2.5, 24, 0, -3, None]), max_size=30),
+    dated=st.booleans(),
+    days=st.booleans(),
+)
+def test_a_row_by_itself_is_judged_as_rows_together_are(exact, steps, dated, days):
+    facts = exact._imaging.facts
+    source = facts.source if days else {**facts.source, "group_columns": ["day"]}
+    facts = replace(facts, source=source)
+    at, times = 21.0, []  # an hour or two before a day ends
+    for step in steps:
+        at += step or 0
+        start = np.datetime64(FEBRUARY, "us")
+        none = np.datetime64("NaT", "us") if dated else np.nan
+        time_ = start + np.timedelta64(round(at * 60), "m") if dated else at
+        times.append(np.array([none if step is None else time_]))
+    careful = Clock(facts)
+    careful._follows_at_once = lambda *given: False
+    assert read_one_by_one(Clock(facts), times) == read_one_by_one(careful, times)
