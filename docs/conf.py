@@ -39,10 +39,7 @@ html_show_sourcelink = False
 # Nothing is fetched when a page is read: formulas are text, the search is Sphinx' own.
 html_permalinks_icon = "#"
 
-myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4
-# The first heading of CHANGELOG.md is followed by what changed, later ones may jump a level.
-suppress_warnings = ["myst.header"]
 
 default_role = "py:obj"  # `name` in a docstring is code, and a link where the name is public
 add_module_names = False
@@ -52,7 +49,6 @@ autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-nitpicky = False
 
 OUTSIDE = {
     "contributing": "CONTRIBUTING.md",
@@ -121,6 +117,12 @@ def leave_out_others(app, what, name, obj, skip, options):
     return True if home and not home.startswith("dualgaf") else None
 
 
+def reach_by_keys(app, page, template, context, doctree):
+    """What scrolls sideways can be scrolled by the keyboard."""
+    body = context.get("body", "").replace("<pre>", '<pre tabindex="0">')
+    context["body"] = body.replace('class="table-wrapper', 'tabindex="0" class="table-wrapper')
+
+
 def setup(app):
     """Called by Sphinx."""
     app.connect("source-read", show_outside)
@@ -128,4 +130,5 @@ def setup(app):
     app.connect("autodoc-process-docstring", hide_colons, priority=400)
     app.connect("autodoc-process-docstring", show_colons, priority=600)
     app.connect("autodoc-skip-member", leave_out_others)
+    app.connect("html-page-context", reach_by_keys)
     return {"parallel_read_safe": True}
