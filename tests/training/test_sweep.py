@@ -63,7 +63,8 @@ def test_the_fastest_build_is_marked_where_the_pool_is_swept(tmp_path, caplog):
 def test_a_sweep_of_which_no_job_ended_has_a_table_and_no_picture(tmp_path, caplog):
     job(tmp_path, 0, ["seed=0"], None)
     job(tmp_path, 1, ["seed=1"], None)
-    (message,) = end(tmp_path, caplog)
+    message, page = end(tmp_path, caplog)
+    assert page == f"page: {tmp_path / 'index.html'}"
     assert "sweep of 2 jobs" in message
     assert "<-" not in message
     assert not (tmp_path / "sweep.png").exists()
