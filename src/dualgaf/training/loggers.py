@@ -216,6 +216,10 @@ class LoggersReady(Callback):
     """Hydra callback: what the jobs of a sweep share of their back ends is there before the first.
 
     Four jobs that made the tables of one new database at the same time would end three of them.
+
+    Example:
+        >>> from omegaconf import OmegaConf
+        >>> LoggersReady().on_multirun_start(OmegaConf.create({"logger": {}}))
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
