@@ -22,7 +22,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from benchmarks.accuracy.markdown import markdown
+from dualgaf.training.text_tables import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "search.md"

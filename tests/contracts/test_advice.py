@@ -82,6 +82,7 @@ COMMANDS = [
     keys("model=resnet", says=UNKNOWN),
     keys("logger=tensorbord", says=UNKNOWN),
     keys("logger=csv,tensorboard", says="type {}=[{}] for all of them at once", leave=(1,)),
+    keys("model=rich,largest", says="type {}={} for one run", leave=(0,)),
     keys("~model", says="no run is without {}; allowed to be left out: {}; type {}={}"),
     keys("logger=null", says="{}: a group is left out by a tilde; type ~{}"),
     keys("~seed", says="type {}={}"),

@@ -101,9 +101,9 @@ def test_the_manifest_is_as_told(page, cache):
     assert set(manifest["parts"]) == set(re.findall(r"`([a-z_]+)`", words))
     check = manifest.pop("check")
     as_told = json.dumps(manifest, sort_keys=True)
-    assert check == xxhash.xxh3_64_hexdigest(as_told)
+    assert check == xxhash.xxh3_64_hexdigest(as_told.encode())
     parts = json.dumps(manifest["parts"], sort_keys=True)
-    assert path.stem == store.stem == xxhash.xxh3_128_hexdigest(parts)
+    assert path.stem == store.stem == xxhash.xxh3_128_hexdigest(parts.encode())
     assert manifest["nonce"] == data[12:28].hex()
     rows = page["read_store"](store)
     assert manifest["layout"] == {

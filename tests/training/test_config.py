@@ -16,7 +16,6 @@ from dualgaf.training.config import check_overrides, load_config, make_data, own
         ["data=simulated", "data.n_windows=5", "+extra.key=1", "~logger.csv"],
         ["data=ucr", "hydra.run.dir=here", "data.name=[a", "hardware=64gb"],
         ["data.split.method=group", "callbacks.early_stopping.patience=3"],
-        ["data=ahu,simulated", "data.root=here"],
     ],
     ids=str,
 )

@@ -86,10 +86,11 @@ def plant(path):
 def logged(tmp_path_factory):
     """The folder of a run with every logger, MLflow the first."""
     folder = tmp_path_factory.mktemp("logged")
-    plant(folder / f"{SECRET}.db")
+    (folder / SECRET).mkdir()
+    plant(folder / SECRET / "plant.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("WANDB_MODE", raising=False)
-        patch.setenv("PLANT_URI", f"sqlite:///{folder}/{SECRET}.db")
+        patch.setenv("PLANT_URI", f"sqlite:///{folder}/{SECRET}/plant.db")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/kept/mlflow.db")
         dualgaf.MLFlowLogger(os.environ["MLFLOW_TRACKING_URI"])  # makes the tables
         shutil.copy(folder / "kept/mlflow.db", folder / "empty.db")
@@ -172,7 +173,12 @@ def test_mlflow_has_the_curves_the_last_figures_and_the_files(logged):
     for key in ("val/acc", "test/acc", "fit/epochs", "model/parameters"):
         assert run.data.metrics[key] == pytest.approx(metrics[key])
     found = {each.path for each in client.list_artifacts(run.info.run_id)}
-    assert found == {*TABLES, *(f"{name}.png" for name in PICTURES), "options.yaml"}
+    assert found == {
+        *TABLES,
+        *(f"{name}.png" for name in PICTURES),
+        "options.yaml",
+        "report.html",
+    }
     folder = logged / "kept/mlruns/dualgaf" / run.info.run_id / "artifacts"
     own = logged / "day/run/confusion.png"
     assert (folder / "confusion.png").read_bytes() == own.read_bytes()

@@ -18,19 +18,23 @@ def run(options: argparse.Namespace) -> int:
     """Write the page and say where it is."""
     if not options.folder:
         raise ConfigError("which run? type: report RUN, with the folder that holds metrics.json")
-    from dualgaf.training.resume import first_words, shown
+    from dualgaf.training.resume import typed_as_module
+
+    with typed_as_module():
+        print(_again(Path(options.folder).absolute()))
+    return 0
+
+
+def _again(folder: Path) -> str:
+    from dualgaf.training.resume import shown
     from dualgaf.training.run_page import page_again
     from dualgaf.training.sweep import sweep_index
     from dualgaf.training.sweep_page import TABLE
 
-    first_words[:] = ["train"]
-    folder = Path(options.folder).absolute()
     if (folder / TABLE).is_file():
-        page = sweep_index(folder)
-        path = page.write(folder)
-        print(f"{shown(path)}: {len(page.rows)} runs")
-        return 0
+        index = sweep_index(folder)
+        path = index.write(folder)
+        return f"{shown(path)}: {len(index.rows)} runs"
     found = page_again(folder)
     path = found.write(folder)
-    print("\n".join([f"{shown(path)}: {found.title}. {found.verdict}", *found.left_out]))
-    return 0
+    return "\n".join([f"{shown(path)}: {found.title}. {found.verdict}", *found.left_out])

@@ -8,7 +8,8 @@ it goes on. RUN may be the folder of a sweep.
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -94,6 +95,17 @@ def resume_command(folder: Path) -> str:
         'resume="my run"'
     """
     return " ".join(["python", program_words(), typed_folder("resume", folder)])
+
+
+@contextmanager
+def typed_as_module() -> Iterator[None]:
+    """A block in which a training is typed as ``python -m dualgaf train``."""
+    before = [*first_words]
+    first_words[:] = ["train"]
+    try:
+        yield
+    finally:
+        first_words[:] = before
 
 
 def program_words() -> str:
