@@ -12,8 +12,7 @@
 # make accuracy  DualGAFNet beside methods without images: rows that are missing, docs/accuracy.md
 PYTHON ?= python3
 BIN := .venv/bin
-# Python compiles what it imports, at the first import: less than all of torch.
-INSTALL := pip install -q --no-compile
+INSTALL := pip install -q
 
 .PHONY: train test quick slow minimum pythons environments lint changes tests fuzz notebooks package wheel soak accuracy
 .PHONY: constraints clean docs
@@ -40,7 +39,9 @@ changes: .venv/.dev
 	$(BIN)/python changes/check.py
 
 # In two processes; one of them takes all of tests/faults, see tests/conftest.py.
+# Compiled first: where Python may write no bytecode, each program that a test starts would do it.
 tests: .venv/.dev
+	$(BIN)/python -m compileall -q src
 	$(BIN)/python -m pytest -n 2
 
 # What is below torch, and the pages.
