@@ -17,6 +17,7 @@ The rule of novelty was chosen on `CHOSEN_ON` (`--rule`).
 import argparse
 import json
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--output", type=Path, default=PAGE)
     given = parser.parse_args(arguments)
+    os.environ.setdefault("DUALGAF_DATA", "../shared/data")
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     work = given.work.resolve()
