@@ -138,17 +138,11 @@ def _draw_jobs(rows: list[Row], metrics: list[str], swept: list[str]) -> Figure:
         if found:
             style: dict[str, Any] = {"color": LINES[number], "label": metric}
             axes.plot(*zip(*found, strict=True), _MARKERS[number], **style)
-    axes.set_yticks(places, [_label(row, swept) or f"job {row['job']}" for row in rows], fontsize=8)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.grid(alpha=0.3)
+    _name_lines(axes, [_label(row, swept) or f"job {row['job']}" for row in rows])
     if metrics == [BUILD]:
-        axes.set_xlim(left=0)
-        axes.set_xlabel("build time (s)")
-        axes.set_title(_title(rows), fontsize=11)
+        _tell_seconds(axes, "", rows)
     else:
-        axes.set_xlabel("accuracy (fraction of the windows)")
-        figure.suptitle(f"Accuracy of {len(rows)} jobs", fontsize=11)
-        legend_above(axes)
+        _tell_accuracy(figure, axes, "", f"Accuracy of {len(rows)} jobs")
     return figure
 
 
@@ -174,20 +168,32 @@ def _draw_settings(rows: list[Row], metrics: list[str], others: list[str]) -> Fi
         if points:
             places, middles, below, above = zip(*points, strict=True)
             axes.errorbar(middles, places, xerr=[below, above], fmt=_MARKERS[number], **style)
-    axes.set_yticks(range(len(settings)), list(settings), fontsize=8)
-    axes.set_ylim(len(settings) - 0.5, -0.5)
-    axes.grid(alpha=0.3)
+    _name_lines(axes, list(settings))
     if metrics == [BUILD]:
-        axes.set_xlim(left=0)
-        axes.set_xlabel("build time (s), median over the seeds; bar: fastest to slowest")
-        axes.set_title(_title(rows), fontsize=11)
+        _tell_seconds(axes, ", median over the seeds; bar: fastest to slowest", rows)
     else:
-        axes.set_xlabel("accuracy (fraction of the windows), mean; bar: one standard deviation")
-        figure.suptitle(
-            f"{len(settings)} settings, means over {_counts_text(settings)}", fontsize=11
-        )
-        legend_above(axes)
+        title = f"{len(settings)} settings, means over {_counts_text(settings)}"
+        _tell_accuracy(figure, axes, ", mean; bar: one standard deviation", title)
     return figure
+
+
+def _name_lines(axes: Axes, names: Sequence[str]) -> None:
+    """A line each, the first at the top."""
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(alpha=0.3)
+
+
+def _tell_seconds(axes: Axes, what: str, rows: list[Row]) -> None:
+    axes.set_xlim(left=0)
+    axes.set_xlabel(f"build time (s){what}")
+    axes.set_title(_title(rows), fontsize=11)
+
+
+def _tell_accuracy(figure: Figure, axes: Axes, what: str, title: str) -> None:
+    axes.set_xlabel(f"accuracy (fraction of the windows){what}")
+    figure.suptitle(title, fontsize=11)
+    legend_above(axes)
 
 
 def _with_bar(values: list[float], metric: str) -> tuple[float, float, float]:

@@ -109,8 +109,7 @@ def fit(
     if not is_watched:
         options = unwatched(options)
     kept = kept_callbacks(options["callbacks"], cfg)
-    logged = OptionsLogged(cfg)
-    options["callbacks"] = [*kept, curves, logged, *watching, *_newest(cfg, FIRST)]
+    options["callbacks"] = [*kept, *_own_callbacks(cfg, curves, watching)]
     trainer = make_trainer(cfg, **options, logger=loggers)
     started = time.perf_counter()
     # One block: a second trainer finds the ranks that the first has started.
@@ -140,6 +139,13 @@ def fit(
     if is_first():
         _keep_learned(cfg, model, final, validated)
     return Learned(model, final, metrics, curves.epochs)
+
+
+def _own_callbacks(
+    cfg: DictConfig, curves: EpochCurves, watching: Sequence[L.Callback]
+) -> list[L.Callback]:
+    """Of the first training, beside those that are configured."""
+    return [curves, OptionsLogged(cfg), *watching, *_newest(cfg, FIRST)]
 
 
 def _build_before_ranks(

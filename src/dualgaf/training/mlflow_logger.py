@@ -184,11 +184,6 @@ class MLFlowLogger(RunLogger, LightningMLFlowLogger):
         super().finalize(status)
 
     @leniently
-    def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
-        """Keep a checkpoint, where that is asked for."""
-        super().after_save_checkpoint(checkpoint_callback)
-
-    @leniently
     def keep(self, metrics: Mapping[str, float], classes: Sequence[str], files: list[Path]) -> None:
         """See `RunLogger.keep`."""
         self.log_metrics(metrics, self._last_step)

@@ -22,6 +22,28 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 
+def leniently(method: Callable[P, None]) -> Callable[P, None]:
+    """Let an error of a `RunLogger` turn it off, which is said once, and not end the run."""
+
+    @functools.wraps(method)
+    def call(*given: P.args, **named: P.kwargs) -> None:
+        logger: Any = given[0]
+        if logger.is_off:
+            return
+        try:
+            method(*given, **named)
+        except Exception as error:  # of a server, a disk, any library below
+            logger.is_off = True
+            log.warning(
+                "logger=%s has failed, and gets nothing more; the run goes on, its own files have "
+                "all of it: %s",
+                logger.option,
+                one_line(error),
+            )
+
+    return call
+
+
 class RunLogger(Logger):
     """A logger that gets a run's options, its figures and its files, and may fail."""
 
@@ -67,6 +89,11 @@ class RunLogger(Logger):
     def close(self, status: str) -> None:
         """End the run: ``success``, ``failed`` or ``KILLED``."""
 
+    @leniently
+    def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
+        """Keep a checkpoint, where that is asked for."""
+        super().after_save_checkpoint(checkpoint_callback)
+
     def refused(self, error: BaseException, typed: str) -> ConfigError:
         """The back end cannot be used."""
         return ConfigError(
@@ -86,28 +113,6 @@ class SilentLogger(Logger):
 
     def log_hyperparams(self, *given: Any, **named: Any) -> None:
         """Nothing."""
-
-
-def leniently(method: Callable[P, None]) -> Callable[P, None]:
-    """Let an error of a `RunLogger` turn it off, which is said once, and not end the run."""
-
-    @functools.wraps(method)
-    def call(*given: P.args, **named: P.kwargs) -> None:
-        logger: Any = given[0]
-        if logger.is_off:
-            return
-        try:
-            method(*given, **named)
-        except Exception as error:  # of a server, a disk, any library below
-            logger.is_off = True
-            log.warning(
-                "logger=%s has failed, and gets nothing more; the run goes on, its own files have "
-                "all of it: %s",
-                logger.option,
-                one_line(error),
-            )
-
-    return call
 
 
 def one_line(error: BaseException) -> str:

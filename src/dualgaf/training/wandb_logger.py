@@ -138,11 +138,6 @@ class WandbLogger(RunLogger, LightningWandbLogger):
         super().finalize(status)
 
     @leniently
-    def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
-        """Keep a checkpoint, where that is asked for."""
-        super().after_save_checkpoint(checkpoint_callback)
-
-    @leniently
     def keep(self, metrics: Mapping[str, float], classes: Sequence[str], files: list[Path]) -> None:
         """See `RunLogger.keep`."""
         self.begin()
