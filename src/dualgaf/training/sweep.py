@@ -11,6 +11,7 @@ import csv
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -104,7 +105,8 @@ class SweepTable(Callback):
         if pooled := pool_folds(folder, rows):
             log.info("all folds together, see %s\n%s", folder / "folds.csv", aligned(pooled))
         if best_job(rows) is not None:
-            draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
+            with whole_file(folder / "sweep.png") as draft:
+                draw_sweep(rows).savefig(draft, dpi=110, format="png")
             log.info("picture: %s", folder / "sweep.png")
         if config.get("report", True):
             _write_index(folder)
@@ -218,9 +220,8 @@ def _row(hydra_folder: Path) -> Row:
         key, _, value = override.partition("=")
         if key not in ("resume", "skip_finished"):
             row[key] = value
-    metrics = job / "metrics.json"
-    if metrics.is_file():
-        found = json.loads(metrics.read_text())
+    with suppress(FileNotFoundError):  # a job that goes on takes its earlier one away
+        found = json.loads((job / "metrics.json").read_text())
         # The scores of a job that was stopped are not those of a whole training.
         row.update(found if STOPPED not in found else {STOPPED: found[STOPPED]})
     return row
