@@ -18,8 +18,10 @@ from pathlib import Path
 
 from dualgaf.errors import DualGAFError
 from dualgaf.system.termination import Stopped, is_started_rank, stops_before_errors
+from dualgaf.training.cluster import in_one_folder
+from dualgaf.training.launcher import remember_command
 from dualgaf.training.overrides import check_overrides
-from dualgaf.training.resume import in_full, resume_command
+from dualgaf.training.resume import first_words, in_full, resume_command
 
 WRONG = 2
 """Exit status of wrong use and of errors."""
@@ -41,7 +43,8 @@ def as_command(main: Callable[[], object]) -> int:
         with stops_before_errors():
             check_overrides(sys.argv[1:])
             if not is_started_rank():  # that has them in full already
-                sys.argv[1:] = in_full(sys.argv[1:])
+                sys.argv[1:] = in_one_folder(in_full(sys.argv[1:]))
+            remember_command(first_words)
             main()
     except DualGAFError as error:
         print(f"dualgaf: {error}", file=sys.stderr)

@@ -36,6 +36,7 @@ from dualgaf.system.whole_file import whole_file
 from dualgaf.training.code_stamp import codes_of, is_of_this_code, stamp
 from dualgaf.training.command import when_stopped
 from dualgaf.training.pooled import pool_folds
+from dualgaf.training.ranks import is_first
 from dualgaf.training.report import STOPPED
 from dualgaf.training.resume import as_typed_words
 from dualgaf.training.run_folder import exit_on_error, traces
@@ -76,14 +77,14 @@ class SweepTable(Callback):
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note which code a job is of, also where it ends before it has begun."""
-        if config.hydra.mode == RunMode.MULTIRUN:
+        if config.hydra.mode == RunMode.MULTIRUN and is_first():
             folder = Path(config.hydra.runtime.output_dir)
             if not codes_of(folder) and not traces(folder):
                 stamp(folder, anew=True)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Write the table so far."""
-        if config.hydra.mode == RunMode.MULTIRUN:
+        if config.hydra.mode == RunMode.MULTIRUN and is_first():
             _write(config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -218,7 +219,7 @@ def _row(hydra_folder: Path) -> Row:
     row: Row = {"job": job.name}
     for override in as_typed_words(OmegaConf.load(hydra_folder / "overrides.yaml")):
         key, _, value = override.partition("=")
-        if key not in ("resume", "skip_finished"):
+        if key not in ("resume", "skip_finished", "launcher"):
             row[key] = value
     with suppress(FileNotFoundError):  # a job that goes on takes its earlier one away
         found = json.loads((job / "metrics.json").read_text())
