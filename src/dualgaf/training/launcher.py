@@ -134,11 +134,12 @@ def is_worker() -> bool:
 
 
 @contextmanager
-def our_command(own: Sequence[str]) -> Iterator[list[str]]:
+def our_command(own: Sequence[str], starts: bool) -> Iterator[list[str]]:
     """A block in which a process runs our command when it runs its own program again.
 
     Args:
         own: the program of this process, and its first words.
+        starts: whether it runs it again; else nothing has to be known of the command.
 
     Yields:
         The same; in a job of a sweep with its flags, in the worker of a launcher those of the
@@ -148,7 +149,7 @@ def our_command(own: Sequence[str]) -> Iterator[list[str]]:
         ConfigError: this process is a worker, and nobody has said of which command.
     """
     target = launcher()
-    if not is_worker():
+    if not (starts and is_worker()):
         flags = [text for text in sys.argv[1:] if is_flag(text)] if target else []
         yield [*own, *flags]
         return

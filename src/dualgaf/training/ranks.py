@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -200,7 +200,7 @@ def _others_run_this_job(starts: bool) -> Iterator[None]:
     """
     argv = sys.argv
     try:
-        with our_command([argv[0], *first_words]) if starts else nullcontext(argv[:1]) as words:
+        with our_command([argv[0], *first_words], starts) as words:
             if not is_sweep():
                 sys.argv = [*words, *argv[1:]]
                 yield
