@@ -7,6 +7,7 @@ sweep (`remember_command`), and in a worker `our_command` puts that in its place
 """
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,10 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.errors import ConfigError
 from dualgaf.system.termination import is_started_rank
+
+log = logging.getLogger(__name__)
 
 COMMAND = "DUALGAF_COMMAND"
 """Variable with the words, as JSON, that a command of this package was started by."""
@@ -105,7 +111,7 @@ def launcher() -> str:
     """The class of the launcher that has started this job; empty where there is no sweep."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return ""
-    return str(HydraConfig.get().launcher._target_).rpartition(".")[2]
+    return str(OmegaConf.select(HydraConfig.get(), "launcher._target_")).rpartition(".")[2]
 
 
 def is_at_once(target: str) -> bool:
@@ -115,7 +121,7 @@ def is_at_once(target: str) -> bool:
         >>> is_at_once("hydra._internal.core_plugins.basic_launcher.BasicLauncher")
         False
     """
-    return target.rpartition(".")[2] not in ("", "BasicLauncher")
+    return target.rpartition(".")[2] not in ("", "None", "BasicLauncher")
 
 
 def is_worker() -> bool:
@@ -131,6 +137,58 @@ def is_worker() -> bool:
     name = getattr(getattr(main, "__spec__", None), "name", None) or ""
     in_ray = "/ray/_private/workers/" in str(getattr(main, "__file__", ""))
     return in_ray or any(name == known or name.startswith(f"{known}.") for known in _WORKERS)
+
+
+def check_measuring(config: DictConfig) -> None:
+    """Refuse, or warn of, a sweep over ``parallel.*`` whose jobs run at the same time.
+
+    What such a sweep measures is how fast the build is alone. A job beside it takes its CPUs, and
+    one with the same images finds the other's instead of drawing them.
+
+    Args:
+        config: of the sweep, with Hydra's own.
+
+    Raises:
+        ConfigError: the jobs run on one machine.
+    """
+    hydra = config.hydra
+    target, options = str(hydra.launcher._target_), hydra.launcher
+    if not is_at_once(target):
+        return
+    typed = [str(text).lstrip("+") for text in hydra.overrides.task]
+    typed += [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
+    swept = [text.partition("=")[0] for text in typed if is_swept(text)]
+    measured = next((key for key in swept if key.partition(".")[0] == "parallel"), None)
+    if measured is None:
+        return
+    why = (
+        f"a sweep over {measured} measures the build, and jobs of one machine at the same time "
+        "measure each other"
+    )
+    if target.endswith("SlurmLauncher"):
+        alone = "exclusive" in (options.get("additional_parameters") or {})
+        if not alone and options.get("array_parallelism") != 1:
+            log.warning(
+                "%s; for a node for each type "
+                "'+hydra.launcher.additional_parameters={exclusive: true}', for one after the "
+                "other hydra.launcher.array_parallelism=1",
+                why,
+            )
+    elif options.get("n_jobs") != 1:
+        raise ConfigError(f"{why}; type launcher=basic")
+
+
+def is_swept(text: str) -> bool:
+    """Whether an override has several values, one a job.
+
+    Example:
+        >>> [is_swept(text) for text in ("seed=0,1", "seed=range(3)", "a=[0,1]", "seed=1")]
+        [True, True, False, False]
+    """
+    try:
+        return OverridesParser.create().parse_override(text).is_sweep_override()
+    except HydraException:
+        return False
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from dualgaf.report.index import IndexPage, read_records
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.code_stamp import codes_of, is_of_this_code, stamp
 from dualgaf.training.command import when_stopped
+from dualgaf.training.launcher import check_measuring
 from dualgaf.training.pooled import pool_folds
 from dualgaf.training.ranks import is_first
 from dualgaf.training.report import STOPPED
@@ -42,6 +43,7 @@ from dualgaf.training.resume import as_typed_words
 from dualgaf.training.run_folder import exit_on_error, traces
 from dualgaf.training.run_page import report_command
 from dualgaf.training.skipping import begin_skipping
+from dualgaf.training.slurm_jobs import watch_jobs
 from dualgaf.training.sweep_page import TABLE, index_page
 from dualgaf.training.text_tables import aligned
 
@@ -69,8 +71,12 @@ class SweepTable(Callback):
         """See to the end also where Hydra leaves it out: after a failed job, or a signal.
 
         Raises:
-            SystemExit: ``skip_finished=true`` without a folder, with the text of the error.
+            SystemExit: ``skip_finished=true`` without a folder, or jobs at the same time that
+                would measure each other; with the text of the error.
         """
+        exit_on_error(check_measuring, config)
+        if str(OmegaConf.select(config, "hydra.launcher._target_")).endswith("SlurmLauncher"):
+            watch_jobs()
         if config.get("skip_finished"):
             exit_on_error(begin_skipping, config)
         _under_way.append((self, config))
