@@ -7,6 +7,8 @@ command name one run folder: each would make the time of its own start a name.
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +25,7 @@ TOGETHER_S = 300
 """How long ranks of torchrun wait for the first to name the folder."""
 _INTERACTIVE = ("bash", "interactive")
 """Names of jobs in whose shell something else than srun starts processes; as Lightning has them."""
+_PLACES = ("hydra.run.dir", "hydra.sweep.dir", "paths.run_dir")
 _NO_RUN = ("--help", "--hydra-help", "--info", "--cfg", "-c", "--version", "--shell-completion")
 
 
@@ -183,7 +186,7 @@ def in_one_folder(typed: Sequence[str]) -> list[str]:
         ['seed=1']
     """
     here = Cluster.here()
-    named = {"hydra.run.dir", "hydra.sweep.dir", "paths.run_dir"} & {key_of(t) for t in typed}
+    named = {*_PLACES} & {key_of(text) for text in typed}
     no_run = any(text.split("=")[0] in _NO_RUN for text in typed)
     if here is None or named or no_run or is_started_rank():
         return [*typed]
@@ -201,6 +204,24 @@ def in_one_folder(typed: Sequence[str]) -> list[str]:
         own = re.sub(r"\$\{now:(.*?)\}", lambda found: now.strftime(found[1]), pattern)
         folder = own if here.ranks == 1 else _told_by_first(here, own)
     return [*typed, f"hydra.{kind}.dir={folder}"]
+
+
+def requeued() -> str:
+    """Have SLURM start this job again, where it goes on in its folder; empty where it does not.
+
+    The first rank asks for it, as the last thing that it does: SLURM ends the job at once.
+    """
+    here, job = Cluster.here(), os.environ.get("SLURM_JOB_ID")
+    if here is None or here.engine != "srun" or job is None:
+        return ""
+    if not any(key_of(text) in _PLACES for text in sys.argv[1:]):
+        return ""  # the same command would begin anew, in another folder
+    if here.rank:
+        return f"job {job} goes back to the queue"
+    asked = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True)
+    if asked.returncode:
+        return ""
+    return f"job {job} is back in the queue, and goes on from its newest epoch"
 
 
 def _told_by_first(here: Cluster, own: str) -> str:

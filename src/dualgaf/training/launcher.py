@@ -111,7 +111,8 @@ def launcher() -> str:
     """The class of the launcher that has started this job; empty where there is no sweep."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return ""
-    return str(OmegaConf.select(HydraConfig.get(), "launcher._target_")).rpartition(".")[2]
+    hydra: Any = HydraConfig.get()
+    return str(OmegaConf.select(hydra, "launcher._target_")).rpartition(".")[2]
 
 
 def is_at_once(target: str) -> bool:
