@@ -111,6 +111,7 @@ COMMANDS = [
     value("datamodule.storage=int8", UNKNOWN),
     value("datamodule.scaling=minmax", UNKNOWN),
     value("images=lazy", UNKNOWN),
+    value("datamodule.shard=rank", UNKNOWN),
     value("parallel.backend=dask", UNKNOWN),
     value("data.split.method=random", UNKNOWN),
     value("model.head=x", UNKNOWN, until="network"),
@@ -811,6 +812,10 @@ ELSEWHERE = {
         "fewer than there are ranks ({}): some are counted twice; evaluate in one process: type",
         "log metrics of torchmetrics, or evaluate in one process: type Trainer(devices=1)",
         "so it is not the one that was not interrupted; type trainer.max_epochs=N",
+    ),
+    "needs several machines; typed in tests/data/test_shard.py": (
+        "training windows out to {} machines, and each needs one; type datamodule.shard=none",
+        "and trainer.devices={}; type their true numbers, or datamodule.shard=none",
     ),
     "needs a training whose loss is not logged; tests/models/test_optimization.py": (
         "which this epoch has not logged; type classifier.schedule=cosine",
