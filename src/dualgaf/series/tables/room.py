@@ -2,9 +2,13 @@
 
 How many rows a file has at most is known before it is read: its numbers are written to where they
 stay, and what was read is freed before the next file. Rows that are left out are closed up in the
-same array.
+same array. Where it would take more than half of the memory that is left, it is a file without a
+name on the disk, mapped: the system writes back what it needs the memory of.
 """
 
+import mmap
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +21,7 @@ from dualgaf.series.arrays import Array
 from dualgaf.series.tables.cells import Column
 from dualgaf.series.tables.rows import FileDraft
 from dualgaf.series.tables.table import Table
+from dualgaf.system.machine import disk_folder, disk_free, is_in_memory, memory_headroom
 
 _AT_ONCE = 1 << 16
 """Numbers that are copied and looked at in one go: half a MB."""
@@ -24,6 +29,8 @@ _LEAST_SHARED, _THREADS = 1 << 20, 4
 """Numbers from which on several threads copy; how many, where polars may have as many."""
 _LEAST_USED = 0.8
 """Where less of it is used in the end, what is used is copied and the rest given back."""
+_MOST_MEMORY = 0.5
+"""Of the memory that is left; numbers that take more go to a disk, if it has room."""
 
 
 class Room:
@@ -42,7 +49,7 @@ class Room:
         self.first = dict(zip(rows, first, strict=False))
         """Where the rows of each file begin; it may have fewer than there is room for."""
         self.n_rows = first[-1]
-        self.flat = np.empty(len(names) * self.n_rows, dtype=dtype)
+        self.flat, self.is_on_disk = _numbers(len(names) * self.n_rows, np.dtype(dtype))
 
     def placed(self, file: str, columns: Mapping[str, Column]) -> dict[str, Column]:
         """The columns of a file, with their numbers in here where they fit."""
@@ -81,8 +88,27 @@ class Room:
         return self.flat[:size].reshape(len(channels), n_rows)
 
     def without_rest(self, whole: Array) -> Array:
-        """The same, or a copy where the rest of the room is large."""
-        return whole if whole.size >= _LEAST_USED * self.flat.size else whole.copy()
+        """The same, or a copy where the rest of the room is large, and is no disk."""
+        return (
+            whole if self.is_on_disk or whole.size >= _LEAST_USED * self.flat.size else whole.copy()
+        )
+
+
+def _numbers(size: int, dtype: Any) -> tuple[Array, bool]:
+    """So many numbers, not set; and whether they lie on a disk."""
+    n_bytes = size * dtype.itemsize
+    if n_bytes <= _MOST_MEMORY * memory_headroom().bytes:
+        return np.empty(size, dtype=dtype), False
+    folder = disk_folder()
+    if is_in_memory(folder) or n_bytes > disk_free(folder):
+        return np.empty(size, dtype=dtype), False
+    with tempfile.TemporaryFile(prefix="dualgaf-", dir=folder) as file:
+        try:
+            # Taken at once: a disk that became full would end the process in the middle of a write.
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        except OSError:
+            return np.empty(size, dtype=dtype), False
+        return np.frombuffer(mmap.mmap(file.fileno(), n_bytes), dtype=dtype), True
 
 
 def _written(place: Array, pieces: Sequence[Array]) -> tuple[float, float]:
