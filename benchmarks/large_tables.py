@@ -81,7 +81,7 @@ def read(folder: Path) -> None:
     told = {
         "windows": len(found.windows),
         "series_bytes": found.windows.flat.nbytes,
-        "on_disk": not isinstance(_owner(found.windows.flat), np.ndarray),
+        "on_disk": _is_mapped(found.windows.flat),
         "windows_s": cut_s,
         "with_bounds_s": time.perf_counter() - began,
         "cpu_s": time.process_time() - cpu,
@@ -91,10 +91,10 @@ def read(folder: Path) -> None:
     print(json.dumps({**told, **peaks}))
 
 
-def _owner(array: object) -> object:
-    while isinstance(array, np.ndarray) and array.base is not None:
+def _is_mapped(array: object) -> bool:
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
         array = array.base
-    return array
+    return isinstance(array, np.memmap)
 
 
 def _status(names: Sequence[str]) -> dict[str, int]:

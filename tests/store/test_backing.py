@@ -14,7 +14,6 @@ from dualgaf.errors import ConfigError, FallbackWarning, StoreFullError
 from dualgaf.store import backing, writer
 from dualgaf.store.backing import open_writer
 from dualgaf.store.layout import StoreLayout
-from dualgaf.system import machine
 from dualgaf.system.machine import Headroom
 
 LAYOUT = StoreLayout(50, (3, 7), "uint16")
@@ -134,10 +133,10 @@ def test_a_file_in_memory_is_weighed_as_memory(monkeypatch, tmp_path):
 
 
 def test_files_go_to_a_disk_where_the_temporary_folder_is_memory(monkeypatch):
-    monkeypatch.setattr(machine, "is_in_memory", lambda folder: True)
-    assert machine.disk_folder() == Path("/var/tmp")
-    monkeypatch.setattr(machine, "is_in_memory", lambda folder: False)
-    assert machine.disk_folder() == Path(tempfile.gettempdir())
+    monkeypatch.setattr(backing, "is_in_memory", lambda folder: True)
+    assert backing.disk_folder() == Path("/var/tmp")
+    monkeypatch.setattr(backing, "is_in_memory", lambda folder: False)
+    assert backing.disk_folder() == Path(tempfile.gettempdir())
 
 
 def test_twenty_openings_leave_no_file_open():

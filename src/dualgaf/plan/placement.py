@@ -13,7 +13,8 @@ from dualgaf.plan.preset import HardwarePreset
 from dualgaf.plan.request import BuildRequest
 from dualgaf.pool.pool_size import PoolSize, choose_pool_size
 from dualgaf.pool.settings import PoolSettings
-from dualgaf.system.machine import disk_folder, disk_free, format_bytes, is_in_memory
+from dualgaf.store.backing import disk_folder
+from dualgaf.system.machine import disk_free, format_bytes, is_in_memory
 
 IsBuilt = Callable[[ImagingRecipe], bool]
 

@@ -24,12 +24,12 @@ import numpy.typing as npt
 
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.store.backing import anonymous_file
+from dualgaf.store.backing import anonymous_file, disk_folder
 from dualgaf.store.bundle import Place, kinds_of, lay_out, parts
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.segments import MAX_SEGMENTS
 from dualgaf.store.writer import memory_reserve
-from dualgaf.system.machine import disk_folder, memory_headroom
+from dualgaf.system.machine import memory_headroom
 
 Array = npt.NDArray[Any]
 

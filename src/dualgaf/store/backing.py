@@ -21,13 +21,7 @@ from dualgaf.errors import ConfigError, FallbackWarning, StoreFullError, unknown
 from dualgaf.store.layout import StoreLayout
 from dualgaf.store.segments import segment_count
 from dualgaf.store.writer import PrivateWriter, SegmentWriter, StoreWriter, memory_reserve
-from dualgaf.system.machine import (
-    disk_folder,
-    disk_free,
-    format_bytes,
-    is_in_memory,
-    memory_headroom,
-)
+from dualgaf.system.machine import disk_free, format_bytes, is_in_memory, memory_headroom
 
 MEMFD_NAME = "dualgaf-store"
 
@@ -136,6 +130,12 @@ def anonymous_file(folder: Path) -> int:
     descriptor, path = tempfile.mkstemp(prefix="dualgaf-", dir=folder)
     Path(path).unlink()
     return descriptor
+
+
+def disk_folder() -> Path:
+    """Where anonymous files go: the temporary folder, or /var/tmp where that is kept in memory."""
+    usual, disk = Path(tempfile.gettempdir()), Path("/var/tmp")
+    return disk if is_in_memory(usual) and disk.is_dir() else usual
 
 
 def _check_memory(layout: StoreLayout) -> None:

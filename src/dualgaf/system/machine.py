@@ -17,7 +17,6 @@ import os
 import platform
 import re
 import resource
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -152,12 +151,6 @@ def is_in_memory(folder: Path) -> bool:
     deepest = max((depth for depth, _ in mounts), default=0)
     kinds = [kind for depth, kind in mounts if depth == deepest]
     return bool(kinds) and kinds[-1] in ("tmpfs", "ramfs")
-
-
-def disk_folder() -> Path:
-    """Where anonymous files go: the temporary folder, or /var/tmp where that is kept in memory."""
-    usual, disk = Path(tempfile.gettempdir()), Path("/var/tmp")
-    return disk if is_in_memory(usual) and disk.is_dir() else usual
 
 
 @dataclass(frozen=True)

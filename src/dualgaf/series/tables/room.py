@@ -2,16 +2,18 @@
 
 How many rows a file has at most is known before it is read: its numbers are written to where they
 stay, and what was read is freed before the next file. Rows that are left out are closed up in the
-same array. Where it would take more than half of the memory that is left, it is a file without a
-name on the disk, mapped: the system writes back what it needs the memory of.
+same array. It may lie on a disk, see `on_disk_above`.
 """
 
-import mmap
+import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,6 @@ from dualgaf.series.arrays import Array
 from dualgaf.series.tables.cells import Column
 from dualgaf.series.tables.rows import FileDraft
 from dualgaf.series.tables.table import Table
-from dualgaf.system.machine import disk_folder, disk_free, is_in_memory, memory_headroom
 
 _AT_ONCE = 1 << 16
 """Numbers that are copied and looked at in one go: half a MB."""
@@ -29,8 +30,8 @@ _LEAST_SHARED, _THREADS = 1 << 20, 4
 """Numbers from which on several threads copy; how many, where polars may have as many."""
 _LEAST_USED = 0.8
 """Where less of it is used in the end, what is used is copied and the rest given back."""
-_MOST_MEMORY = 0.5
-"""Of the memory that is left; numbers that take more go to a disk, if it has room."""
+_disk: ContextVar[tuple[float, Path | None]] = ContextVar("disk", default=(math.inf, None))
+"""See `on_disk_above`."""
 
 
 class Room:
@@ -94,21 +95,42 @@ class Room:
         )
 
 
+@contextmanager
+def on_disk_above(most_bytes: float, folder: Path) -> Iterator[None]:
+    """A block in which numbers that take more memory lie in a file of this folder, mapped.
+
+    The system writes back what it needs the memory of, and the file has no name: it is gone with
+    the series. Where the folder has no room for it, they are in memory all the same.
+
+    Args:
+        most_bytes: that all files together may take in memory.
+        folder: on a disk.
+
+    Example:
+        >>> with on_disk_above(0, Path(tempfile.gettempdir())):
+        ...     Room(["sat"], {"a.parquet": 2}, np.float32).is_on_disk
+        True
+    """
+    token = _disk.set((most_bytes, folder))
+    try:
+        yield
+    finally:
+        _disk.reset(token)
+
+
 def _numbers(size: int, dtype: Any) -> tuple[Array, bool]:
     """So many numbers, not set; and whether they lie on a disk."""
-    n_bytes = size * dtype.itemsize
-    if n_bytes <= _MOST_MEMORY * memory_headroom().bytes:
+    n_bytes, (most_bytes, folder) = size * dtype.itemsize, _disk.get()
+    if folder is None or n_bytes <= most_bytes:
         return np.empty(size, dtype=dtype), False
-    folder = disk_folder()
-    if is_in_memory(folder) or n_bytes > disk_free(folder):
-        return np.empty(size, dtype=dtype), False
-    with tempfile.TemporaryFile(prefix="dualgaf-", dir=folder) as file:
-        try:
+    try:
+        with tempfile.TemporaryFile(prefix="dualgaf-", dir=folder) as file:
             # Taken at once: a disk that became full would end the process in the middle of a write.
             os.posix_fallocate(file.fileno(), 0, n_bytes)
-        except OSError:
-            return np.empty(size, dtype=dtype), False
-        return np.frombuffer(mmap.mmap(file.fileno(), n_bytes), dtype=dtype), True
+            mapped = np.memmap(file, dtype=dtype, mode="r+", shape=(size,))
+            return mapped.view(np.ndarray), True
+    except (OSError, AttributeError):  # a system without it keeps them in memory
+        return np.empty(size, dtype=dtype), False
 
 
 def _written(place: Array, pieces: Sequence[Array]) -> tuple[float, float]:
