@@ -813,10 +813,6 @@ ELSEWHERE = {
         "log metrics of torchmetrics, or evaluate in one process: type Trainer(devices=1)",
         "so it is not the one that was not interrupted; type trainer.max_epochs=N",
     ),
-    "needs several machines; typed in tests/data/test_shard.py": (
-        "training windows out to {} machines, and each needs one; type datamodule.shard=none",
-        "and trainer.devices={}; type their true numbers, or datamodule.shard=none",
-    ),
     "needs a training whose loss is not logged; tests/models/test_optimization.py": (
         "which this epoch has not logged; type classifier.schedule=cosine",
     ),
@@ -845,6 +841,10 @@ ELSEWHERE = {
         "{}: a training searches nothing; type python -m dualgaf tune study=search {}",
         "{}; type {}",
         "; type ",
+    ),
+    "needs several machines; typed in tests/data/test_shard.py": (
+        "training windows out to {} machines, and each needs one; type datamodule.shard=none",
+        "and trainer.devices={}; type their true numbers, or datamodule.shard=none",
     ),
     "needs an environment without optuna; tests/search/test_options.py": (
         "a search needs optuna, which is not installed; type pip install",
