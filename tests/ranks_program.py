@@ -103,6 +103,7 @@ class Tell(L.Callback):
             "pss_bytes": shared_bytes(os.getpid()),
             "all_bytes": bytes_of_this_test() if trainer.global_rank == 0 else 0,
             "windows": sorted(getattr(trainer.lightning_module, "seen", [])),
+            "tested": sorted(getattr(trainer.lightning_module, "tested", [])),
         }
         text = json.dumps(told)
         (self.folder / f"{stage}.{trainer.global_rank}.{os.getpid()}.json").write_text(text)
@@ -122,7 +123,7 @@ class Tiny(L.LightningModule):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.ones(1))
         self.fault = fault
-        self.seen = []
+        self.seen, self.tested = [], []
 
     def training_step(self, batch, batch_idx):
         if batch_idx == 1 and self.fault.get("rank") == self.global_rank:
@@ -135,6 +136,7 @@ class Tiny(L.LightningModule):
         self.log("val/loss", batch.gasf.mean(), sync_dist=True)
 
     def test_step(self, batch, batch_idx):
+        self.tested += batch.series[:, 0, 0].tolist()
         self.log("test/loss", batch.gasf.mean(), sync_dist=True)
 
     def configure_optimizers(self):
@@ -205,10 +207,12 @@ def main():
     kind = OnlySetup if fault.get("only_setup") else dualgaf.DualGAFDataModule
     parallel = {"backend": "thread", "chunk_size": 40, "shm": options.get("shm", True)}
     drawn = {"image_size": None, "scaling": "window", "feature_range": (-1.0, 1.0)}
+    drawn["shard"] = options.get("shard", "none")
     dm = kind.from_arrays(**arrays(), batch_size=40, parallel=parallel, **drawn)
     trainer = L.Trainer(
         accelerator="cpu",
         devices=options["ranks"],
+        num_nodes=options.get("nodes", 1),
         strategy=options.get("strategy", "ddp"),
         max_epochs=1,
         num_sanity_val_steps=0,

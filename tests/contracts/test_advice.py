@@ -111,6 +111,7 @@ COMMANDS = [
     value("datamodule.storage=int8", UNKNOWN),
     value("datamodule.scaling=minmax", UNKNOWN),
     value("images=lazy", UNKNOWN),
+    value("datamodule.shard=rank", UNKNOWN),
     value("parallel.backend=dask", UNKNOWN),
     value("data.split.method=random", UNKNOWN),
     value("model.head=x", UNKNOWN, until="network"),
@@ -855,6 +856,10 @@ ELSEWHERE = {
         "{}: a training searches nothing; type python -m dualgaf tune study=search {}",
         "{}; type {}",
         "; type ",
+    ),
+    "needs several machines; typed in tests/data/test_shard.py": (
+        "training windows out to {} machines, and each needs one; type datamodule.shard=none",
+        "and trainer.devices={}; type their true numbers, or datamodule.shard=none",
     ),
     "needs an environment without optuna; tests/search/test_options.py": (
         "a search needs optuna, which is not installed; type pip install",

@@ -18,5 +18,6 @@ def run(options: argparse.Namespace) -> int:
 
     cfg = load_config(options.overrides)
     data = make_data(cfg)
-    print(data.plan(None, *planned_network(cfg, data)))
+    nodes = cfg.trainer.get("num_nodes")
+    print(data.plan(None, *planned_network(cfg, data), nodes if isinstance(nodes, int) else 1))
     return 0

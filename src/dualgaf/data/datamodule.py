@@ -18,7 +18,7 @@ import lightning as L
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from dualgaf.build import BuildReport
 from dualgaf.data.augmentation import SeriesAugmentation
@@ -29,8 +29,9 @@ from dualgaf.data.from_memory import FromMemory
 from dualgaf.data.image_build import ImageBuild, Training
 from dualgaf.data.image_settings import ImageSettings, cache_folder, pool_settings
 from dualgaf.data.loader import make_loader
-from dualgaf.data.order import EpochOrder, Passes, Use, order_for
+from dualgaf.data.order import EpochOrder, Passes, Use, order_for, order_of_share
 from dualgaf.data.series_scaler import SeriesScaler
+from dualgaf.data.shard import Shard, check_sharding, not_learned
 from dualgaf.data.training_memory import measured_training
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.errors import check_whole
@@ -74,6 +75,8 @@ class DualGAFDataModule(FromMemory):
         cache_verify: what is looked at before images of the cache are used: ``size`` (with header
             and manifest) or ``full`` (every byte).
         seed: of the split and of the order of training batches.
+        shard: ``node`` has each of several machines draw and hold its share of the training
+            windows alone, see `dualgaf.data.shard`; ``none`` all of them.
 
     Raises:
         ConfigError: a setting has a value that is not allowed.
@@ -107,15 +110,18 @@ class DualGAFDataModule(FromMemory):
         cache_dir: str | Path | None = None,
         cache_verify: str = "size",
         seed: int = 0,
+        shard: str = "none",
     ) -> None:
         super().__init__()
         if batch_size != "auto":
             check_whole("batch_size", batch_size, 1, 64)
         check_whole("num_workers", num_workers, 0, 0)
         check_whole("seed", seed, 0, 0)
+        check_sharding(shard)
         self._batch_size = None if batch_size == "auto" else int(batch_size)
         self.num_workers = int(num_workers)
         self.seed = seed
+        self.shard = shard
         self.further_networks = 0
         """Networks that are there beside the one in training, at most: the plan counts them."""
         self.preset = (
@@ -145,7 +151,7 @@ class DualGAFDataModule(FromMemory):
         self._buffers = ImageBuffers()
         self._passes = Passes()
         # Plain values only, so that a checkpoint loads with weights_only=True.
-        own = {"batch_size": batch_size, "num_workers": num_workers, "seed": seed}
+        own = {"batch_size": batch_size, "num_workers": num_workers, "seed": seed, "shard": shard}
         self.save_hyperparameters(plain(own | settings.to_plain()), logger=False)
 
     @property
@@ -233,6 +239,7 @@ class DualGAFDataModule(FromMemory):
         # Lightning's search for a batch size begins with the number that stands here.
         self.hparams["batch_size"] = self.batch_size
         module = None if self.trainer is None or stage != "fit" else self.trainer.lightning_module
+        self._build.take_share(Shard.of(self.shard, self.trainer), stage)
         self._build.ensure(stage, self.batch_size, ranks, self._training_of(module, ranks))
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -284,6 +291,7 @@ class DualGAFDataModule(FromMemory):
         stage: str | None = None,
         module: L.LightningModule | None = None,
         ranks: int = 1,
+        nodes: int = 1,
     ) -> BuildPlan | None:
         """The plan of the build that ``setup(stage)`` would do now; None where nothing is missing.
 
@@ -291,14 +299,18 @@ class DualGAFDataModule(FromMemory):
             stage: as for `setup`.
             module: what is to be trained, so that its memory is planned for.
             ranks: processes of this machine that will train it.
+            nodes: machines that will share the training windows (``shard=node``), where neither a
+                Trainer nor the environment tells.
 
         Raises:
             BudgetError: the images, or the training, do not fit the budget.
         """
+        self._build.take_share(Shard.of(self.shard, self.trainer, nodes), stage)
         return self._build.plan(stage, self.batch_size, self._training_of(module, ranks))
 
     def is_there(self, stage: str | None = None) -> bool:
         """Whether ``setup(stage)`` would build nothing: it is alive here, or in the cache."""
+        self._build.take_share(Shard.of(self.shard, self.trainer), stage)
         return self._build.is_there(stage)
 
     def dataset(self, split: str) -> DualGAFDataset:
@@ -350,11 +362,18 @@ class DualGAFDataModule(FromMemory):
         device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
         buffers = self._buffers if device == "cpu" else None
         dataset = self._build.for_loader(splits, buffers, lent=self.trainer is not None)
-        if use == "train" and self.held_out is not None:
-            dataset = dataset.without(self.held_out)
+        shares = None
+        if use == "train":
+            left_out, shares = not_learned(self.windows, splits, self.held_out, self._build.shard)
+            dataset = dataset.without(left_out) if len(left_out) else dataset
         marked = dataset.augmentation is not None
         order = EpochOrder(len(dataset), self.seed, self._passes, marked)
-        sampler, batch_size = order_for(use, order, self.batch_size, self.trainer, splits[0])
+        batch_size = self.batch_size
+        sampler: Sampler[int] | None
+        if shares is not None and self.trainer is not None:
+            sampler = order_of_share(order, shares, self.trainer)
+        else:
+            sampler, batch_size = order_for(use, order, batch_size, self.trainer, splits[0])
         return make_loader(
             dataset, sampler, batch_size, self.num_workers, self.seed, pin_memory=device == "cuda"
         )

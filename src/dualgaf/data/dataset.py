@@ -106,6 +106,11 @@ class DualGAFDataset(Dataset[Batch]):
         twin.images = images
         return twin
 
+    def find_constant(self, rows: Array) -> None:
+        """Take channels for constant, which gets no noise, that are so in these windows."""
+        low, high = fit_bounds(self.windows, rows, self.windows.window_size)
+        self._constant = torch.from_numpy(low == high)
+
     def without(self, rows: Array) -> Self:
         """The same but for these rows of ``windows``."""
         kept = ~np.isin(self.indices, rows)
@@ -175,8 +180,8 @@ class DualGAFDataset(Dataset[Batch]):
             if isinstance(index, Turn)
         ]
         if self._constant is None:
-            low, high = fit_bounds(self.windows, self.indices, self.windows.window_size)
-            self._constant = torch.from_numpy(low == high)
+            self.find_constant(self.indices)
+        assert self._constant is not None
         own = torch.from_numpy(scaler.standardise(self.windows.take(rows)))
         # Noise is in deviations, and such a channel has none; its std of 1 only divides.
         series = torch.where(self._constant[:, None], own, augmentation(own, keys or None))

@@ -24,6 +24,7 @@ from dualgaf.data.dataset import DualGAFDataset
 from dualgaf.data.image_settings import ImageSettings
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.inspection import windows_summary
+from dualgaf.data.shard import Shard, windows_of_nodes
 from dualgaf.data.training_facts import TrainingFacts
 from dualgaf.data.windowed import WindowedSplits
 from dualgaf.data.windows_cache import cached_windows, train_bounds
@@ -31,7 +32,7 @@ from dualgaf.errors import ConfigError, FallbackWarning, SplitError
 from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
-from dualgaf.plan import BuildPlan, BuildRequest, make_plan
+from dualgaf.plan import BuildPlan, BuildRequest, Shares, make_plan
 from dualgaf.plan.training import MeasuredTraining
 from dualgaf.series.source import Source
 from dualgaf.store.fingerprint import StoreKey, content_hash
@@ -81,6 +82,8 @@ class ImageBuild:
         """Whether a build that takes its time has a progress bar on a terminal."""
         self.reports: list[BuildReport] = []
         self.datasets: dict[str, DualGAFDataset] = {}
+        self.shard = Shard()
+        """Which of the training windows this machine holds, see `take_share`."""
         self._windowed: WindowedSplits | None = None
         self._facts: TrainingFacts | None = None
         self._renderer: Renderer | None = None
@@ -104,6 +107,24 @@ class ImageBuild:
         """The stores that hold the images now; none where they are drawn per batch."""
         images = (dataset.images for dataset in self.datasets.values())
         return [entry[0] for entry in images if isinstance(entry, tuple)]
+
+    def take_share(self, shard: Shard, stage: str | None) -> None:
+        """Hold this share of the training windows from now on, where the stage needs any.
+
+        Images of another share are let go, and those of the val split: both are built at once.
+        """
+        if "train" not in STAGES.get(stage, ()) or shard == self.shard:
+            return
+        self.shard = shard
+        for split in STAGES["fit"]:
+            self.datasets.pop(split, None)
+
+    def held(self, split: str) -> Array:
+        """Rows of the windows of a split that this machine holds."""
+        rows = self.windows.indices[split]
+        if split != "train" or self.shard.is_whole:
+            return rows
+        return rows[self.shard.own(self.windows.labels[rows])]
 
     def renderer(self) -> Renderer:
         """What draws windows of this source.
@@ -198,7 +219,8 @@ class ImageBuild:
         missing = self._missing(stage)
         if not missing:
             return None
-        return self._plan(self._windows(missing)[0], self.renderer(), batch_size, training())
+        windows = self._windows(missing)[0]
+        return self._plan(missing, windows, self.renderer(), batch_size, training())
 
     def is_there(self, stage: str | None) -> bool:
         """Whether `ensure` would find what it needs, in either layout, and build nothing."""
@@ -235,7 +257,7 @@ class ImageBuild:
             return
         windowed, renderer = self.windows, self.renderer()  # image_size > T fails here
         windows, rows = self._windows(missing)
-        plan = self._plan(windows, renderer, batch_size, training())
+        plan = self._plan(missing, windows, renderer, batch_size, training())
         if not self.datasets:
             rank_zero_info(windows_summary(windowed))
         rank_zero_info(f"{plan}")
@@ -245,7 +267,7 @@ class ImageBuild:
                 _warn_of_copies(plan, local_ranks)
             store = self._build(windows, plan, renderer)
         for name in missing:
-            own = windowed.indices[name]
+            own = self.held(name)
             images = renderer if store is None else (store, np.searchsorted(rows, own))
             self.datasets[name] = DualGAFDataset(
                 windowed.windows,
@@ -255,6 +277,8 @@ class ImageBuild:
                 images,
                 self.settings.augmentation if name == "train" else None,
             )
+            if self.datasets[name].augmentation is not None and not self.shard.is_whole:
+                self.datasets[name].find_constant(windowed.indices[name])
 
     def _build(self, windows: Windows, plan: BuildPlan, renderer: Renderer) -> Store:
         key = self._key(windows, plan.request.recipe)
@@ -287,7 +311,7 @@ class ImageBuild:
     def _windows(self, splits: list[str]) -> tuple[Windows, Array]:
         """The windows of these splits in the order of the source, and their rows in all windows."""
         windows = self.windows.windows
-        rows = np.sort(np.concatenate([self.windows.indices[name] for name in splits]))
+        rows = np.sort(np.concatenate([self.held(name) for name in splits]))
         return Windows(windows.flat, windows.starts[rows], windows.window_size), rows
 
     def _key(self, windows: Windows, recipe: ImagingRecipe) -> StoreKey:
@@ -298,6 +322,7 @@ class ImageBuild:
 
     def _plan(
         self,
+        splits: list[str],
         windows: Windows,
         renderer: Renderer,
         batch_size: int,
@@ -315,12 +340,20 @@ class ImageBuild:
             input_bytes=windows.flat.nbytes + windows.starts.nbytes,
             input_dtype=windows.flat.dtype.name,
             training=training,
+            shares=self._shares() if "train" in splits else None,
         )
 
         def found(recipe: ImagingRecipe) -> bool:
             return is_built(self._key(windows, recipe), settings.cache_dir)
 
         return make_plan(request, settings.preset, settings.pool, settings.cache_dir, found)
+
+    def _shares(self) -> Shares | None:
+        """What each machine holds of the training windows; None where each holds all."""
+        if self.shard.is_whole:
+            return None
+        labels = self.windows.labels[self.windows.indices["train"]]
+        return Shares(self.shard.node, windows_of_nodes(labels, self.shard.n_nodes))
 
     def __getstate__(self) -> dict[str, Any]:
         private = {

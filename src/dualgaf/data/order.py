@@ -13,7 +13,7 @@ Lightning deals windows out itself, and repeats some, where a sampler is no `Dis
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any, Literal
 
@@ -96,6 +96,7 @@ class RankOrder(DistributedSampler[int]):
         n_ranks: R.
         rank: 0 to R - 1.
         repeats: whether windows come twice so that each rank gets as many.
+        n_samples: what each gets, with ``repeats``; None = as few as show every window.
 
     Example:
         >>> [list(RankOrder(range(5), 2, rank, repeats=False)) for rank in (0, 1)]
@@ -104,10 +105,14 @@ class RankOrder(DistributedSampler[int]):
         [[0, 2, 4], [1, 3, 0]]
     """
 
-    def __init__(self, order: Any, n_ranks: int, rank: int, *, repeats: bool) -> None:
+    def __init__(
+        self, order: Any, n_ranks: int, rank: int, *, repeats: bool, n_samples: int | None = None
+    ) -> None:
         super().__init__(order, n_ranks, rank, shuffle=False)
         self.order = order
         self.repeats = repeats
+        if n_samples is not None:
+            self.num_samples, self.total_size = n_samples, n_samples * n_ranks
         if not repeats:
             self.num_samples = len(range(rank, len(order), n_ranks))
 
@@ -158,6 +163,19 @@ def order_for(
         )
     dealt = RankOrder(range(n_windows), n_ranks, rank, repeats=n_windows < n_ranks)
     return dealt, batch_size_for_ranks(n_windows, n_ranks, batch_size)
+
+
+def order_of_share(order: EpochOrder, shares: Sequence[int], trainer: L.Trainer) -> RankOrder:
+    """In which order this rank takes the windows of its machine, where machines share them.
+
+    Args:
+        order: of a training on the windows of this machine.
+        shares: windows of each machine.
+        trainer: that uses them.
+    """
+    n_ranks, rank = (1, 0) if _ranks(trainer)[0] == 1 else (trainer.num_devices, trainer.local_rank)
+    n_samples = -(-max(shares) // n_ranks)
+    return RankOrder(order, n_ranks, rank, repeats=True, n_samples=n_samples)
 
 
 def batch_size_for_ranks(n_windows: int, n_ranks: int, batch_size: int) -> int:

@@ -5,6 +5,7 @@ series, the series scaler and the bounds of ``scaling=train`` come from the trai
 """
 
 import logging
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,10 +33,16 @@ from dualgaf.series.lengths import equalise
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.source import Source
 from dualgaf.series.splits import split_series
+from dualgaf.series.tables.room import on_disk_above
+from dualgaf.store.backing import disk_folder
+from dualgaf.system.machine import is_in_memory, memory_headroom
 
 Array = npt.NDArray[Any]
 
 log = logging.getLogger(__name__)
+
+MOST_MEMORY = 0.5
+"""Of the memory that is left; numbers of tables that take more lie on a disk."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +132,8 @@ class WindowedSplits:
 def read_windows(source: Source, seed: int) -> WindowedSplits:
     """Read ``source`` and cut its windows.
 
+    Numbers of tables that take more than half of the memory that is left lie on a disk, mapped.
+
     Args:
         source: what comes in, how it is cut and how it is split.
         seed: of the split.
@@ -132,7 +141,10 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
     Raises:
         SourceError, SeriesError, SplitError: the source, a series or a split is not usable.
     """
-    series_set = source.load()
+    folder = disk_folder()
+    most_bytes = math.inf if is_in_memory(folder) else memory_headroom().bytes * MOST_MEMORY
+    with on_disk_above(most_bytes, folder):
+        series_set = source.load()
     with worded(door_of(source)):
         return cut_windows(series_set, usable_splits(series_set, source, seed), source)
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dualgaf.plan.decision import BuildPlan, make_plan
-    from dualgaf.plan.request import BuildRequest, Images
+    from dualgaf.plan.request import BuildRequest, Images, Shares
 
-__all__ = ["BuildPlan", "BuildRequest", "Images", "make_plan"]
+__all__ = ["BuildPlan", "BuildRequest", "Images", "Shares", "make_plan"]
 
 
 def __getattr__(name: str) -> Any:

@@ -76,6 +76,7 @@ class BuildPlan:
             f"  images   {request.n_windows} windows of {request.window_size} steps, "
             f"{request.n_channels} channels -> GASF and GADF of {size} x {size}, "
             f"{recipe.storage} {recipe.layout}, scaling={recipe.scaling}",
+            *([] if request.shares is None else [f"  shard    {request.shares}"]),
             f"  store    {_where(self)}",
             f"  budget   {self.budget}".replace("\n", f"\n{'':11}"),
         ]

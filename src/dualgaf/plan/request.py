@@ -33,6 +33,31 @@ NET_MAP, NET_READ = 16, 144
 
 
 @dataclass(frozen=True)
+class Shares:
+    """What each of several machines holds of the training windows (``shard=node``).
+
+    Example:
+        >>> print(Shares(1, (4, 4, 3)))
+        nodes 0 to 1 hold 4 of 11 training windows each, node 2 holds 3; this is node 1
+    """
+
+    node: int
+    """Number of this machine."""
+    windows: tuple[int, ...]
+    """Training windows of each."""
+
+    def __str__(self) -> str:
+        texts: list[str] = []
+        for count in sorted(set(self.windows), reverse=True):
+            nodes = [node for node, own in enumerate(self.windows) if own == count]
+            of = "" if texts else f" of {sum(self.windows)} training windows"
+            one = len(nodes) == 1
+            who = f"node {nodes[0]} holds" if one else f"nodes {nodes[0]} to {nodes[-1]} hold"
+            texts.append(f"{who} {count}{of}{'' if one else ' each'}")
+        return f"{', '.join(texts)}; this is node {self.node}"
+
+
+@dataclass(frozen=True)
 class BuildRequest:
     """What is to be built: the sizes, the recipe and the user's wish for ``images``.
 
@@ -63,6 +88,8 @@ class BuildRequest:
     """NumPy type of the series."""
     training: MeasuredTraining | None = None
     """The training that follows, where its network is known; else `DualGAFNet` is planned for."""
+    shares: Shares | None = None
+    """How several machines share the training windows; None where each holds all."""
 
     def __post_init__(self) -> None:
         if self.images not in get_args(Images):

@@ -1,0 +1,49 @@
+"""``shard=node`` on two hosts, two ranks each, started by torchrun: `make slow`."""
+
+import json
+import sys
+from collections import Counter
+
+import pytest
+
+from programs import ROOT, SEARCH_PATH, told
+from ranks_program import ROW_BYTES, SPLITS
+from two_hosts import ADDRESSES, missing, two_hosts
+
+WHY_NOT = missing()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+def test_each_host_draws_half_and_every_window_is_learned_once(tmp_path):
+    options = {"folder": str(tmp_path), "ranks": 2, "nodes": 2, "shard": "node"}
+    environment = {"PYTHONPATH": SEARCH_PATH, "OMP_NUM_THREADS": "1"}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=2"]
+    with two_hosts(tmp_path) as hosts:
+        programs = []
+        for host in (0, 1):
+            place = [f"--node-rank={host}", f"--master-addr={ADDRESSES[0]}", "--master-port=29511"]
+            program = [str(ROOT / "tests" / "ranks_program.py"), json.dumps(options)]
+            programs.append(hosts.start(host, [*torchrun, *place, *program], environment))
+        said = [program.communicate()[0] for program in programs]
+    assert [program.returncode for program in programs] == [0, 0], said
+
+    each = told(tmp_path, "fit")
+    assert len(each) == 4
+    half, val = SPLITS["train"] // 2, SPLITS["val"]
+    for host in (each[:2], each[2:]):
+        # One build a host, of half of the training windows, and one copy of it.
+        assert sorted(n for rank in host for n in rank["built"]) == [half + val]
+        assert {rank["store_bytes"] for rank in host} == {(half + val) * ROW_BYTES}
+        assert len({tuple(rank["inodes"]) for rank in host}) == 1
+    assert each[0]["hashes"] != each[2]["hashes"]
+    learned = Counter(window for rank in each for window in rank["windows"])
+    assert len(learned) == SPLITS["train"]
+    assert set(learned.values()) == {1}
+    # The others are whole: each test window is counted once, by one of the four.
+    tested = [window for rank in told(tmp_path, "test") for window in rank["tested"]]
+    assert len(tested) == len(set(tested)) == SPLITS["test"]
+    assert said[0].count("nodes 0 to 1 hold 350 of 700 training windows each") == 1
+    assert "build plan" not in said[1]
+    assert not [*tmp_path.glob("host*/dualgaf/*")]
