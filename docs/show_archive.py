@@ -32,9 +32,9 @@ COLUMNS = {
     "MiniRocket": ("minirocket", "accuracy"),
     "QUANT": ("quant", "accuracy"),
 }
-HEAD = """Test accuracy, mean ± standard deviation over seeds (number of seeds), a dash where nothing
-is measured; full trainings, of which [accuracy](accuracy.md) says all. *Its images* and *its
-kernels* are these members of DualGAFNet alone.
+HEAD = """Test accuracy, mean ± standard deviation over seeds (number of seeds), a dash where
+nothing is measured; full trainings, of which [accuracy](accuracy.md) says all. *Its images* and
+*its kernels* are these members of DualGAFNet alone.
 """
 READING = """Our reading: images are worth their price where several channels tell the class by how
 they go together over a window, and where a mistake costs more than minutes of training. For one

@@ -137,6 +137,13 @@ def test_the_section_of_the_archive_is_made_of_the_committed_rows():
     assert show.page(page, show.load_rows(show.RESULTS)) == page, told
 
 
+def test_the_page_of_the_kernel_is_made_of_the_kernel():
+    show = program("show_kernel")
+    assert show.PAGE.read_text() == show.page(), "run: python docs/show_kernel.py"
+    for picture in re.findall(r"\]\((\w+\.png)\)", show.page()):
+        assert (DOCS / picture).exists()
+
+
 def test_the_blocks_of_lightning_run(tmp_path, monkeypatch, capsys):
     """But for the one that starts processes; that is slow."""
     monkeypatch.chdir(tmp_path)
