@@ -4,6 +4,7 @@
 # make slow    the tests that make test leaves out: whole trainings, the earlier system
 # make minimum the tests with the lowest versions that pyproject.toml allows
 # make pythons the layers below torch on Python 3.11 to 3.13, with the newest numpy and numba
+# make tsai    the lines for users of tsai, beside tsai in an environment of its own
 # make fuzz    nonsense into everything that reads, for FUZZ_S seconds a target
 # make soak    200 builds with a random fault each
 # make wheel   the tests against the wheel, from the unpacked sdist
@@ -14,7 +15,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := pip install -q
 
-.PHONY: train test quick slow minimum pythons environments lint changes tests fuzz notebooks package wheel soak accuracy
+.PHONY: train test quick slow minimum pythons tsai environments lint changes tests fuzz notebooks package wheel soak accuracy
 .PHONY: constraints clean docs
 
 train: .venv/.train
@@ -113,6 +114,16 @@ minimum: .venv/.dev
 	# of a newer one
 	.venv-minimum/bin/python -m pytest -W ignore::DeprecationWarning \
 	  -W "ignore:The loaded checkpoint was produced" $(CORE)
+
+# tsai 1.0.1 wants an older scikit-learn, and fastai brings a torchvision that belongs to a torch for
+# GPUs: Lightning cannot be loaded beside it, and nothing here needs it. Its fastai uses what torch calls
+# deprecated.
+tsai:
+	rm -rf .venv-tsai
+	$(PYTHON) -m venv .venv-tsai
+	.venv-tsai/bin/$(INSTALL) "torch==2.13.0" "tsai==1.0.1" ".[datasets]" pytest pytest-timeout hypothesis "pyts>=0.14.1"
+	.venv-tsai/bin/pip uninstall -q -y torchvision
+	.venv-tsai/bin/python -m pytest -W ignore::DeprecationWarning tests/contracts/test_other_packages.py -k tsai
 
 # Anew each time: of a page that is not read again nothing is said. The limit is for a hang.
 docs: .venv/.dev

@@ -3,13 +3,19 @@
 import re
 from pathlib import Path
 
+import aeon.datasets
 import lightning as L
 import numpy as np
 import pytest
+import pyts.datasets
+import pyts.image
 import torch
+from aeon.benchmarking.resampling import stratified_resample_data
 from torch.utils.data import ConcatDataset, DataLoader, Subset, WeightedRandomSampler, random_split
 
+import dualgaf
 from dualgaf import (
+    ArchiveSource,
     DualGAFClassifier,
     DualGAFDataModule,
     DualGAFNet,
@@ -38,6 +44,25 @@ def run(title):
     return names
 
 
+def rows(title):
+    """What stands on both sides of the table of a section."""
+    section = re.split(r"\n## From ", PAGE)[1 + TITLES.index(title)]
+    return re.findall(r"^\| `(.+)` \| `(.+)` \|$", section, re.MULTILINE)
+
+
+def compare(title, names, theirs):
+    """Work out each row of a table: both sides are to give the same; how many rows there are."""
+    found = rows(title)
+    for their, our in found:
+        want, got = eval(their, {**names, **theirs}), eval(our, {**names, "dualgaf": dualgaf,
+                         "ArchiveSource": ArchiveSource, "np": np})  # fmt: skip
+        if isinstance(want, np.ndarray) and want.dtype.kind == "f":
+            np.testing.assert_allclose(got, want, rtol=0, atol=1e-6, err_msg=our)
+        else:
+            assert np.array_equal(got, want), (their, our)
+    return len(found)
+
+
 def trainer(**options):
     return L.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
                      enable_progress_bar=False, enable_model_summary=False, log_every_n_steps=1,
@@ -63,24 +88,46 @@ def test_a_user_of_aeon(folder, capsys):
     assert float(capsys.readouterr().out) > 0.8
     test = names["X_test"]
     assert np.array_equal(names["same"].predict(test), names["clf"].predict(test))
+    theirs = {
+        "aeon": aeon,
+        "stratified_resample_data": stratified_resample_data,
+    }
+    assert compare("aeon", names, theirs) == 4
 
 
 def test_a_user_of_pyts():
     names = run("pyts")
     assert np.array_equal(names["images"], names["both"][:, 0, 0])
     assert names["means"].shape == (100, 1, 24)
+    assert compare("pyts", names, {"pyts": pyts}) == 6
 
 
 def test_a_user_of_sktime(capsys):
-    pytest.importorskip("sktime")
+    sktime = pytest.importorskip("sktime")
     names = run("sktime")
     assert float(capsys.readouterr().out) > 0.8
     assert names["clf"].channel_names_ == tuple(f"dim_{k}" for k in range(6))
+    from sktime.datatypes._panel._convert import from_nested_to_3d_numpy
+
+    theirs = {"sktime": sktime, "from_nested_to_3d_numpy": from_nested_to_3d_numpy}
+    assert compare("sktime", names, theirs) == 2
 
 
 def test_a_user_of_tsai(folder):
     names = run("tsai")
     assert names["trainer"].global_step == 3
+    names["dm"].close()
+
+
+def test_windows_of_tsai_are_ours(folder):
+    pytest.importorskip("tsai", reason="tsai has an environment of its own: make tsai")
+    from tsai.data.core import TSClassification, TSDataLoaders, TSDatasets
+
+    names = run("tsai")
+    given = names["X"], names["y"]
+    dsets = TSDatasets(*given, tfms=[None, TSClassification()], splits=names["splits"])
+    dls = TSDataLoaders.from_dsets(dsets.train, dsets.valid, bs=8, num_workers=0)
+    assert compare("tsai", names, {"dsets": dsets, "dls": dls}) == 4
     names["dm"].close()
 
 
@@ -239,8 +286,6 @@ def test_a_checkpoint_without_a_source_says_what_to_type_and_it_works(tmp_path):
     with pytest.raises(ConfigError, match="or source=ArraySource") as told:
         DualGAFDataModule.load_from_checkpoint(tmp_path / "own.ckpt")
     (typed,) = re.findall(r"source=(ArraySource\(.*?\)\))", str(told.value))
-    import dualgaf
-
     source = eval(typed, {"ArraySource": dualgaf.ArraySource, "x": X, "y": Y})
     found = DualGAFDataModule.load_from_checkpoint(tmp_path / "own.ckpt", source=source)
     assert (found.hparams["storage"], found.batch_size) == ("uint16", 4)

@@ -20,7 +20,8 @@ from dualgaf.training.config import load_config
 from dualgaf.training.report import Outcome, write_outcome
 from dualgaf.training.run import train
 from dualgaf.training.run_page import page_of, write_run_page
-from dualgaf.training.sweep import _write_index, sweep_index
+from dualgaf.training.sweep import sweep_index
+from dualgaf.training.sweep_page import write_index
 
 MARKUP = '<script>alert(1)</script><img src=x onerror=alert(2)> & "O\'Neill"'
 LONG = "supply_air_temperature_of_the_northern_air_handling_unit_on_the_seventh_floor_x_"
@@ -246,10 +247,10 @@ def test_a_run_whose_metrics_are_damaged_is_not_guessed_at(tmp_path, capsys):
 
 def test_a_sweep_is_not_lost_by_its_page(tmp_path, monkeypatch, caplog):
     (tmp_path / "sweep.csv").write_text("job,seed,val/acc\n0,0,0.5\n1,1,0.75\n")
-    _write_index(tmp_path)
+    write_index(tmp_path, sweep_index)
     assert "Highest val/acc: 0.75, job 1." in (tmp_path / "index.html").read_text()
     monkeypatch.setattr(IndexPage, "html", lambda self: 1 / 0)
-    _write_index(tmp_path)
+    write_index(tmp_path, sweep_index)
     (line,) = [each for each in caplog.messages if "could not be written" in each]
     assert line.endswith(
         f"division by zero; to make it again type python -m dualgaf report {tmp_path}"
@@ -274,3 +275,44 @@ def test_sets_and_mistakes_are_counted_as_they_stand_in_the_table(tmp_path):
     assert [mistake.window for mistake in found.mistakes] == [2, 1, 3]
     assert found.sets[-1] == ("all", "4", "75.0 %")
     assert found.calibration[0].startswith("Temperature 2,")
+
+
+def test_a_study_is_sorted_and_leads_to_its_best(tmp_path, looked, capsys):
+    folder = tmp_path / "of the plant"
+    names = ("trial", "state", "val/loss", "val/acc", "epochs", "s", "model.dropout", "model.width")
+    rows = [
+        (0, "ended", 0.5, 0.75, 9, 2.25, 0.123456789, 64),
+        (1, "failed", "", "", "", "", 0.25, 32),
+        (2, "ended", 0.25, 0.875, 12, 3.5, 0.0625, 64),
+        (3, "pruned", 0.2, 0.5, 4, 1.0, 0.5, 128),  # what was ended early is not the best
+    ]
+    why = ["", f"RuntimeError: {MARKUP}", "", "worse than the median"]
+    (folder / "best-0002").mkdir(parents=True)
+    with (folder / "trials.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [[*names, "why"], *([*row, told] for row, told in zip(rows, why, strict=True))]
+        )
+    (folder / "best-0002" / "report.html").write_text("<p>the best</p>")
+    (folder / "best-0002" / "metrics.json").write_text('{"test/acc": 0.8125}')
+    (tmp_path / "of the plant.journal").write_text("")  # it was emptied: no command, and no error
+    (folder / "trial-0000").mkdir()
+    (folder / "trial-0000" / "curves.png").write_bytes(b"")
+    assert main(["report", str(folder)]) == 0
+    assert capsys.readouterr().out == f"{folder / 'index.html'}: 4 runs\n"
+    looked.check(folder / "index.html")
+    page = looked.page
+    assert (
+        "4 trials: 2 ended, 1 failed, 1 pruned. Lowest val/loss: 0.25, trial 2; "
+        "tested once: test/acc 0.8125." in page.locator("header").inner_text()
+    )
+    assert page.locator("tr.best td").first.inner_text() == "2"
+    page.get_by_role("button", name="model.dropout").click()
+    cells = page.locator("tbody td:first-child").all_inner_texts()
+    assert cells == ["2", "0", "1", "3"]
+    assert page.locator("tbody td[data-name='model.dropout']").nth(1).inner_text() == "0.1235"
+    links = page.locator("tbody a")
+    assert [each.get_attribute("href") for each in links.all()] == [
+        "best-0002/report.html", "trial-0000/curves.png"
+    ]  # fmt: skip
+    links.first.click()
+    assert page.inner_text("body") == "the best"

@@ -115,6 +115,10 @@ def test_a_search_from_the_first_trial_to_the_test(built, accidents, tmp_path, m
     assert matplotlib.image.imread(tmp_path / "s/study.png").shape[0] > 300
     table = next(m for m in caplog.messages if m.startswith("4 trials: s/trials.csv"))
     assert table.count("<- best") == 1
+    page = (tmp_path / "s/index.html").read_text()
+    assert f'<a href="best-{lowest:04d}/report.html">{lowest}</a>' in page
+    assert f"4 trials: 2 ended, 1 failed, 1 pruned. Lowest val/loss: {losses[lowest]:.4g}, " in page
+    assert f"tested once: test/acc {metrics['test/acc']:.4g}, " in page
     # The same again does nothing, and tests nothing.
     assert tune(["study=s", "n_trials=4", *SMALL, *SPACE]) == best
     assert len(tested) == 1

@@ -1,17 +1,19 @@
-"""`python -m dualgaf report`: the page of a run, or of a sweep, made again from its folder."""
+"""`python -m dualgaf report`: the page of a run, of a sweep or of a study, made again."""
 
 import argparse
 from pathlib import Path
 
 from dualgaf.errors import ConfigError
 
-HELP = "the page of a run (report.html), or of a sweep (index.html), made again from its folder"
+HELP = (
+    "the page of a run (report.html), a sweep or a study (index.html), made again from its folder"
+)
 EXAMPLES = ("python -m dualgaf report RUN",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its options."""
-    parser.add_argument("folder", nargs="?", default="", help="of a run, or of a sweep")
+    parser.add_argument("folder", nargs="?", default="", help="of a run, a sweep or a study")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -26,13 +28,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _again(folder: Path) -> str:
+    from dualgaf.report.index import TRIALS
     from dualgaf.training.resume import shown
     from dualgaf.training.run_page import page_again
     from dualgaf.training.sweep import sweep_index
     from dualgaf.training.sweep_page import TABLE
 
+    index = None
     if (folder / TABLE).is_file():
         index = sweep_index(folder)
+    elif (folder / TRIALS).is_file():
+        from dualgaf.search.page import study_index
+
+        index = study_index(folder)
+    if index is not None:
         path = index.write(folder)
         return f"{shown(path)}: {len(index.rows)} runs"
     found = page_again(folder)

@@ -37,6 +37,7 @@ files beside FILE:
   best-0007/        that trial, trained on train and val: metrics.json with the test
   trials.csv        a line per trial
   study.png         history, importance, slices
+  index.html        both, to be sorted, with a link to the page of the best
 
 examples:
   python -m dualgaf tune experiment=natops n_trials=20 study=natops

@@ -13,6 +13,8 @@ from dualgaf.report.page import RUN_PAGE, Picture, rendered, write_page
 
 INDEX_PAGE = "index.html"
 """Its name in the folder."""
+TRIALS = "trials.csv"
+"""The table of a study; a sweep has ``sweep.csv``."""
 MOST_COLUMNS = 12
 """Of the table; the file of the table has all."""
 

@@ -10,6 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from dualgaf.plots.study import Point, draw_study
+from dualgaf.report.index import TRIALS
 from dualgaf.search.space import Space, as_value
 from dualgaf.search.study import FAILED, METRICS
 from dualgaf.search.trial import PRUNED, VALUE
@@ -24,7 +25,7 @@ STATES = {
 }
 FEWEST = 4
 """Trials that have ended, from which on importance is told."""
-TABLE, PICTURE = "trials.csv", "study.png"
+PICTURE = "study.png"
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def write_study(folder: Path, study: Study, trials: Sequence[FrozenTrial], space
     lines = [_line(each, space) for each in trials]
     why = [_why(each) for each in trials]
     write_csv(
-        folder / TABLE,
+        folder / TRIALS,
         [*names, "why"],
         [[*line, told] for line, told in zip(lines, why, strict=True)],
     )

@@ -9,15 +9,18 @@ from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from dualgaf.errors import DualGAFError
+from dualgaf.report.index import TRIALS
 from dualgaf.search.images import KeptImages
 from dualgaf.search.options import Asked, asked_of
-from dualgaf.search.report import PICTURE, TABLE, best_of, write_study
+from dualgaf.search.page import study_index
+from dualgaf.search.report import PICTURE, best_of, write_study
 from dualgaf.search.study import Search
 from dualgaf.search.trial import Ended, less_said, train_trial
 from dualgaf.training.quiet import errors_alone, quiet
 from dualgaf.training.resume import shown
 from dualgaf.training.run import train
 from dualgaf.training.run_folder import finished
+from dualgaf.training.sweep_page import write_index
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +54,18 @@ def _searched(asked: Asked) -> Path | None:
     try:
         search = Search(asked, trained)
         search.run()
-        return _end(asked, search)
+        best = _end(asked, search)
     finally:
         images.close()
+    if asked.cfg.report:
+        write_index(asked.folder, study_index)
+    return best
 
 
 def _end(asked: Asked, search: Search) -> Path | None:
     trials = search.trials
     table = write_study(asked.folder, search.study, trials, asked.space)
-    log.info("%d trials: %s\n%s", len(trials), shown(asked.folder / TABLE), table)
+    log.info("%d trials: %s\n%s", len(trials), shown(asked.folder / TRIALS), table)
     under_way = [each for each in trials if each.state is TrialState.RUNNING]
     best = best_of(trials)
     if under_way:
@@ -87,6 +93,6 @@ def _none_ended(asked: Asked, trials: Sequence[FrozenTrial]) -> str:
     pruned = sum(each.state is TrialState.PRUNED for each in trials)
     return (
         f"none of {len(trials)} trials has ended: {pruned} were pruned, {len(trials) - pruned} "
-        f"failed ({shown(asked.folder / TABLE)} says why), so there is no best; for further trials "
-        f"type n_trials={2 * asked.n_trials}"
+        f"failed ({shown(asked.folder / TRIALS)} says why), so there is no best; for further "
+        f"trials type n_trials={2 * asked.n_trials}"
     )

@@ -38,9 +38,8 @@ from dualgaf.training.pooled import pool_folds
 from dualgaf.training.report import STOPPED
 from dualgaf.training.resume import as_typed_words
 from dualgaf.training.run_folder import exit_on_error, traces
-from dualgaf.training.run_page import report_command
 from dualgaf.training.skipping import begin_skipping
-from dualgaf.training.sweep_page import TABLE, index_page
+from dualgaf.training.sweep_page import TABLE, index_page, write_index
 from dualgaf.training.text_tables import aligned
 
 log = logging.getLogger(__name__)
@@ -107,7 +106,7 @@ class SweepTable(Callback):
             draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
             log.info("picture: %s", folder / "sweep.png")
         if config.get("report", True):
-            _write_index(folder)
+            write_index(folder, sweep_index)
 
 
 def sweep_index(folder: Path) -> IndexPage:
@@ -122,16 +121,6 @@ def sweep_index(folder: Path) -> IndexPage:
     if (folder / "folds.csv").is_file():
         notes.append(("All folds together", aligned(pool_folds(folder, rows))))
     return index_page(folder, rows, notes)
-
-
-def _write_index(folder: Path) -> None:
-    try:
-        log.info("page: %s", sweep_index(folder).write(folder))
-    except Exception as error:
-        # The sweep is over, and its table is there.
-        why = str(error).split("\n")[0] or type(error).__name__
-        told = "the page of the sweep could not be written: %s; to make it again type %s"
-        log.warning(told, why, report_command(folder))
 
 
 @atexit.register

@@ -1,6 +1,7 @@
 """``index.html`` of a sweep."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dualgaf.plots.sweep import BUILD, Row, best_job, compared, swept_overrides
@@ -9,6 +10,8 @@ from dualgaf.report.page import Picture
 from dualgaf.training.resume import shown
 from dualgaf.training.run_page import repeat_command, report_command
 from dualgaf.training.settings import Settings, name_of
+
+log = logging.getLogger(__name__)
 
 TABLE = "sweep.csv"
 METRICS = (
@@ -49,6 +52,22 @@ def index_page(folder: Path, rows: Sequence[Row], notes: Sequence[tuple[str, str
         notes=notes,
         commands=commands,
     )
+
+
+def write_index(folder: Path, index: Callable[[Path], IndexPage]) -> None:
+    """Write the page of a sweep, or of a study, that is over, and say where it is; never raise.
+
+    Args:
+        folder: of the sweep or the study.
+        index: makes its page.
+    """
+    try:
+        log.info("page: %s", shown(index(folder).write(folder)))
+    except Exception as error:
+        # All is over, and its table is there.
+        why = str(error).split("\n")[0] or type(error).__name__
+        told = "the page of %s could not be written: %s; to make it again type %s"
+        log.warning(told, shown(folder), why, report_command(folder))
 
 
 def _best(rows: Sequence[Row]) -> str:
