@@ -5,6 +5,7 @@ Some texts lie above this folder, where readers of the tree look for them; `OUTS
 shows each.
 """
 
+import logging
 import os
 import re
 import subprocess
@@ -22,11 +23,14 @@ from sphinx.util.typing import stringify_annotation  # noqa: E402
 
 import dualgaf  # noqa: E402
 
+logging.getLogger("dualgaf").setLevel(logging.ERROR)  # what examples are told is on their pages
 project = "dualgaf"
 author = "dualgaf developers"
 release = version = dualgaf.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_static"]
+extensions = [
+    *("myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery"),
+]
+exclude_patterns = ["_static", "examples"]
 language = "en"
 
 html_theme = "furo"
@@ -49,6 +53,21 @@ autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+
+# Run at each build, 11 s of CPU for all. No example starts a process: one that did had not ended.
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"plot_\d\d_",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "show_memory": False,
+    "write_computation_times": False,
+    "min_reported_time": 1e9,  # a time of one machine says nothing
+    "thumbnail_size": (320, 224),
+}
 
 OUTSIDE = {
     "contributing": "CONTRIBUTING.md",
