@@ -4,8 +4,8 @@
     python docs/follow.py plant hydra      # these
     python docs/follow.py --here plant     # with the Python that runs this, nothing installed
 
-What git knows of this tree is copied into an empty folder, the first block of docs/start.md makes
-the environment there, and then every block of a page is typed:
+What git knows of this tree is copied into an empty folder, and the first block of docs/start.md makes
+the environment there. Then every block of a page is typed, each page in a copy of its own:
 
 1. ``bash``: as it stands. A block that takes long says so on the page, and is in `LEFT_OUT`.
 2. ``python``: blocks that follow each other, with no command between, are one program. One that
@@ -196,20 +196,27 @@ def main() -> None:
     typed = parser.parse_args()
     with tempfile.TemporaryDirectory() as parent:
         install, *_ = blocks((DOCS / "start.md").read_text())
+        binaries = Path(sys.executable).parent
+        if not typed.here:
+            first = Path(parent, "dualgaf")
+            copied(first)
+            _run(["bash", "-e", "-c", install.text], first, without_python())
+            binaries = first / ".venv" / "bin"
         for name in typed.pages:
             clone = Path(parent, name, "dualgaf")
-            clone.mkdir(parents=True)
             copied(clone)
             page = (DOCS / f"{name}.md").read_text().replace(install.text, "true\n")
-            if typed.here:
-                active = environment_of(Path(sys.executable).parent, PYTHONPATH=str(clone / "src"))
-            else:
-                plain = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-                _run(["bash", "-e", "-c", install.text], clone, plain)
-                active = environment_of(clone / ".venv" / "bin")
-                active.pop("PYTHONPATH", None)
-            followed = follow(page, clone, active)
-            print(f"{name}: {len(followed)} blocks followed", flush=True)
+            active = environment_of(binaries, PYTHONPATH=str(clone / "src"))
+            print(f"{name}: {len(follow(page, clone, active))} blocks followed", flush=True)
+
+
+def without_python() -> dict[str, str]:
+    """The environment of a shell that knows of no Python but the system's."""
+    own = str(Path(sys.executable).parent)
+    path = os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != own)
+    return {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")} | {
+        "PATH": path
+    }
 
 
 if __name__ == "__main__":
