@@ -196,6 +196,9 @@ class _Nursery:
                 ended = bool(select.select([process.stdout], [], [], 0.1)[0])
         finally:
             _end_all(pid, order["environment"][_MARK])
+            # A process that was just being started may have been overlooked.
+            while not select.select([process.stdout], [], [], 0.1)[0]:
+                _end_all(pid, order["environment"][_MARK])
             status = _answer(process)
         return status if ended else None, round(time.monotonic() - started, 1)
 
@@ -226,7 +229,8 @@ def _end_all(session: int, mark: str) -> None:
     """Kill what is left of a session, and what left it and has its mark."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if os.getsid(process.pid) == session or process.environ().get(_MARK) == mark:
+            own = session in (process.pid, os.getsid(process.pid))
+            if own or process.environ().get(_MARK) == mark:
                 os.kill(process.pid, signal.SIGKILL)
 
 
