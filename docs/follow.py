@@ -4,7 +4,7 @@
     python docs/follow.py plant hydra      # these
     python docs/follow.py --here plant     # with the Python that runs this, nothing installed
 
-What git knows of this tree is copied into an empty folder, and the first block of docs/start.md makes
+What git knows of this tree is copied into an empty folder; the first block of docs/start.md makes
 the environment there. Then every block of a page is typed, each page in a copy of its own:
 
 1. ``bash``: as it stands. A block that takes long says so on the page, and is in `LEFT_OUT`.
