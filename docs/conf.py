@@ -5,6 +5,7 @@ Some texts lie above this folder, where readers of the tree look for them; `OUTS
 shows each.
 """
 
+import logging
 import os
 import re
 import subprocess
@@ -22,11 +23,16 @@ from sphinx.util.typing import stringify_annotation  # noqa: E402
 
 import dualgaf  # noqa: E402
 
+for name in ("dualgaf", "lightning.pytorch.utilities.rank_zero"):  # `make docs` is silent
+    logging.getLogger(name).setLevel(logging.ERROR)
+
 project = "dualgaf"
 author = "dualgaf developers"
 release = version = dualgaf.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_static"]
+extensions = [
+    *("myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery"),
+]
+exclude_patterns = ["_static", "examples"]
 language = "en"
 
 html_theme = "furo"
@@ -49,6 +55,21 @@ autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+
+# Run at each build, 11 s of CPU for all. No example starts a process: one that did had not ended.
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"plot_\d\d_",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "show_memory": False,
+    "write_computation_times": False,
+    "min_reported_time": 1e9,  # a time of one machine says nothing
+    "thumbnail_size": (320, 224),
+}
 
 OUTSIDE = {
     "contributing": "CONTRIBUTING.md",
@@ -117,10 +138,26 @@ def leave_out_others(app, what, name, obj, skip, options):
     return True if home and not home.startswith("dualgaf") else None
 
 
-def reach_by_keys(app, page, template, context, doctree):
-    """What scrolls sideways can be scrolled by the keyboard."""
-    body = context.get("body", "").replace("<pre>", '<pre tabindex="0">')
-    context["body"] = body.replace('class="table-wrapper', 'tabindex="0" class="table-wrapper')
+def mend_for_readers(app, page, template, context, doctree):
+    """What axe-core finds in pages of Sphinx 9.0 and of sphinx-gallery 0.22."""
+    body = context.get("body", "").replace("<pre>", '<pre tabindex="0">')  # scrolls by the keyboard
+    body = body.replace('class="table-wrapper', 'tabindex="0" class="table-wrapper')
+    body = PARAMETERS.sub(_in_lines, body)  # a <dl> without a <dt>
+    context["body"] = THUMBNAIL.sub(r'\1 aria-label="\2"><span class="doc">\2<', body)
+    for part in ("toctree", "furo_navigation_tree"):
+        if isinstance(context.get(part), str):
+            context[part] = context[part].replace('role="heading"', 'role="heading" aria-level="2"')
+
+
+PARAMETERS = re.compile(r'<dl>\n((?:<dd><em class="sig-param">.*?</dd>\n)+)</dl>', re.DOTALL)
+THUMBNAIL = re.compile(
+    r'(<a class="reference internal" href="plot_\w+\.html")><span class="doc">(.*?)<'
+)
+
+
+def _in_lines(found):
+    lines = found[1].replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
+    return f'<span class="sig-lines">\n{lines}</span>'
 
 
 def setup(app):
@@ -130,5 +167,5 @@ def setup(app):
     app.connect("autodoc-process-docstring", hide_colons, priority=400)
     app.connect("autodoc-process-docstring", show_colons, priority=600)
     app.connect("autodoc-skip-member", leave_out_others)
-    app.connect("html-page-context", reach_by_keys)
+    app.connect("html-page-context", mend_for_readers, priority=600)  # after furo
     return {"parallel_read_safe": True}

@@ -4,15 +4,21 @@ import dataclasses
 import re
 import textwrap
 import tomllib
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import yaml
 
+import dualgaf
+
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = ("README.md", "CONTRIBUTING.md", "changes/README.md", "findings/README.md")
 PAGES = [*(ROOT / name for name in OTHERS), *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text()
+MEMORY = (ROOT / "docs" / "memory.md").read_text()
+COMMANDS = (ROOT / "docs" / "commands.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
@@ -25,6 +31,28 @@ def test_python_examples_of_the_readme_run():
     assert names["fields"].shape == (100, 2, 6, 24, 24)
     assert names["gasf"].shape == names["gadf"].shape == (32, 6, 48, 48)
     assert (names["dm"].num_classes, names["dm"].image_size) == (5, 24)
+
+
+def test_the_readme_compares_with_what_is_installed():
+    """Its table names versions; tsai is not among the packages of the tests, its wheel was read."""
+    (head,) = re.findall(r"^\| \| (dualgaf .*) \|$", README, re.MULTILINE)
+    told = dict(cell.split() for cell in head.split(" | "))
+    assert list(told) == ["dualgaf", "pyts", "tsai", "aeon"]
+    for name in ("pyts", "aeon"):
+        if find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+        assert told[name] == version(name), "read it anew"
+    assert told["dualgaf"] == dualgaf.__version__
+    pyts, aeon = (Path(find_spec(name).origin).parent for name in ("pyts", "aeon"))  # not imported
+    assert not (pyts / "image" / "gaf.py").exists()  # what tsai 1.0.1 imports
+    assert (pyts / "image" / "_mtf.py").exists()
+    listed = (pyts / "classification" / "__init__.py").read_text().split("__all__")[1]
+    assert len(re.findall(r'"\w+"|\'\w+\'', listed)) == 6
+    assert not any("gramian" in file.read_text().lower() for file in aeon.rglob("*.py"))
+
+
+def test_the_readme_is_short():
+    assert len(re.findall(r"\w[\w'.-]*", README)) <= 1700
 
 
 def test_the_recipes_of_contributing_run():
@@ -105,7 +133,7 @@ def test_tests_that_are_named_exist(page):
 
 def test_the_preset_table_is_that_of_conf():
     rows = re.findall(
-        r"^\| `(\w+)` \| ([^|]+) \| half \| ([^|]+) \| ([^|]+) \|$", README, re.MULTILINE
+        r"^\| `(\w+)` \| ([^|]+) \| half \| ([^|]+) \| ([^|]+) \|$", MEMORY, re.MULTILINE
     )
     told = {name: (memory, jobs, chunk) for name, memory, jobs, chunk in rows}
     words = {"auto": "what is free", -1: "all CPUs"}
@@ -123,7 +151,7 @@ def test_the_preset_table_is_that_of_conf():
 def test_every_flag_of_the_table_is_a_setting():
     from dualgaf.training.config import check_overrides
 
-    table = README.split("### From the earlier script's flags")[1].split("##")[0]
+    table = COMMANDS.split("## From the earlier script's flags")[1].split("##")[0]
     settings = set(re.findall(r"`((?:parallel|model|trainer|hardware)[.\w]*)=", table))
     assert len(settings) >= 8
     check_overrides([f"{key}=0" if key != "hardware" else "hardware=8gb" for key in settings])

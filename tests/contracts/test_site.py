@@ -51,6 +51,16 @@ def test_every_page_is_in_the_contents():
     assert {page for page in there - listed if page.parts[0] != "design"} == {Path("index.md")}
 
 
+def test_the_gallery_has_a_dozen_examples_that_start_no_process():
+    """`make docs` runs them, and a gallery that waits for a process had not ended."""
+    examples = sorted((DOCS / "examples").glob("plot_*.py"))
+    assert len(examples) >= 12
+    for example in examples:
+        text = example.read_text()
+        assert re.match(r'"""\n?[^\n]+\n=+\n\n\S', text), example.name
+        assert not re.search(r"num_workers|ddp|backend=|subprocess|multiprocessing", text)
+
+
 def test_the_findings_are_those_of_the_scripts():
     spec = importlib.util.spec_from_file_location("findings", DOCS / "write_findings.py")
     module = importlib.util.module_from_spec(spec)

@@ -14,7 +14,7 @@ from dualgaf.plots.explanation import (
     whole_per_cents,
 )
 from dualgaf.plots.spoke import draw_spoke
-from dualgaf.plots.window import draw_window
+from dualgaf.plots.window import draw_window, wrapped
 
 RANDOM = np.random.default_rng(0)
 
@@ -173,3 +173,14 @@ def test_blocks_are_means_and_as_many_as_fit():
     uneven = blocks_of(np.ones((BLOCKS + 1, BLOCKS + 1)))
     np.testing.assert_allclose(uneven, np.ones((BLOCKS, BLOCKS)))
     assert blocks_of(np.array([[-2.0, 3.0], [0.0, 1.0]])).tolist() == [[0.0, 3.0], [0.0, 1.0]]
+
+
+def test_no_line_of_a_title_is_longer_than_the_picture():
+    name = " + ".join(f"ahu3_week_{k}.csv" for k in range(12))
+    row = Row("sat", np.arange(8.0), np.zeros((2, 8, 8)), np.ones(8), np.ones((2, 8, 8)), 1.0)
+    figure = draw_explanation([row], f"{name}/2026-03-02, class leak\nmost relevant")
+    figure.draw_without_rendering()
+    box = figure._suptitle.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert wrapped("one window\nand why") == "one window\nand why"

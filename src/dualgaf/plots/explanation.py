@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from dualgaf.imaging.scaling import are_constant, rounding
+from dualgaf.plots.window import wrapped
 
 Array = npt.NDArray[Any]
 
@@ -147,7 +148,7 @@ def draw_explanation(
     _draw_scale(figure, shade, grid[:, 1:], "how much a block of pixels did")
     for axes, text in zip(grid[0], ("series", "GASF  cos(a + b)", "GADF  sin(a - b)"), strict=True):
         axes.set_title(text, fontsize=9)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(wrapped(title), fontsize=10)
     return figure
 
 

@@ -1,5 +1,6 @@
 """The picture of a window: its series and both fields, a row for each channel."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,6 +8,20 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 Array = npt.NDArray[Any]
+
+LONGEST_LINE = 100
+"""Letters of a title that fit above a picture of nine inches."""
+
+
+def wrapped(title: str) -> str:
+    """A title in lines that fit: a group of joined files has a long name.
+
+    Example:
+        >>> [len(line) for line in wrapped(50 * "a.csv + ").splitlines()]
+        [95, 95, 95, 95, 15]
+    """
+    lines = (textwrap.wrap(line, LONGEST_LINE) for line in title.splitlines())
+    return "\n".join(part for parts in lines for part in parts)
 
 
 def draw_window(
@@ -46,5 +61,5 @@ def draw_window(
     grid[0, 1].set_title("GASF  cos(a + b)", fontsize=10)
     grid[0, 2].set_title("GADF  sin(a - b)", fontsize=10)
     figure.colorbar(image, ax=grid[:, 2], shrink=0.9).ax.tick_params(labelsize=7)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(wrapped(title), fontsize=11)
     return figure
