@@ -49,7 +49,10 @@ def test_an_option_is_a_key_and_its_values_are_allowed(row, composed):
     option, told = row[0].strip("`"), row[1].partition(";")[0]
     values = re.findall(r"`([\w-]+)`", told.partition("(")[0])
     if (ROOT / "conf" / option).is_dir():  # test_configs composes every file
-        assert {*values} <= {path.stem for path in (ROOT / "conf" / option).glob("*.yaml")}
+        files = {path.stem: path for path in (ROOT / "conf" / option).glob("*.yaml")}
+        assert {*values} <= {*files}
+        if files[values[0]].read_text().startswith("# @package _global_"):
+            return  # it has no node of its own
     elif option != "ckpt_path":
         for value in values:
             load_config([f"{option}={value}"])
