@@ -183,9 +183,16 @@ def test_a_node_that_dies_gives_its_job_back_and_the_table_is_complete(slurm, tm
     )
     until(lambda: list(tmp_path.rglob("held")))
     (node,) = {at for job, _, at in jobs(slurm, tmp_path) if job.endswith("_0")}
-    script("slurm.sh", "kill", str(slurm.folder), node)
+    killed = script("slurm.sh", "kill", str(slurm.folder), node)
+    assert killed.returncode == 0, killed.stderr
+
+    def is_back():
+        return any(
+            job.endswith("_0") and state == "PENDING" for job, state, _ in jobs(slurm, tmp_path)
+        )
+
     try:
-        until(lambda: any(state == "PENDING" for _, state, _ in jobs(slurm, tmp_path)))
+        until(is_back)
     finally:
         script("slurm.sh", "start", str(slurm.folder), node)
     # SLURM keeps it back for two minutes. One that is hurried to a node which has just come back
