@@ -130,13 +130,6 @@ def test_the_exports_of_the_plant_are_as_the_page_says(tmp_path, monkeypatch):
         assert follow.masked(line) in [follow.masked(other) for other in told.splitlines()], line
 
 
-def test_the_section_of_the_archive_is_made_of_the_committed_rows():
-    show = program("show_archive")
-    page = show.PAGE.read_text()
-    told = "run: python docs/show_archive.py"
-    assert show.page(page, show.load_rows(show.RESULTS)) == page, told
-
-
 def test_the_page_of_the_kernel_is_made_of_the_kernel():
     show = program("show_kernel")
     assert show.PAGE.read_text() == show.page(), "run: python docs/show_kernel.py"
