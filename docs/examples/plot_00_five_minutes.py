@@ -38,9 +38,9 @@ for row, name, series, gasf, gadf in zip(
 
 # %%
 # A GASF is the same on both sides of its diagonal, and on the diagonal it still holds the series.
-# A GADF changes its sign there: it says which of two steps comes higher.
-# The GADF of the square wave is empty: its values are the two ends of the scale, whose angles are 180
-# degrees apart, and the sine of that is 0.
+# A GADF changes its sign there: it says which of two steps comes higher. That of the square wave
+# is empty: its values are the two ends of the scale, whose angles are 180 degrees apart, and the
+# sine of that is 0.
 
 gasf, gadf = fields[0]
 assert np.array_equal(gasf, gasf.swapaxes(-1, -2))
