@@ -163,4 +163,4 @@ constraints:
 	rm -rf .venv-constraints
 
 clean:
-	rm -rf .venv .venv-wheel build dist runs multirun
+	rm -rf .venv .venv-wheel build dist runs multirun docs/gallery

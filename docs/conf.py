@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_\d\d_",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
+    "capture_repr": (),  # what is printed is shown, and nothing else
     "download_all_examples": False,
     "show_signature": False,
     "show_memory": False,

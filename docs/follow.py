@@ -10,8 +10,8 @@ the environment there. Then every block of a page is typed, each page in a copy 
 1. ``bash``: as it stands. A block that takes long says so on the page, and is in `LEFT_OUT`.
 2. ``python``: blocks that follow each other, with no command between, are one program. One that
    begins with a comment ``# NAME.py`` is written into that file and not run.
-3. ``text`` after one of them: what it prints. Lines of ``...`` stand for any lines. Numbers may
-   differ, for machines do; words may not.
+3. ``text`` after one of them: what it prints. Lines of ``...`` stand for any lines, at the end
+   of one for the rest of it. Numbers may differ, for machines do; words may not.
 """
 
 import argparse
@@ -138,17 +138,26 @@ def parts(shown: str) -> list[list[str]]:
 
 def unsaid(shown: str, said: str) -> str | None:
     """The first line that is shown and was not said, None where there is none."""
-    lines = [masked(line) for line in said.splitlines()]
-    at = 0
+    lines, at = said.splitlines(), 0
     for part in parts(shown):
-        wanted = [masked(line) for line in part]
-        for k in range(at, len(lines) - len(wanted) + 1):
-            if lines[k : k + len(wanted)] == wanted:
-                at = k + len(wanted)
-                break
-        else:
-            return next((line for line in part if masked(line) not in lines[at:]), part[0])
+        found = place(part, lines, at)
+        if found is None:
+            return next((line for line in part if place([line], lines, at) is None), part[0])
+        at = found + len(part)
     return None
+
+
+def place(part: list[str], lines: list[str], at: int) -> int | None:
+    """Where lines that follow each other are said, from line ``at`` on."""
+    wanted, said = [masked(line) for line in part], [masked(line) for line in lines]
+    for k in range(at, len(said) - len(wanted) + 1):
+        if all(map(_is_shown, wanted, said[k : k + len(wanted)])):
+            return k
+    return None
+
+
+def _is_shown(shown: str, said: str) -> bool:
+    return said == shown or (shown.endswith("...") and said.startswith(shown[:-3].rstrip()))
 
 
 def written(page: str, found: list[Block]) -> str:
@@ -158,12 +167,14 @@ def written(page: str, found: list[Block]) -> str:
             continue
         lines, at, new = block.said.splitlines(), 0, block.shown
         for part in parts(block.shown):
-            wanted = [masked(line) for line in part]
-            while [masked(line) for line in lines[at : at + len(part)]] != wanted:
-                at += 1
-            now = [line.rstrip() for line in lines[at : at + len(part)]]
+            found_at = place(part, lines, at)
+            assert found_at is not None  # `follow` has looked
+            at = found_at + len(part)
+            now = [
+                old if old.endswith("...") else line.rstrip()
+                for old, line in zip(part, lines[found_at:at], strict=True)
+            ]
             new = new.replace("\n".join(part), "\n".join(now), 1)
-            at += len(part)
         page = page.replace(f"```text\n{block.shown}```", f"```text\n{new}```", 1)
     return page
 

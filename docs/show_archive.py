@@ -1,130 +1,29 @@
-"""Writes the last section of docs/archive.md from benchmarks/results/accuracy.json.
+"""Follows docs/archive.md, and puts what it says into the page.
 
-python docs/show_archive.py           # the section; a test compares it with the rows
-python docs/show_archive.py --follow  # and what the commands above it print, in minutes
+    python docs/show_archive.py
+
+Takes about five minutes. The last section is of `python -m benchmarks.accuracy --page`.
 """
 
-import argparse
-import re
-import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-DOCS = Path(__file__).resolve().parent
-sys.path += [str(DOCS), str(DOCS.parent)]
+sys.path.append(str(Path(__file__).resolve().parent))
 
-from benchmarks.accuracy.results import RESULTS, Row, load_rows  # noqa: E402
-from benchmarks.accuracy.sets import SETS  # noqa: E402
-from follow import copied, environment_of, follow, written  # noqa: E402
+from follow import copied, environment_of, follow, written
 
-from dualgaf.training.text_tables import markdown, summary  # noqa: E402
-
-PAGE = DOCS / "archive.md"
-PART = re.compile(
-    r"(?<=<!-- made by: python docs/show_archive.py -->\n).*(?=<!-- end -->)", re.DOTALL
-)
-COLUMNS = {
-    "DualGAFNet": ("dualgafnet", "accuracy"),
-    "its images": ("dualgafnet", "images_accuracy"),
-    "its kernels": ("dualgafnet", "kernels_accuracy"),
-    "MiniRocket": ("minirocket", "accuracy"),
-    "QUANT": ("quant", "accuracy"),
-}
-HEAD = """Test accuracy, mean ± standard deviation over seeds (number of seeds), a dash where
-nothing is measured; full trainings, of which [accuracy](accuracy.md) says all. *Its images* and
-*its kernels* are these members of DualGAFNet alone.
-"""
-READING = """Our reading: images are worth their price where several channels tell the class by how
-they go together over a window, and where a mistake costs more than minutes of training. For one
-signal, for a first look, and where seconds count, begin with MiniRocket or QUANT: `compare` runs
-them for you, and shows on your own data whether an image adds anything.
-"""
-SAME = 5e-4
-"""Scores are shown with three digits."""
-
-
-def section(rows: Sequence[Row]) -> str:
-    """The table, and what can be read in it."""
-    scores = {
-        chosen.title: {title: _scores(rows, name, *column) for title, column in COLUMNS.items()}
-        for name, chosen in SETS.items()
-    }
-    lines = [[title, *map(summary, own.values())] for title, own in scores.items()]
-    means = {
-        title: {name: statistics.fmean(values) for name, values in own.items() if values}
-        for title, own in scores.items()
-    }
-    known = {title: own for title, own in means.items() if len(own) == len(COLUMNS)}
-    above = [t for t, own in known.items() if _lead(own) > SAME]
-    below = [t for t, own in known.items() if _lead(own) < -SAME]
-    images = [t for t, own in known.items() if own["its images"] > own["its kernels"] + SAME]
-    alone = [t for t, own in known.items() if own["its images"] < own["its kernels"] - SAME]
-    best = [
-        t
-        for t, own in known.items()
-        if own["DualGAFNet"] > max(own["its images"], own["its kernels"]) + SAME
-    ]
-    n = len(known)
-    return "\n".join([
-        HEAD,
-        markdown(["set", *COLUMNS], lines, texts=(0,)),
-        f"Of the {n} sets in which all is measured:",
-        "",
-        f"- DualGAFNet is above MiniRocket and QUANT in {len(above)}: {_listed(above)}.",
-        f"- One of the two is above it in {len(below)}: {_listed(below)}.",
-        f"- Its images alone are above its kernels alone in {len(images)}: {_listed(images)}.",
-        f"- They are below them in {len(alone)}: {_listed(alone)}.",
-        f"- All together are above both of these members in {len(best)}: {_listed(best)}.",
-        f"- To fit takes {_times(rows)} times as long as MiniRocket, the median over the sets.",
-        "",
-        READING,
-    ])  # fmt: skip
-
-
-def _scores(rows: Sequence[Row], name: str, method: str, score: str) -> list[float]:
-    own = [row for row in rows if (row["set"], row["method"]) == (name, method)]
-    return [row[score] for row in own if score in row]
-
-
-def _lead(own: dict[str, float]) -> float:
-    return own["DualGAFNet"] - max(own["MiniRocket"], own["QUANT"])
-
-
-def _times(rows: Sequence[Row]) -> str:
-    ratios = []
-    for name in SETS:
-        network, other = (
-            _scores(rows, name, method, "fit_s") for method in ("dualgafnet", "minirocket")
-        )
-        if network and other:
-            ratios.append(statistics.fmean(network) / statistics.fmean(other))
-    return f"{statistics.median(ratios):.0f}"
-
-
-def _listed(titles: Sequence[str]) -> str:
-    return ", ".join(titles) or "none"
-
-
-def page(text: str, rows: Sequence[Row]) -> str:
-    """The page with this section."""
-    return PART.sub(lambda _: section(rows), text)
+PAGE = Path(__file__).with_name("archive.md")
 
 
 def main() -> None:
-    """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--follow", action="store_true", help="type the commands, too")
-    text = PAGE.read_text()
-    if parser.parse_args().follow:
-        with tempfile.TemporaryDirectory() as parent:
-            clone = Path(parent, "dualgaf")
-            clone.mkdir()
-            copied(clone)
-            active = environment_of(Path(sys.executable).parent, PYTHONPATH=str(clone / "src"))
-            text = written(text, follow(text, clone, active))
-    PAGE.write_text(page(text, load_rows(RESULTS)))
+    """Type what the page types."""
+    with tempfile.TemporaryDirectory() as parent:
+        clone = Path(parent, "dualgaf")
+        copied(clone)
+        active = environment_of(Path(sys.executable).parent, PYTHONPATH=str(clone / "src"))
+        text = PAGE.read_text()
+        PAGE.write_text(written(text, follow(text, clone, active)))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ PICTURES = {
     "plant_why.png": "why.png",
     "plant_week.png": "week/predictions.png",
 }
-WIDEST, COLOURS = 1100, 64
+WIDEST, COLOURS = 1100, 256
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.accuracy import archive
 from benchmarks.accuracy.difference import draw
 from benchmarks.accuracy.page import PAGE, page
 from benchmarks.accuracy.results import (
@@ -70,6 +71,7 @@ def main() -> int:
 def _write_page(output: Path) -> None:
     rows = load_rows(output)
     PAGE.write_text(page(rows))
+    archive.PAGE.write_text(archive.page(archive.PAGE.read_text(), rows))
     draw(rows)
 
 

@@ -26,7 +26,7 @@ folder = tempfile.TemporaryDirectory()
 week = Path(folder.name, "plant", "week.csv")
 week.parent.mkdir()
 week.write_text("\n".join(lines) + "\n")
-split = {"val_fraction": 0, "test_fraction": 0}
+split = {"method": "group", "val_fraction": 0, "test_fraction": 0}
 source = dualgaf.TableSource(week.parent, window_size=12, split=split)
 print(dualgaf.inspect_source(source, seed=0))
 

@@ -1,6 +1,7 @@
 """docs/accuracy.md says what the committed rows say, and nothing else."""
 
 import pytest
+from benchmarks.accuracy import archive
 from benchmarks.accuracy.ablation import ablations
 from benchmarks.accuracy.difference import draw, scores_of
 from benchmarks.accuracy.page import PAGE, page
@@ -42,6 +43,13 @@ def row(method: str, seed: int, accuracy: float, name: str = "natops") -> dict[s
 
 def test_the_page_is_made_of_the_committed_rows():
     assert PAGE.read_text() == page(load_rows(RESULTS)), "run: python -m benchmarks.accuracy --page"
+
+
+def test_a_section_of_the_archive_tutorial_is_made_of_the_same_rows():
+    text = archive.PAGE.read_text()
+    assert archive.PART.search(text)
+    told = "run: python -m benchmarks.accuracy --page"
+    assert text == archive.page(text, load_rows(RESULTS)), told
 
 
 @pytest.mark.parametrize("method", ["minirocket", "quant", "random_forest", "nearest_neighbour"])

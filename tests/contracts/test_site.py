@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -59,6 +60,20 @@ def test_the_gallery_has_a_dozen_examples_that_start_no_process():
         text = example.read_text()
         assert re.match(r'"""\n?[^\n]+\n=+\n\n\S', text), example.name
         assert not re.search(r"num_workers|ddp|backend=|subprocess|multiprocessing", text)
+
+
+def test_the_notebook_is_that_of_the_gallery_and_has_its_outputs():
+    pytest.importorskip("sphinx_gallery")
+    spec = importlib.util.spec_from_file_location("notebook", DOCS / "write_notebook.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    kept = json.loads(module.NOTEBOOK.read_text())["cells"]
+    told = [(cell["cell_type"], "".join(cell["source"])) for cell in kept]
+    wanted = [(cell.cell_type, cell.source) for cell in module.cells().cells]
+    assert told == wanted, "run: python docs/write_notebook.py"
+    outputs = [out for cell in kept for out in cell.get("outputs", [])]
+    assert any("image/png" in out.get("data", {}) for out in outputs)
+    assert any("right: " in "".join(out.get("text", "")) for out in outputs)
 
 
 def test_the_findings_are_those_of_the_scripts():

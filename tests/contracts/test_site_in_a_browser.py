@@ -7,7 +7,10 @@ Without it the rest is checked.
 """
 
 import os
+import re
+from html import unescape
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -60,3 +63,21 @@ def test_pages_are_whole_and_can_be_read_by_all(browser):
     if not AXE:
         print("axe-core was not run: AXE=node_modules/axe-core/axe.min.js")
     assert not wrong, "\n".join(wrong)
+
+
+def test_no_link_of_the_site_is_broken():
+    if not SITE.is_dir():
+        pytest.skip(f"there is no {SITE}: make docs")
+    texts = {page: page.read_text() for page in SITE.rglob("*.html")}
+    ids = {page: set(re.findall(r'\bid="([^"]+)"', text)) for page, text in texts.items()}
+    broken = []
+    for page, text in texts.items():
+        for link in set(re.findall(r'(?:href|src)="([^"]+)"', text)):
+            url = urlsplit(unescape(link))
+            if url.scheme or not (url.path or url.fragment):
+                continue
+            goal = (page.parent / unquote(url.path)).resolve() if url.path else page
+            anchor = unquote(url.fragment)
+            there = goal.exists() and (not anchor or goal not in ids or anchor in ids[goal])
+            broken += [f"{page.relative_to(SITE)}: {link}"] * (not there)
+    assert not broken, "\n".join(sorted(broken))

@@ -99,6 +99,8 @@ def test_lines_in_another_order_are_not_what_is_shown():
     assert follow.unsaid("a 1\n...\nb 2\n", "a 3\nx\nb 4\n") is None
     assert follow.unsaid("b 1\n...\na 2\n", "a 3\nx\nb 4\n") == "a 2"
     assert follow.unsaid("a 1\nb 2\n", "a 3\nx\nb 4\n") is not None
+    assert follow.unsaid("a 1 ...\n", "a 3 more\n") is None
+    assert follow.unsaid("a 1 ...\n", "b 3 more\n") == "a 1 ..."
 
 
 def test_the_exports_of_the_plant_are_as_the_page_says(tmp_path, monkeypatch):
@@ -128,13 +130,6 @@ def test_the_exports_of_the_plant_are_as_the_page_says(tmp_path, monkeypatch):
     told = str(inspect_source(source, seed=0))
     for line in follow.parts(follow.blocks(page)[3].shown)[0]:
         assert follow.masked(line) in [follow.masked(other) for other in told.splitlines()], line
-
-
-def test_the_section_of_the_archive_is_made_of_the_committed_rows():
-    show = program("show_archive")
-    page = show.PAGE.read_text()
-    told = "run: python docs/show_archive.py"
-    assert show.page(page, show.load_rows(show.RESULTS)) == page, told
 
 
 def test_the_page_of_the_kernel_is_made_of_the_kernel():
