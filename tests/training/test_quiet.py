@@ -2,6 +2,7 @@ import logging
 import os
 import sys
 import warnings
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,23 @@ def test_advertisements_are_left_out_and_nothing_else(caplog, monkeypatch):
             logger.info("build plan")
         logger.info("\N{ELECTRIC LIGHT BULB} Tip: outside the block")
     assert caplog.messages == ["build plan", "\N{ELECTRIC LIGHT BULB} Tip: outside the block"]
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_what_lightning_says_is_printed_once(configured, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, logger.name)
+    printed, by_root = StringIO(), StringIO()
+    lightning, root = logging.getLogger("lightning"), logging.getLogger()
+    own = logging.StreamHandler(printed)
+    monkeypatch.setattr(lightning, "handlers", [own])
+    monkeypatch.setattr(root, "handlers", [logging.StreamHandler(by_root)] if configured else [])
+    for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("lightning.pytorch"), "handlers", [])
+    with quiet():
+        logger.info("build plan")
+    assert by_root.getvalue() + printed.getvalue() == "build plan\n"
+    assert lightning.handlers == [own]
 
 
 def test_other_warnings_still_come():

@@ -36,6 +36,9 @@ _OUTSIDE_SLURM = "The `srun` command is available.*"
 def quiet() -> Iterator[None]:
     """Leave out these messages and warnings inside the block, and no others.
 
+    What Lightning both prints by itself and hands on to the handlers of the root logger, such as
+    Hydra's, is said once, by these.
+
     Example:
         >>> with quiet():
         ...     warnings.warn("The loader does not have many workers", stacklevel=1)
@@ -43,13 +46,27 @@ def quiet() -> Iterator[None]:
     logger = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     logger.addFilter(_wanted)
     try:
-        with warnings.catch_warnings():
+        with _said_once(), warnings.catch_warnings():
             outside = () if "SLURM_JOB_ID" in os.environ else (_OUTSIDE_SLURM,)
             for message in (*_WARNINGS, *outside):
                 warnings.filterwarnings("ignore", message=message)
             yield
     finally:
         logger.removeFilter(_wanted)
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    lightning, handlers = logging.getLogger("lightning"), list[logging.Handler]()
+    if lightning.propagate and logging.getLogger().handlers:
+        handlers = [each for each in lightning.handlers if type(each) is logging.StreamHandler]
+    for handler in handlers:
+        lightning.removeHandler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            lightning.addHandler(handler)
 
 
 @contextmanager
