@@ -63,14 +63,18 @@ class Hold(L.Callback):
     """Holds a training at the begin of an epoch; the variable HOLD says where, if anywhere.
 
     ``fit 2`` is the third epoch of the first training, ``refit 2`` that of the second, ``seed 1``
-    the begin of the job with this seed. The first rank says that it is there by a file.
+    the begin of the job with this seed. The first rank says that it is there by a file. With
+    ``once`` a training that comes there again is not held.
     """
+
+    def __init__(self, once=False):
+        self.once = once
 
     def on_train_epoch_start(self, trainer, module):
         training = "refit" if trainer.datamodule.with_val else "fit"
         at = os.environ.get("HOLD")
         here = (f"{training} {trainer.current_epoch}", f"seed {trainer.datamodule.seed}")
-        if at in here and trainer.global_rank == 0:
+        if at in here and trainer.global_rank == 0 and not (self.once and Path("held").exists()):
             Path("held").touch()
             while True:  # one long wait would miss a signal that comes just before it
                 time.sleep(0.02)

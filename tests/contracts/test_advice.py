@@ -813,6 +813,21 @@ ELSEWHERE = {
         "log metrics of torchmetrics, or evaluate in one process: type Trainer(devices=1)",
         "so it is not the one that was not interrupted; type trainer.max_epochs=N",
     ),
+    "needs ranks that srun or torchrun has started; tests/training/test_cluster.py": (
+        "trainer=cluster takes its nodes and devices from SLURM or torchrun, and neither has",
+        "has started {} ranks on {} nodes, and a training has as many on each; type srun",
+        "and srun has not started this program; type srun before the command",
+        "and Lightning asks for their number on a node; type srun --ntasks-per-node={}",
+        "has started {} processes, and this training has {}: trainer.num_nodes={} trainer.devices",
+        "torchrun has started ranks that cannot agree on a folder before they meet; type",
+    ),
+    "needs the launcher of a sweep, or a worker of one; tests/training/test_launcher.py": (
+        "starts the jobs of a sweep, and this is one run; type -m {}, which makes it",
+        "{} needs {}, which is not installed; type pip install",
+        "and this process is a worker of another program, which does not say by which command",
+        "%s; for a node for each type '+hydra.launcher.additional_parameters={exclusive: true}'",
+        "{}; type launcher=basic",
+    ),
     "needs a training whose loss is not logged; tests/models/test_optimization.py": (
         "which this epoch has not logged; type classifier.schedule=cosine",
     ),

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from dualgaf.store import lock
 from dualgaf.store.lock import is_locked, locked, remove_free_lock
 
 
@@ -145,6 +146,7 @@ def test_a_forked_child_that_leaves_the_block_does_not_free_the_lock(tmp_path):
 IS_LOCKED = """
 import sys
 from pathlib import Path
+from dualgaf.store import lock
 from dualgaf.store.lock import is_locked
 sys.exit(is_locked(Path(sys.argv[1])))
 """
@@ -209,3 +211,42 @@ def test_only_a_lock_that_nobody_holds_is_removed(tmp_path):
     with locked(tmp_path / "x.lock"):
         remove_free_lock(tmp_path / "x.lock")
         assert (tmp_path / "x.lock").exists()
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from dualgaf.store.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_who_waits_longer_says_for_whom(tmp_path, monkeypatch, caplog):
+    assert lock.SAID_AFTER_S == 5.0
+    monkeypatch.setattr(lock, "SAID_AFTER_S", 0.05)
+    path = tmp_path / "x.lock"
+    holding = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holding.stdout.readline()
+        waited = []
+
+        def end_it_when_said():
+            waited.append(1)
+            if "waiting since" in caplog.text:
+                holding.kill()
+
+        with caplog.at_level("INFO"), locked(path, end_it_when_said):
+            pass
+    finally:
+        holding.kill()
+        holding.wait()
+        holding.stdout.close()
+    told = [text for text in caplog.messages if "waiting" in text]
+    who = f"process {holding.pid} of {os.uname().nodename}"
+    assert told == [f"waiting since 0.05 s for {path}, which {who} holds"]
+    with locked(path):  # what the holder has written is not that of the one before it
+        assert path.read_text() == f"process {os.getpid()} of {os.uname().nodename}\n"

@@ -40,6 +40,7 @@ REFUSED = {
     "hydra": "the folder of the runs lies beside study=FILE; leave {} out",
     "paths": "the folder of the runs lies beside study=FILE; leave {} out",
     "sweep": "a search is no sweep; leave {} out",
+    "launcher": "the same command may be started several times for one study; leave {} out",
 }
 """Options of ``train.py`` that are not typed here."""
 

@@ -8,10 +8,14 @@ The lock is of a process, not of an open file as ``flock``'s is: a child that wa
 was held does not have it, and does not keep it when the holder is killed. For the same reason it
 keeps no two threads apart, and any close of the file in this process would free it. So threads of
 this process ask each other first, by the path, before one of them opens the file.
+
+The file says who holds it, for those who wait: on a shared disk that may be another host.
 """
 
 import contextlib
 import fcntl
+import logging
+import math
 import os
 import threading
 import time
@@ -21,7 +25,12 @@ from pathlib import Path
 
 FIRST_PAUSE_S = 0.001
 LONGEST_PAUSE_S = 0.05
+SAID_AFTER_S = 5.0
+"""Who waits longer says so once, and for whom."""
 
+log = logging.getLogger(__name__)
+
+_UNKNOWN = "a process that does not say who it is"
 _asking = threading.Lock()
 _ours: set[str] = set()
 """Locks that a thread of this process has, or asks the system for."""
@@ -81,6 +90,24 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def holder(path: Path) -> str:
+    """Who holds a lock, as its file says it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, locked(Path(folder) / "x.lock") as _:
+        ...     holder(Path(folder) / "x.lock")
+        'another thread of this process'
+    """
+    with _asking:
+        if _key(path) in _ours:
+            return "another thread of this process"
+        try:  # not while a thread of this process may take it: to close the file would free it
+            return path.read_text(errors="replace")[:200].strip() or _UNKNOWN
+        except OSError:
+            return _UNKNOWN
+
+
 def remove_free_lock(path: Path) -> None:
     """Remove a lock file that nobody holds: its holder was killed."""
     with contextlib.suppress(OSError):
@@ -92,15 +119,26 @@ def remove_free_lock(path: Path) -> None:
 
 
 def _take(path: Path, while_waiting: Callable[[], None] | None) -> int:
-    pause = FIRST_PAUSE_S
+    pause, say_at = FIRST_PAUSE_S, time.monotonic() + SAID_AFTER_S
     while True:
         descriptor = _try(path)
         if descriptor is not None:
+            _sign(descriptor)
             return descriptor
         if while_waiting is not None:
             while_waiting()
+        if time.monotonic() > say_at:
+            log.info("waiting since %g s for %s, which %s holds", SAID_AFTER_S, path, holder(path))
+            say_at = math.inf
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+def _sign(descriptor: int) -> None:
+    text = f"process {os.getpid()} of {os.uname().nodename}\n".encode()
+    with contextlib.suppress(OSError):  # a full disk
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text, 0)
 
 
 def _try(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> int | None:

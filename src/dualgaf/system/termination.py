@@ -2,7 +2,8 @@
 
 `stop_on_signals` is for a whole program: both signals raise `Stopped` in the main thread. So what
 is under way is wound up, and the exit status is that of the signal. A second signal while that
-lasts ends the program at once.
+lasts ends the program at once. In a job of SLURM the same holds for SIGUSR1, which says that its
+time is nearly over.
 
 `stoppable` is for a build in a program that has no such handler. SIGTERM's default action ends a
 process at once. While a build runs it raises SystemExit(143) instead, so that workers are ended and
@@ -25,7 +26,12 @@ from typing import Any
 
 STATUS = 128 + signal.SIGTERM
 """Exit status of a process that SIGTERM ended."""
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+REQUEUE = signal.SIGUSR1
+"""What ``sbatch --signal=USR1@SECONDS`` sends before a job of SLURM is out of time."""
+SIGNALS = (
+    *(signal.SIGINT, signal.SIGTERM),
+    *([REQUEUE] if "SLURM_JOB_ID" in os.environ else []),
+)
 """Those that ask a program to end."""
 FIRST_RANK = "DUALGAF_FIRST_RANK"
 """Variable with the process id of the rank that has started this one."""
@@ -49,7 +55,9 @@ class Stopped(SystemExit):
         self.number = number
 
     def __str__(self) -> str:
-        return "interrupted" if self.number == signal.SIGINT else "ended by SIGTERM"
+        if self.number == signal.SIGINT:
+            return "interrupted"
+        return f"ended by {signal.Signals(self.number).name}"
 
 
 def stop_on_signals() -> None:

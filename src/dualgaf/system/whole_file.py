@@ -1,16 +1,22 @@
 """`whole_file`: a file that is there whole, or is the one before.
 
-It is written beside its place and renamed. A program that is killed half way leaves a draft, and a
-full disk not even that.
+It is written beside its place and renamed. Each process has a draft of its own, by host and process
+id, so that several that write one file at the same time each put a whole one there. A program that
+is killed half way leaves its draft; the next one on that host that writes the file removes it. A
+full disk leaves not even that.
 """
 
 import csv
+import glob
+import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 DRAFT = ".draft"
 """Ending of a file that is being written."""
+_numbers = itertools.count()
 
 
 @contextmanager
@@ -32,13 +38,27 @@ def whole_file(path: Path) -> Iterator[Path]:
         [('a.txt', 'whole')]
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + DRAFT)
+    _remove_drafts_of_the_dead(path)
+    own = f"{_here()}{os.getpid()}-{next(_numbers)}{DRAFT}"
+    draft = path.with_name(f"{path.name}.{own}")
     try:
         yield draft
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def _here() -> str:
+    return f"{os.uname().nodename}-"
+
+
+def _remove_drafts_of_the_dead(path: Path) -> None:
+    beginning = f"{path.name}.{_here()}"
+    for draft in path.parent.glob(f"{glob.escape(beginning)}*{DRAFT}"):
+        process = draft.name.removeprefix(beginning).partition("-")[0]
+        if process.isdigit() and not Path("/proc", process).is_dir():
+            draft.unlink(missing_ok=True)
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -5,6 +5,7 @@
 1   something must be decided, or was found
 2   wrong use, or an error
 130 Ctrl-C (SIGINT)
+138 SIGUSR1, in a job of SLURM
 143 SIGTERM
 === =========================================================================
 
@@ -17,9 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dualgaf.errors import DualGAFError
-from dualgaf.system.termination import Stopped, is_started_rank, stops_before_errors
+from dualgaf.system.termination import REQUEUE, Stopped, is_started_rank, stops_before_errors
+from dualgaf.training.cluster import in_one_folder, requeued
+from dualgaf.training.launcher import remember_command
 from dualgaf.training.overrides import check_overrides
-from dualgaf.training.resume import in_full, resume_command
+from dualgaf.training.resume import first_words, in_full, resume_command
 
 WRONG = 2
 """Exit status of wrong use and of errors."""
@@ -41,7 +44,8 @@ def as_command(main: Callable[[], object]) -> int:
         with stops_before_errors():
             check_overrides(sys.argv[1:])
             if not is_started_rank():  # that has them in full already
-                sys.argv[1:] = in_full(sys.argv[1:])
+                sys.argv[1:] = in_one_folder(in_full(sys.argv[1:]))
+            remember_command(first_words)
             main()
     except DualGAFError as error:
         print(f"dualgaf: {error}", file=sys.stderr)
@@ -49,7 +53,10 @@ def as_command(main: Callable[[], object]) -> int:
     except Stopped as stopped:
         for do in _when_stopped:
             do()
-        line = f"; to go on type {resume_command(_folders[0])}" if _folders else ""
+        if stopped.number == REQUEUE and (told := requeued()):
+            line = f"; {told}"
+        else:
+            line = f"; to go on type {resume_command(_folders[0])}" if _folders else ""
         print(f"dualgaf: {stopped}{line}", file=sys.stderr)
         return int(stopped.code or 0)
     except SystemExit as ended:

@@ -11,11 +11,11 @@ EPOCHS_A_STEP = (1 / 75, 1 / 10)
 
 
 def epochs_for(n_windows: int, a_step: int, steps: int = STEPS) -> int:
-    """Epochs that take about so many steps of so many windows in one rank, within bounds.
+    """Epochs that take about so many steps of so many windows, within bounds.
 
     Args:
         n_windows: that are learned.
-        a_step: windows of one step of the optimiser.
+        a_step: windows of one step of the optimiser, in all ranks together.
         steps: `STEPS` or `FIRST_STEPS`.
 
     Example:

@@ -14,6 +14,7 @@ from typing import Any
 import lightning as L
 import torch
 from hydra.utils import instantiate
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnector
@@ -35,6 +36,10 @@ def plugins(cfg: DictConfig) -> list[Any]:
 def keep_sigterm(trainer: L.Trainer) -> None:
     """Let SIGTERM be whose it is while this Trainer runs."""
     setattr(trainer._signal_connector, "_register_signal", _register_others)  # noqa: B010
+    environment = trainer._accelerator_connector.cluster_environment
+    if isinstance(environment, SLURMEnvironment):
+        # It would save a checkpoint of its own from wherever this rank is, and begin with that one.
+        environment.auto_requeue = False
 
 
 class StopCheck(L.Callback):

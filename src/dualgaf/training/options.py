@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.errors import ConfigError, not_allowed
+from dualgaf.training.cluster import ranks_of
 from dualgaf.training.epochs import STEPS, epochs_for
 from dualgaf.training.progress import Progress
 from dualgaf.training.progress_bar import TrainingBar
@@ -44,7 +45,7 @@ def trainer_options(
     check_trainer(cfg)
     epochs = cfg.trainer.get("max_epochs")
     if epochs == "auto":
-        a_step = data.batch_size * cfg.trainer.get("accumulate_grad_batches", 1)
+        a_step = data.batch_size * cfg.trainer.get("accumulate_grad_batches", 1) * ranks_of(cfg)
         epochs = epochs_for(len(data.windows.indices["train"]), a_step, steps)
     callbacks = _callbacks(cfg)
     if cfg.trainer.get("enable_checkpointing") is False:

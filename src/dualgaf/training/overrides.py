@@ -24,6 +24,7 @@ from dualgaf.errors import ConfigError, typed_option, unknown_choice
 from dualgaf.plan.preset import conf_folder
 from dualgaf.renamed import check_typed
 from dualgaf.series.tables.databases.uri import check_logged_uris, check_no_password
+from dualgaf.training.launcher import check_launcher
 from dualgaf.training.meant import in_shell, no_key, taken_by
 
 OPTIONAL = ("callbacks", "logger")
@@ -40,6 +41,8 @@ NEEDED = {
     "paths": "default",
 }
 """Groups that it cannot be without, and what each is when nothing is typed."""
+LAUNCHER = {"launcher": "basic"}
+"""The same of what starts the jobs of a sweep, which makes no run another."""
 _LOOKS_UP = re.compile(r"data\.uri=|^\+?logger=.*mlflow")
 """Options whose value may be looked up in the environment, and be a URI with a password."""
 _ELSEWHERE = ("--config", "-cd", "-cp", "-cn")
@@ -85,6 +88,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
         if one_run and override.is_sweep_override():
             raise ConfigError(_several_options(text))
         groups.append((text, override))
+    check_launcher(overrides, one_run)
     try:
         cfg = of_groups(tuple(text for text, each in groups if not each.is_sweep_override()))
     except HydraException:
@@ -145,7 +149,7 @@ def _check_group(text: str, override: Override) -> None:
     if override.is_delete() or value == "null":
         _check_left_out(text, group, override)
         return
-    if override.is_add() and group in (*NEEDED, *OPTIONAL, *UNSET):
+    if override.is_add() and group in (*NEEDED, *LAUNCHER, *OPTIONAL, *UNSET):
         raise ConfigError(f"{group} is there already; type {text.lstrip('+')}")
     if group == "search":
         raise ConfigError(
@@ -167,7 +171,7 @@ def _check_left_out(text: str, group: str, override: Override) -> None:
     if group not in OPTIONAL:
         raise ConfigError(
             f"{text}: no run is without {group}; allowed to be left out: {', '.join(OPTIONAL)}; "
-            f"type {group}={NEEDED.get(group, 'default')}"
+            f"type {group}={(NEEDED | LAUNCHER).get(group, 'default')}"
         )
     if not override.is_delete():
         raise ConfigError(f"{text}: a group is left out by a tilde; type ~{group}")

@@ -2,8 +2,9 @@
 
 Lightning starts the other ranks of a machine by running the same command again. Around that:
 
-1. In a job of a Hydra sweep "the same command" would sweep anew in each rank. There the other ranks
-   are given the overrides of this one job.
+1. In a job of a Hydra sweep "the same command" would sweep anew in each rank, and in the worker of
+   a launcher it would be the launcher's (`dualgaf.training.launcher`). There the other ranks are
+   given our command with the overrides of this one job.
 2. After the block this process is alone, as it was before: the other ranks have ended, the process
    group is gone, and so are the variables by which Lightning would take the next job of a sweep for
    a rank of this one.
@@ -34,7 +35,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import ListConfig, read_write
 
 from dualgaf.system.termination import FIRST_RANK, STATUS, signals_held_back
-from dualgaf.training.resume import as_typed_words, first_words
+from dualgaf.training.launcher import our_command
+from dualgaf.training.resume import as_typed_words, first_words, key_of
 
 VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """Set by Lightning where it starts ranks; who finds them takes itself for a rank."""
@@ -113,7 +115,7 @@ def ranks_started(trainer: L.Trainer) -> Iterator[Callable[[L.Trainer], None]]:
     take(trainer)
     try:
         os.environ[FIRST_RANK] = str(os.getpid())
-        with _others_run_this_job():
+        with _others_run_this_job(starts=_starts_programs(trainer)):
             yield take
         _end_others(trainers, within_s=None)
     except Exception:
@@ -151,6 +153,14 @@ def _start_deaf(trainer: L.Trainer) -> None:
     setattr(launcher, "launch", launch_deaf)  # noqa: B010
 
 
+def _starts_programs(trainer: L.Trainer) -> bool:
+    """Whether a Trainer starts its other ranks by running this program again."""
+    launcher: Any = trainer.strategy.launcher
+    if not isinstance(launcher, _SubprocessScriptLauncher) or launcher.num_processes < 2:
+        return False
+    return not launcher.cluster_environment.creates_processes_externally
+
+
 def _end_others(trainers: list[L.Trainer], within_s: float | None) -> None:
     """Wait for the ranks that were started, None is without limit; kill those that are left."""
     deadline = time.monotonic() + (within_s or 0.0)
@@ -179,33 +189,35 @@ def _has_ended(process: Any, within_s: float | None) -> bool:
 
 
 @contextmanager
-def _others_run_this_job() -> Iterator[None]:
-    """`sys.argv` and ``hydra.run.dir``, of which Lightning makes the command of the other ranks."""
+def _others_run_this_job(starts: bool) -> Iterator[None]:
+    """`sys.argv` and ``hydra.run.dir``, of which Lightning makes the command of the other ranks.
+
+    Args:
+        starts: whether it starts ranks; else nothing has to be known of the command.
+
+    Raises:
+        ConfigError: the command is not known.
+    """
     argv = sys.argv
-    words = [argv[0], *first_words]
     try:
-        if not is_sweep():
-            sys.argv = [*words, *argv[1:]]
+        with our_command([argv[0], *first_words], starts) as words:
+            if not is_sweep():
+                sys.argv = [*words, *argv[1:]]
+                yield
+                return
+            hydra: Any = HydraConfig.get()
+            typed = [*as_typed_words(hydra.overrides.task), *as_typed_words(hydra.overrides.hydra)]
+            job = [text for text in typed if not _is_of_sweep(text)]
+            sys.argv = [*words, *job, "hydra.mode=RUN"]
+            # The configuration of this job, which ends with it.
+            with read_write(hydra.run):
+                hydra.run.dir = hydra.runtime.output_dir
             yield
-            return
-        hydra: Any = HydraConfig.get()
-        sys.argv = [
-            *words,
-            *(text for text in argv[1:] if _is_flag(text)),
-            *as_typed_words(hydra.overrides.task),
-            *(t for t in as_typed_words(hydra.overrides.hydra) if not t.startswith("hydra.mode=")),
-            "hydra.mode=RUN",
-        ]
-        # The configuration of this job, which ends with it.
-        with read_write(hydra.run):
-            hydra.run.dir = hydra.runtime.output_dir
-        yield
     finally:
         sys.argv = argv
 
 
-def _is_flag(text: str) -> bool:
-    """Whether it is no override, such as ``--config-dir FOLDER``, nor what makes it a sweep."""
-    if text.startswith("-"):
-        return text not in ("-m", "--multirun")
-    return "=" not in text and not text.startswith("~")
+def _is_of_sweep(text: str) -> bool:
+    """Whether an option is for what starts the jobs."""
+    key = key_of(text)
+    return key in ("hydra.mode", "launcher", "hydra/launcher") or key.startswith("hydra.launcher.")

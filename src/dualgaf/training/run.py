@@ -45,6 +45,7 @@ from dualgaf.plan.preset import conf_folder
 from dualgaf.store.store import Store
 from dualgaf.system.termination import Stopped
 from dualgaf.training.classifier import make_classifier
+from dualgaf.training.cluster import check_started, is_first_of_node, placed
 from dualgaf.training.command import as_command
 from dualgaf.training.config import in_current_names, make_data, own_error
 from dualgaf.training.fit import Learned, fit, single_device
@@ -105,9 +106,9 @@ def train(cfg: DictConfig) -> float | None:
         cfg: the composed configuration.
 
     Returns:
-        val/acc of the epoch that the val split chose, or test/acc where there is no val/acc;
-        build/seconds for ``task=build``; None for ``task=predict``, and in ranks other than the
-        first. A sweep compares it.
+        val/acc of the epoch that the val split chose; build/seconds for ``task=build``; None where
+        neither is measured, and in ranks other than the first. What a search compares is never of
+        the test split.
 
     Raises:
         SystemExit: one of the package's own errors, with its text and no stack; set
@@ -117,7 +118,7 @@ def train(cfg: DictConfig) -> float | None:
     """
     try:
         with quiet(), errors_alone() if cfg.get("quiet") else nullcontext():
-            return _run(in_current_names(cfg))
+            return _run(placed(in_current_names(cfg)))
     except (DualGAFError, InstantiationException) as error:
         cause = own_error(error)
         if cause is None or _full_error():
@@ -151,7 +152,10 @@ def _run(cfg: DictConfig) -> float | None:
     end_with_parent()
     _check_task(cfg)
     check_trainer(cfg)
+    check_started(cfg)
     if cfg.task != "fit" and not is_first():
+        if cfg.task == "build" and cfg.cache.dir is not None and is_first_of_node():
+            _fill_cache_of_node(cfg)
         return None
     folder = Path(cfg.paths.run_dir)
     done = finished(cfg, folder)
@@ -186,7 +190,7 @@ def _in_folder(cfg: DictConfig, folder: Path) -> float | None:
         write_run_page(cfg, folder, data, outcome, time.perf_counter() - begun)
         if cfg.task in ("fit", "test"):
             log_results(cfg, loggers, data.class_names)
-    return score(outcome.metrics)
+    return score(outcome.metrics, cfg.task)
 
 
 def _check_task(cfg: DictConfig) -> None:
@@ -220,6 +224,16 @@ def _build(data: DualGAFDataModule) -> dict[str, Any]:
     for stage in ("fit", "test", "predict"):
         data.setup(stage)
     return build_metrics(data.build_reports)
+
+
+def _fill_cache_of_node(cfg: DictConfig) -> None:
+    """``task=build`` by srun: the first rank of each node draws the images for its own cache."""
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    data = make_data(cfg)
+    try:
+        _build(data)
+    finally:
+        data.close()
 
 
 def _with_model(cfg: DictConfig, data: DualGAFDataModule, loggers: list[Logger]) -> Outcome | None:

@@ -26,6 +26,7 @@ from dualgaf.renamed import current_config
 from dualgaf.series.tables.databases.uri import check_logged_uris, check_no_password
 from dualgaf.store.lock import locked
 from dualgaf.system.whole_file import DRAFT, whole_file
+from dualgaf.training.cluster import placed
 from dualgaf.training.code_stamp import is_of_this_code, stamp
 from dualgaf.training.command import goes_on_in
 from dualgaf.training.ranks import is_first
@@ -42,7 +43,7 @@ from dualgaf.training.resume import (
 RECORD = Path(".hydra/run.yaml")
 """The configuration of a folder's run. Hydra's own files are those of the last command."""
 NOT_COUNTED = (
-    *("paths", "resume", "logger", "quiet", "report", "skip_finished"),
+    *("paths", "resume", "logger", "quiet", "report", "skip_finished", "launcher"),
     *(f"trainer.{key}" for key in ("enable_progress_bar", "enable_model_summary", "profiler")),
     *("trainer.log_every_n_steps", "trainer.default_root_dir"),
 )
@@ -92,7 +93,7 @@ class RunFolderCheck(Callback):
         if "${" not in str(own):
             folder = Path(str(own)).absolute()
         if is_first():
-            exit_on_error(_check_run, cfg, folder)
+            exit_on_error(lambda: _check_run(placed(cfg), folder))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Refuse a folder that holds another sweep.

@@ -20,11 +20,15 @@ from dualgaf.training.run_folder import other_folder
 log = logging.getLogger(__name__)
 
 
-def score(metrics: Mapping[str, Any]) -> float | None:
-    """What a sweep compares: val/acc, where there is none test/acc, of a build its seconds."""
-    keys = ("val/acc", "test/acc", "build/seconds")
-    found = [metrics[key] for key in keys if key in metrics]
-    return float(found[0]) if found else None
+def score(metrics: Mapping[str, Any], task: str = "fit") -> float | None:
+    """What a search compares: val/acc, of a build its seconds; never of the test split.
+
+    Example:
+        >>> score({"test/acc": 0.9}) is None
+        True
+    """
+    key = "build/seconds" if task == "build" else "val/acc"
+    return float(metrics[key]) if key in metrics else None
 
 
 def tell_done(folder: Path, metrics: Mapping[str, Any]) -> float | None:

@@ -11,6 +11,7 @@ import csv
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -34,11 +35,14 @@ from dualgaf.report.index import IndexPage, read_records
 from dualgaf.system.whole_file import whole_file
 from dualgaf.training.code_stamp import codes_of, is_of_this_code, stamp
 from dualgaf.training.command import when_stopped
+from dualgaf.training.launcher import check_measuring
 from dualgaf.training.pooled import pool_folds
+from dualgaf.training.ranks import is_first
 from dualgaf.training.report import STOPPED
 from dualgaf.training.resume import as_typed_words
 from dualgaf.training.run_folder import exit_on_error, traces
 from dualgaf.training.skipping import begin_skipping
+from dualgaf.training.slurm_jobs import watch_jobs
 from dualgaf.training.sweep_page import TABLE, index_page, write_index
 from dualgaf.training.text_tables import aligned
 
@@ -66,22 +70,26 @@ class SweepTable(Callback):
         """See to the end also where Hydra leaves it out: after a failed job, or a signal.
 
         Raises:
-            SystemExit: ``skip_finished=true`` without a folder, with the text of the error.
+            SystemExit: ``skip_finished=true`` without a folder, or jobs at the same time that
+                would measure each other; with the text of the error.
         """
+        exit_on_error(check_measuring, config)
+        if str(OmegaConf.select(config, "hydra.launcher._target_")).endswith("SlurmLauncher"):
+            watch_jobs()
         if config.get("skip_finished"):
             exit_on_error(begin_skipping, config)
         _under_way.append((self, config))
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note which code a job is of, also where it ends before it has begun."""
-        if config.hydra.mode == RunMode.MULTIRUN:
+        if config.hydra.mode == RunMode.MULTIRUN and is_first():
             folder = Path(config.hydra.runtime.output_dir)
             if not codes_of(folder) and not traces(folder):
                 stamp(folder, anew=True)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Write the table so far."""
-        if config.hydra.mode == RunMode.MULTIRUN:
+        if config.hydra.mode == RunMode.MULTIRUN and is_first():
             _write(config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -103,7 +111,8 @@ class SweepTable(Callback):
         if pooled := pool_folds(folder, rows):
             log.info("all folds together, see %s\n%s", folder / "folds.csv", aligned(pooled))
         if best_job(rows) is not None:
-            draw_sweep(rows).savefig(folder / "sweep.png", dpi=110)
+            with whole_file(folder / "sweep.png") as draft:
+                draw_sweep(rows).savefig(draft, dpi=110, format="png")
             log.info("picture: %s", folder / "sweep.png")
         if config.get("report", True):
             write_index(folder, sweep_index)
@@ -205,11 +214,10 @@ def _row(hydra_folder: Path) -> Row:
     row: Row = {"job": job.name}
     for override in as_typed_words(OmegaConf.load(hydra_folder / "overrides.yaml")):
         key, _, value = override.partition("=")
-        if key not in ("resume", "skip_finished"):
+        if key not in ("resume", "skip_finished", "launcher"):
             row[key] = value
-    metrics = job / "metrics.json"
-    if metrics.is_file():
-        found = json.loads(metrics.read_text())
+    with suppress(FileNotFoundError):  # a job that goes on takes its earlier one away
+        found = json.loads((job / "metrics.json").read_text())
         # The scores of a job that was stopped are not those of a whole training.
         row.update(found if STOPPED not in found else {STOPPED: found[STOPPED]})
     return row

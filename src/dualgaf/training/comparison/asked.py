@@ -40,7 +40,17 @@ _ELSEWHERE = {
     "paths.run_dir": "compare.dir",
     "resume": "compare.dir",
 }
-_REFUSED = ("hydra", "paths", "resume", "task", "ckpt_path", "skip_finished", "sweep", "quiet")
+_REFUSED = (
+    "hydra",
+    "paths",
+    "resume",
+    "task",
+    "ckpt_path",
+    "skip_finished",
+    "sweep",
+    "quiet",
+    "launcher",
+)
 
 Pair = tuple[str, str]
 
