@@ -96,11 +96,11 @@ def test_a_damaged_file_is_warned_about_and_written_anew(where, tmp_path):
 def test_of_several_processes_one_reads(tmp_path, monkeypatch):
     inside, read = threading.Event(), []
 
-    def slowly(source, seed):
+    def slowly(source, seed, left_bytes):
         read.append(seed)
         inside.set()
         assert not started.wait(0.5), "the second did not wait"
-        return read_windows(source, seed)
+        return read_windows(source, seed, left_bytes)
 
     started = threading.Event()
     monkeypatch.setattr(windows_cache, "read_windows", slowly)

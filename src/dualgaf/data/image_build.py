@@ -33,6 +33,7 @@ from dualgaf.imaging.gaf import Renderer
 from dualgaf.imaging.recipe import ImagingRecipe
 from dualgaf.imaging.windows import Windows
 from dualgaf.plan import BuildPlan, BuildRequest, Shares, make_plan
+from dualgaf.plan.budget import memory_left
 from dualgaf.plan.training import MeasuredTraining
 from dualgaf.series.source import Source
 from dualgaf.store.fingerprint import StoreKey, content_hash
@@ -94,7 +95,9 @@ class ImageBuild:
     def windows(self) -> WindowedSplits:
         """The windows, read at first use; no image is built for it."""
         if self._windowed is None:
-            self._windowed = cached_windows(self.source, self.seed, self.settings.cache_dir)
+            left_bytes = memory_left(self.settings.preset).bytes
+            folder = self.settings.cache_dir
+            self._windowed = cached_windows(self.source, self.seed, folder, left_bytes)
         return self._windowed
 
     @property

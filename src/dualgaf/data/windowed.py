@@ -129,7 +129,7 @@ class WindowedSplits:
         return series, self.labels[rows], group
 
 
-def read_windows(source: Source, seed: int) -> WindowedSplits:
+def read_windows(source: Source, seed: int, left_bytes: int | None = None) -> WindowedSplits:
     """Read ``source`` and cut its windows.
 
     Numbers of tables that take more than half of the memory that is left lie on a disk, mapped.
@@ -137,13 +137,14 @@ def read_windows(source: Source, seed: int) -> WindowedSplits:
     Args:
         source: what comes in, how it is cut and how it is split.
         seed: of the split.
+        left_bytes: memory that may be taken; None = what the machine has.
 
     Raises:
         SourceError, SeriesError, SplitError: the source, a series or a split is not usable.
     """
     folder = disk_folder()
-    most_bytes = math.inf if is_in_memory(folder) else memory_headroom().bytes * MOST_MEMORY
-    with on_disk_above(most_bytes, folder):
+    left_bytes = memory_headroom().bytes if left_bytes is None else left_bytes
+    with on_disk_above(math.inf if is_in_memory(folder) else left_bytes * MOST_MEMORY, folder):
         series_set = source.load()
     with worded(door_of(source)):
         return cut_windows(series_set, usable_splits(series_set, source, seed), source)

@@ -59,7 +59,9 @@ _MAGIC = b"dgwindw2"
 _TIMES = ("start_times", "end_times")
 
 
-def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSplits:
+def cached_windows(
+    source: Source, seed: int, folder: Path | None, left_bytes: int | None = None
+) -> WindowedSplits:
     """The windows of a source, from the cache where they are there.
 
     Args:
@@ -67,13 +69,14 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
             None, it is read each time.
         seed: of the split.
         folder: the cache; None reads each time.
+        left_bytes: as of `read_windows`.
 
     Raises:
         SourceError, SeriesError, SplitError: as `read_windows`.
     """
     key = None if folder is None else _key(source, seed)
     if folder is None or key is None:
-        return read_windows(source, seed)
+        return read_windows(source, seed, left_bytes)
     path = folder.expanduser() / f"{key}.windows"
     with suppress(*UNREADABLE):
         return _told(_load(path))
@@ -83,10 +86,10 @@ def cached_windows(source: Source, seed: int, folder: Path | None) -> WindowedSp
             found = load_or_set_aside(path, _load)
         except OSError as error:
             _warn_not_kept(path, error)
-            return read_windows(source, seed)
+            return read_windows(source, seed, left_bytes)
         if found is not None:
             return _told(found)
-        windowed = replace(read_windows(source, seed), file=path)
+        windowed = replace(read_windows(source, seed, left_bytes), file=path)
         try:
             _save(path, windowed)
         except OSError as error:

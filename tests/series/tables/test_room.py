@@ -6,8 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dualgaf import DualGAFDataModule
 from dualgaf.data import windowed
 from dualgaf.data.windowed import read_windows
+from dualgaf.plan.preset import HardwarePreset
 from dualgaf.series.tables import room
 from dualgaf.series.tables.room import on_disk_above
 from dualgaf.series.tables.source import TableSource
@@ -64,6 +66,14 @@ def test_windows_take_no_copy_of_what_is_on_a_disk(in_memory, folder, monkeypatc
     assert is_mapped(there.windows.flat) is not in_memory  # such a disk would be memory
     assert np.array_equal(there.windows.flat, here.windows.flat)
     assert there.digest == here.digest
+
+
+def test_a_preset_says_what_memory_takes(folder):
+    mapped = [
+        is_mapped(DualGAFDataModule(source(folder), hardware=preset).windows.windows.flat)
+        for preset in (HardwarePreset("large", "99GiB"), HardwarePreset("small", "1MiB"))
+    ]
+    assert mapped == [False, True]
 
 
 def test_a_disk_without_room_is_left_alone(folder, tmp_path, monkeypatch):
