@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from preloaded import TRAIN
+from preloaded import MODULE, TRAIN
 from programs import SEARCH_PATH, finished
 
 SCRIPTS = Path(__file__).parent / "cluster"
@@ -72,9 +72,12 @@ class Place:
         """Output and status of a program."""
         return finished(self.start(*words, cwd=cwd, **more), WITHIN_S)
 
-    def train(self, *words: str, cwd: Path, before: tuple[str, ...] = ()) -> tuple[str, int]:
-        """The same of ``python train.py``, maybe started by another."""
-        return self.run(*before, sys.executable, TRAIN, *words, cwd=cwd)
+    def train(
+        self, *words: str, cwd: Path, before: tuple[str, ...] = (), module: bool = False
+    ) -> tuple[str, int]:
+        """The same of ``python train.py``, or ``-m dualgaf train``, maybe started by another."""
+        program = (*MODULE, "train") if module else (TRAIN,)
+        return self.run(*before, sys.executable, *program, *words, cwd=cwd)
 
     def end(self) -> None:
         """End what still runs, by its id."""

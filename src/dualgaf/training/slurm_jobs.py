@@ -71,9 +71,12 @@ class Looks:
 def watch_jobs() -> None:
     """Have submitit ask ``squeue`` where it is there, and outlive jobs that die."""
     from submitit.core.utils import FailedJobError, UncompletedJobError
-    from submitit.slurm.slurm import SlurmExecutor, SlurmInfoWatcher, SlurmJob
+    from submitit.slurm import slurm
 
-    class QueueWatcher(SlurmInfoWatcher):  # type: ignore[misc]
+    if slurm.SlurmJob.__name__ == "WatchedJob":
+        return  # of the sweep before this one
+
+    class QueueWatcher(slurm.SlurmInfoWatcher):  # type: ignore[misc]
         looks = Looks()
 
         def _make_command(self) -> list[str] | None:
@@ -87,7 +90,7 @@ def watch_jobs() -> None:
             told = self.looks.take(states(text), sorted(self._registered - self._finished))
             return {job: {"JobID": job, "State": state} for job, state in told.items()}
 
-    class WatchedJob(SlurmJob):  # type: ignore[misc]
+    class WatchedJob(slurm.SlurmJob):  # type: ignore[misc]
         if shutil.which("squeue"):
             watcher = QueueWatcher(delay_s=LOOKS_EVERY_S)
 
@@ -97,7 +100,8 @@ def watch_jobs() -> None:
             except (FailedJobError, UncompletedJobError) as error:
                 return [_dead(self.submission(), error)]
 
-    SlurmExecutor.job_class = WatchedJob
+    # Of the jobs of an array and of single ones.
+    slurm.SlurmJob = slurm.SlurmExecutor.job_class = WatchedJob
 
 
 def _dead(submission: Any, error: Exception) -> JobReturn:
