@@ -37,8 +37,10 @@ class SeriesScaler:
             SeriesError: a channel has a range or a deviation that float64 does not hold.
         """
         parts = list(series)
-        low = np.min([part.min(axis=1) for part in parts], axis=0).astype(np.float64)
-        high = np.max([part.max(axis=1) for part in parts], axis=0).astype(np.float64)
+        # In one pass: they may lie on a disk.
+        lows, highs = zip(*((part.min(axis=1), part.max(axis=1)) for part in parts), strict=True)
+        low = np.min(lows, axis=0).astype(np.float64)
+        high = np.max(highs, axis=0).astype(np.float64)
         largest = np.maximum(abs(low), abs(high))
         constant = are_constant(low, high, largest, rounding(1, parts[0].dtype))
         factor = shift_of(largest)  # a power of two: it changes no digit

@@ -41,7 +41,9 @@ def study_index(folder: Path) -> IndexPage:
     picture = Picture.read(folder / PICTURE, "What the trials reached, and what it depends on")
     commands = [("To make this page again", report_command(folder))]
     if typed := _typed(folder):
-        commands.insert(0, ("To go on with this study, or to look at it in another folder", typed))
+        commands.insert(
+            0, ("To go on with this study, up to 20 trials; n_trials=40 for more", typed)
+        )
     return IndexPage(
         title=f"Search {folder.name}",
         folder=shown(folder),
