@@ -805,7 +805,7 @@ ELSEWHERE = {
         "is not the folder of a run that is done: there is no {}; type python -m dualgaf report",
         "cannot be read ({}), so the run is not known; type python -m dualgaf train {}",
         "the page of the run could not be written: %s; to make it again type %s",
-        "the page of the sweep could not be written: %s; to make it again type %s",
+        "the page of %s could not be written: %s; to make it again type %s",
         "and this run was short. To draw all of it type {}",
     ),
     "needs ranks, or a run that goes on; tests/training/test_counting.py and test_resume.py": (

@@ -54,6 +54,8 @@ def test_an_option_is_a_key_and_its_values_are_allowed(row, composed):
         for value in values:
             load_config([f"{option}={value}"])
     node = composed
+    if option == "launcher":  # its keys are Hydra's own
+        return
     for part in option.split("."):
         assert part in node, option
         node = node[part]

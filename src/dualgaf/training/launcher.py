@@ -153,9 +153,10 @@ def check_measuring(config: DictConfig) -> None:
         ConfigError: the jobs run on one machine.
     """
     hydra = config.hydra
-    target, options = str(hydra.launcher._target_), hydra.launcher
+    target = str(OmegaConf.select(config, "hydra.launcher._target_"))
     if not is_at_once(target):
         return
+    options = hydra.launcher
     typed = [str(text).lstrip("+") for text in hydra.overrides.task]
     typed += [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items()]
     swept = [text.partition("=")[0] for text in typed if is_swept(text)]
