@@ -6,28 +6,28 @@ from collections import Counter
 
 import pytest
 
-from programs import ROOT, SEARCH_PATH, told
+from cluster_programs import SCRIPTS, WITHIN_S
+from programs import ROOT, finished, told
 from ranks_program import ROW_BYTES, SPLITS
-from two_hosts import ADDRESSES, missing, two_hosts
 
-WHY_NOT = missing()
+FIRST = "10.77.0.1"
+"""Address of host 0, as two_hosts.sh has it."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
-def test_each_host_draws_half_and_every_window_is_learned_once(tmp_path):
+def test_each_host_draws_half_and_every_window_is_learned_once(two_hosts, tmp_path):
     options = {"folder": str(tmp_path), "ranks": 2, "nodes": 2, "shard": "node"}
-    environment = {"PYTHONPATH": SEARCH_PATH, "OMP_NUM_THREADS": "1"}
+    program = [str(ROOT / "tests" / "ranks_program.py"), json.dumps(options)]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=2"]
-    with two_hosts(tmp_path) as hosts:
-        programs = []
-        for host in (0, 1):
-            place = [f"--node-rank={host}", f"--master-addr={ADDRESSES[0]}", "--master-port=29511"]
-            program = [str(ROOT / "tests" / "ranks_program.py"), json.dumps(options)]
-            programs.append(hosts.start(host, [*torchrun, *place, *program], environment))
-        said = [program.communicate()[0] for program in programs]
-    assert [program.returncode for program in programs] == [0, 0], said
+    programs = []
+    for host in ("0", "1"):
+        on_host = ["bash", str(SCRIPTS / "two_hosts.sh"), "run", str(two_hosts.folder), host]
+        place = [f"--node-rank={host}", f"--master-addr={FIRST}", "--master-port=29511"]
+        words = [*on_host, *torchrun, *place, *program]
+        programs.append(two_hosts.start(*words, cwd=tmp_path, OMP_NUM_THREADS="1"))
+    ended = [finished(program, WITHIN_S) for program in programs]
+    assert [status for _, status in ended] == [0, 0], ended
 
     each = told(tmp_path, "fit")
     assert len(each) == 4
@@ -44,6 +44,6 @@ def test_each_host_draws_half_and_every_window_is_learned_once(tmp_path):
     # The others are whole: each test window is counted once, by one of the four.
     tested = [window for rank in told(tmp_path, "test") for window in rank["tested"]]
     assert len(tested) == len(set(tested)) == SPLITS["test"]
+    said = [output for output, _ in ended]
     assert said[0].count("nodes 0 to 1 hold 350 of 700 training windows each") == 1
     assert "build plan" not in said[1]
-    assert not [*tmp_path.glob("host*/dualgaf/*")]
