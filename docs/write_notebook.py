@@ -1,11 +1,16 @@
 """Writes notebooks/01_gaf_in_five_minutes.ipynb, with its outputs, from the example of the gallery.
 
     python docs/write_notebook.py
+    python docs/write_notebook.py --simulator   (minutes; pip install "dualgaf[energyplus]")
 
-A test compares the cells of both; `make notebooks` runs the notebook.
+A test compares the cells of both; `make notebooks` runs the notebook. The other one is run as it
+is, beside the simulator, and gets its outputs.
 """
 
+import argparse
 import copy
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,8 @@ from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "docs" / "examples" / "plot_00_five_minutes.py"
 NOTEBOOK = ROOT / "notebooks" / "01_gaf_in_five_minutes.ipynb"
+
+SIMULATOR = ROOT / "notebooks" / "03_faults_from_energyplus.ipynb"
 
 
 def cells() -> Any:
@@ -33,16 +40,29 @@ def cells() -> Any:
     return notebook
 
 
-def main() -> None:
-    """Run it and keep what it says."""
-    notebook = cells()
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": ROOT}}).execute()
+def executed(notebook: Any, folder: Path) -> Any:
+    """The notebook with what its cells print and draw."""
+    NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": folder}}).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times of one machine
         if cell.cell_type == "code":
             # logs have sizes of one machine
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
-    nbformat.write(notebook, NOTEBOOK)
+    return notebook
+
+
+def main() -> None:
+    """Run them and keep what they say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulator", action="store_true", help="the notebook on EnergyPlus")
+    if not parser.parse_args().simulator:
+        nbformat.write(executed(cells(), ROOT), NOTEBOOK)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (SIMULATOR.name, "vav_building.py"):
+            shutil.copy(SIMULATOR.parent / name, folder)
+        notebook = nbformat.read(SIMULATOR, as_version=4)
+        nbformat.write(executed(notebook, Path(folder)), SIMULATOR)
 
 
 if __name__ == "__main__":
