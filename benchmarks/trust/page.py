@@ -97,7 +97,22 @@ def _judged_table(rows: dict[str, Any]) -> list[str]:
             continue
         cells = [_shown(row[key]) for key in ("temperature", "acc", "ece_before", "ece")]
         lines.append(f"| {SETS[name].title} | {row['groups']} | {' | '.join(cells)} |")
-    return lines
+    return [*lines, *_made_worse(rows)]
+
+
+def _made_worse(rows: dict[str, Any]) -> list[str]:
+    """Where a temperature does harm."""
+    titles = [SETS[name].title for name in JUDGED if name in rows and _is_worse(rows[name])]
+    if not titles:
+        return []
+    told = (
+        f"The error has become **larger** on {', '.join(titles)}. A temperature is of networks that"
+    )
+    return ["", f"{told} have learned fewer groups than the one that is tested."]
+
+
+def _is_worse(row: dict[str, Any]) -> bool:
+    return bool(row["ece"] > row["ece_before"])
 
 
 def _sets_table(rows: dict[str, Any]) -> list[str]:

@@ -34,6 +34,9 @@ def test_rows_that_are_missing_are_said_and_those_that_are_there_are_shown(tmp_p
     assert "| NATOPS | 12 | 75.0% (1.25) | too few groups | too few groups |" in told
     assert "| NATOPS | 2 | 0.900 | 0.700 | 0.800 |" in told
     assert "| **mean of the sets** | | 0.900 | 0.700 | 0.800 |" in told
+    assert "larger** on" not in told
+    results["judged"] |= {"epilepsy": judged | {"ece": 0.21}, "ecg200": judged | {"ece": 0.2}}
+    assert "The error has become **larger** on Epilepsy. " in page(results)
 
 
 def test_a_class_that_is_left_out_has_no_window_that_is_learned():
