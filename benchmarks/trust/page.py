@@ -108,7 +108,8 @@ def _made_worse(rows: dict[str, Any]) -> list[str]:
     told = (
         f"The error has become **larger** on {', '.join(titles)}. A temperature is of networks that"
     )
-    return ["", f"{told} have learned fewer groups than the one that is tested."]
+    more = "A temperature is of networks that have learned fewer groups than the one that is tested."
+    return ["", f"{told} {more}"]
 
 
 def _is_worse(row: dict[str, Any]) -> bool:
