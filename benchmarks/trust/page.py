@@ -105,11 +105,8 @@ def _made_worse(rows: dict[str, Any]) -> list[str]:
     titles = [SETS[name].title for name in JUDGED if name in rows and _is_worse(rows[name])]
     if not titles:
         return []
-    told = (
-        f"The error has become **larger** on {', '.join(titles)}. A temperature is of networks that"
-    )
-    more = "A temperature is of networks that have learned fewer groups than the one that is tested."
-    return ["", f"{told} {more}"]
+    more = "A temperature is of networks that have learned fewer groups than the tested one."
+    return ["", f"The error has become **larger** on {', '.join(titles)}. {more}"]
 
 
 def _is_worse(row: dict[str, Any]) -> bool:
