@@ -11,8 +11,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
-"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-  "torch==2.13.0" "tsai==1.0.1" "pyts==0.14.1" "scikit-learn==1.7.2"
+"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check "torch==2.13.0" "tsai==1.0.1" "pyts==0.14.1" "scikit-learn==1.7.2"
 cd "$folder"
 
 venv/bin/python -W ignore -I - > seen <<'PROGRAM'

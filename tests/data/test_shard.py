@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lightning.pytorch.utilities import rank_zero_only
 
 from dualgaf import DualGAFDataModule
 from dualgaf.build import store_key
@@ -37,6 +38,12 @@ def data(n=23, n_val=9, **settings):
 
     settings = {"batch_size": 4, "shard": "node", **settings}
     return DualGAFDataModule.from_arrays(split(n, 0), val=split(n_val, 1000), **settings)
+
+
+@pytest.fixture(autouse=True)
+def _first_rank(monkeypatch):
+    """A Trainer says for the whole process which rank it is."""
+    monkeypatch.setattr(rank_zero_only, "rank", 0, raising=False)
 
 
 def trainer_on(node, rank, monkeypatch, *, nodes=2, ranks=2):

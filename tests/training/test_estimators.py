@@ -209,7 +209,7 @@ def test_it_goes_through_votes_and_stacks():
 def test_parameters_have_the_names_and_defaults_of_what_they_are_handed_to():
     own = signature(NetParameters).parameters
     for kind, names, left_out in (
-        (DualGAFDataModule, OF_DATA, {"source", "seed"}),
+        (DualGAFDataModule, OF_DATA, {"source", "seed", "shard"}),
         (DualGAFNet, OF_NET, {"n_channels", "num_classes", "image_size", "channel_names"}),
         (DualGAFClassifier, OF_CLASSIFIER, {"net", "class_weights", "class_names"}),
     ):

@@ -30,10 +30,10 @@ from dualgaf.imaging.windows import Windows, window_starts
 from dualgaf.series.doors import door_of, worded
 from dualgaf.series.inspection import TableFacts
 from dualgaf.series.lengths import equalise
+from dualgaf.series.mapped import on_disk_above
 from dualgaf.series.series import SeriesSet
 from dualgaf.series.source import Source
 from dualgaf.series.splits import split_series
-from dualgaf.series.tables.room import on_disk_above
 from dualgaf.store.backing import disk_folder
 from dualgaf.system.machine import is_in_memory, memory_headroom
 

@@ -10,8 +10,8 @@ from dualgaf import DualGAFDataModule
 from dualgaf.data import windowed
 from dualgaf.data.windowed import read_windows
 from dualgaf.plan.preset import HardwarePreset
-from dualgaf.series.tables import room
-from dualgaf.series.tables.room import on_disk_above
+from dualgaf.series import mapped as series_mapped
+from dualgaf.series.mapped import on_disk_above
 from dualgaf.series.tables.source import TableSource
 from dualgaf.system.machine import Headroom
 
@@ -82,7 +82,7 @@ def test_a_disk_without_room_is_left_alone(folder, tmp_path, monkeypatch):
 
     with on_disk_above(0, tmp_path / "gone"):
         assert not is_mapped(source(folder).load().values[0])
-    monkeypatch.setattr(room.os, "posix_fallocate", refuse)
+    monkeypatch.setattr(series_mapped.os, "posix_fallocate", refuse)
     with on_disk_above(0, tmp_path):
         assert not is_mapped(source(folder).load().values[0])
     with on_disk_above(math.inf, tmp_path):

@@ -2,24 +2,19 @@
 
 How many rows a file has at most is known before it is read: its numbers are written to where they
 stay, and what was read is freed before the next file. Rows that are left out are closed up in the
-same array. It may lie on a disk, see `on_disk_above`.
+same array. It may lie on a disk, see `dualgaf.series.mapped`.
 """
 
-import math
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from dualgaf.series.arrays import Array
+from dualgaf.series.mapped import numbers_for
 from dualgaf.series.tables.cells import Column
 from dualgaf.series.tables.rows import FileDraft
 from dualgaf.series.tables.table import Table
@@ -30,8 +25,6 @@ _LEAST_SHARED, _THREADS = 1 << 20, 4
 """Numbers from which on several threads copy; how many, where polars may have as many."""
 _LEAST_USED = 0.8
 """Where less of it is used in the end, what is used is copied and the rest given back."""
-_disk: ContextVar[tuple[float, Path | None]] = ContextVar("disk", default=(math.inf, None))
-"""See `on_disk_above`."""
 
 
 class Room:
@@ -50,7 +43,7 @@ class Room:
         self.first = dict(zip(rows, first, strict=False))
         """Where the rows of each file begin; it may have fewer than there is room for."""
         self.n_rows = first[-1]
-        self.flat, self.is_on_disk = _numbers(len(names) * self.n_rows, np.dtype(dtype))
+        self.flat, self.is_on_disk = numbers_for(len(names) * self.n_rows, np.dtype(dtype))
 
     def placed(self, file: str, columns: Mapping[str, Column]) -> dict[str, Column]:
         """The columns of a file, with their numbers in here where they fit."""
@@ -93,44 +86,6 @@ class Room:
         return (
             whole if self.is_on_disk or whole.size >= _LEAST_USED * self.flat.size else whole.copy()
         )
-
-
-@contextmanager
-def on_disk_above(most_bytes: float, folder: Path) -> Iterator[None]:
-    """A block in which numbers that take more memory lie in a file of this folder, mapped.
-
-    The system writes back what it needs the memory of, and the file has no name: it is gone with
-    the series. Where the folder has no room for it, they are in memory all the same.
-
-    Args:
-        most_bytes: that all files together may take in memory.
-        folder: on a disk.
-
-    Example:
-        >>> with on_disk_above(0, Path(tempfile.gettempdir())):
-        ...     Room(["sat"], {"a.parquet": 2}, np.float32).is_on_disk
-        True
-    """
-    token = _disk.set((most_bytes, folder))
-    try:
-        yield
-    finally:
-        _disk.reset(token)
-
-
-def _numbers(size: int, dtype: Any) -> tuple[Array, bool]:
-    """So many numbers, not set; and whether they lie on a disk."""
-    n_bytes, (most_bytes, folder) = size * dtype.itemsize, _disk.get()
-    if folder is None or n_bytes <= most_bytes:
-        return np.empty(size, dtype=dtype), False
-    try:
-        with tempfile.TemporaryFile(prefix="dualgaf-", dir=folder) as file:
-            # Taken at once: a disk that became full would end the process in the middle of a write.
-            os.posix_fallocate(file.fileno(), 0, n_bytes)
-            mapped = np.memmap(file, dtype=dtype, mode="r+", shape=(size,))
-            return mapped.view(np.ndarray), True
-    except (OSError, AttributeError):  # a system without it keeps them in memory
-        return np.empty(size, dtype=dtype), False
 
 
 def _written(place: Array, pieces: Sequence[Array]) -> tuple[float, float]:
