@@ -804,7 +804,6 @@ ELSEWHERE = {
     "needs the folder of a run; typed in tests/report/test_pages.py": (
         "is not the folder of a run that is done: there is no {}; type python -m dualgaf report",
         "cannot be read ({}), so the run is not known; type python -m dualgaf train {}",
-        "the page of the run could not be written: %s; to make it again type %s",
         "the page of %s could not be written: %s; to make it again type %s",
         "and this run was short. To draw all of it type {}",
     ),

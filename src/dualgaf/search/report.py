@@ -96,8 +96,19 @@ def _point(trial: FrozenTrial) -> Point | None:
     return Point(trial.number, loss, trial.params, trial.state is TrialState.PRUNED)
 
 
-def _rounded(cell: str) -> str:
+def number_of(cell: str) -> str | float:
+    """A drawn value as a number; whole ones and words stay as they are.
+
+    Example:
+        >>> [number_of(cell) for cell in ("64", "0.125", "tpe")]
+        ['64', 0.125, 'tpe']
+    """
     try:
-        return cell if cell.lstrip("-").isdigit() else f"{float(cell):.4g}"
+        return cell if cell.lstrip("-").isdigit() else float(cell)
     except ValueError:
         return cell
+
+
+def _rounded(cell: str) -> str:
+    found = number_of(cell)
+    return found if isinstance(found, str) else f"{found:.4g}"

@@ -96,7 +96,7 @@ class Search:
 
     def folder_of(self, number: int, kind: str = "trial") -> Path:
         """Of a trial."""
-        return self.asked.folder / f"{kind}-{number:04d}"
+        return folder_of(self.asked.folder, number, kind)
 
     def is_under_way(self, number: int, kind: str = "trial") -> bool:
         """Whether a process has this trial."""
@@ -212,6 +212,16 @@ class Search:
         if self.study.get_trials(deepcopy=False):
             journal = shown(self.asked.journal)
             log.info("study %s: %d of %d trials have ended", journal, done, self.asked.n_trials)
+
+
+def folder_of(study: Path, number: int, kind: str = "trial") -> Path:
+    """Of a trial, or of the best one.
+
+    Example:
+        >>> print(folder_of(Path("natops"), 7, "best"))
+        natops/best-0007
+    """
+    return study / f"{kind}-{number:04d}"
 
 
 def sampler_of(asked: Asked, draw: int, others: int = 0) -> BaseSampler:

@@ -65,13 +65,22 @@ def write_run_page(
         path = page.write(folder)
     except Exception as error:
         # The run is done, and its files are there.
-        why = str(error).split("\n")[0] or type(error).__name__
-        log.warning(
-            "the page of the run could not be written: %s; to make it again type %s", why,
-            report_command(folder),
-        )  # fmt: skip
+        tell_unwritten("the run", folder, error)
         return
     log.info("page: %s (%.1f s)", path, time.perf_counter() - begun)
+
+
+def tell_unwritten(of: str, folder: Path, error: Exception) -> None:
+    """Say in one line why a page could not be written, and what to type.
+
+    Args:
+        of: what the page is of.
+        folder: where it was to be.
+        error: what went wrong.
+    """
+    why = str(error).split("\n")[0] or type(error).__name__
+    told = "the page of %s could not be written: %s; to make it again type %s"
+    log.warning(told, of, why, report_command(folder))
 
 
 def page_again(folder: Path) -> RunPage:

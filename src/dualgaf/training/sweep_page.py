@@ -8,7 +8,7 @@ from dualgaf.plots.sweep import BUILD, Row, best_job, compared, swept_overrides
 from dualgaf.report.index import IndexPage, columns_of, page_links
 from dualgaf.report.page import Picture
 from dualgaf.training.resume import shown
-from dualgaf.training.run_page import repeat_command, report_command
+from dualgaf.training.run_page import repeat_command, report_command, tell_unwritten
 from dualgaf.training.settings import Settings, name_of
 
 log = logging.getLogger(__name__)
@@ -65,9 +65,7 @@ def write_index(folder: Path, index: Callable[[Path], IndexPage]) -> None:
         log.info("page: %s", shown(index(folder).write(folder)))
     except Exception as error:
         # All is over, and its table is there.
-        why = str(error).split("\n")[0] or type(error).__name__
-        told = "the page of %s could not be written: %s; to make it again type %s"
-        log.warning(told, shown(folder), why, report_command(folder))
+        tell_unwritten(shown(folder), folder, error)
 
 
 def _best(rows: Sequence[Row]) -> str:
