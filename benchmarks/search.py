@@ -13,6 +13,7 @@ the same command goes on in the middle of the training, or the study, that was a
 import argparse
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ from typing import Any
 
 from scipy.stats import binomtest
 
+from benchmarks.accuracy.tables import data_folder
+from benchmarks.made import made
 from dualgaf.training.text_tables import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,7 +93,7 @@ def make_row(name: str, work: Path, n_trials: int, more: Sequence[str]) -> dict[
     _command("train", *typed, run)
     started = time.perf_counter()
     _command("tune", *typed, f"study={study}.journal", f"n_trials={n_trials}")
-    return compared(default, study, time.perf_counter() - started)
+    return {**compared(default, study, time.perf_counter() - started), "made": made()}
 
 
 def compared(default: Path, study: Path, seconds: float = 0.0) -> dict[str, Any]:
@@ -197,7 +200,9 @@ def _right(folder: Path) -> list[bool]:
 
 
 def _command(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "dualgaf", *words], cwd=ROOT, check=True)
+    data = {"DUALGAF_DATA": str(data_folder().resolve())}
+    command = [sys.executable, "-m", "dualgaf", *words]
+    subprocess.run(command, cwd=ROOT, check=True, env=os.environ | data)
 
 
 def main(arguments: list[str] | None = None) -> None:
