@@ -10,6 +10,7 @@
 import argparse
 import contextlib
 import io
+import json
 import resource
 import statistics
 import subprocess
@@ -32,6 +33,7 @@ from torch.nn import functional as F
 
 import dualgaf
 from benchmarks.accuracy.tables import data_folder
+from benchmarks.made import made, made_lines
 from dualgaf.cli import main as command
 from dualgaf.data.imaging_state import ImagingState
 from dualgaf.data.series_scaler import SeriesScaler
@@ -327,6 +329,7 @@ def page(found: dict[str, list[str]]) -> str:
         int8=rows["int8"],
         speeds=speeds,
         columns=" | ".join(f"{n} windows" for n in BATCHES),
+        made=made_lines(json.loads(file.read_text()) for file in sorted(KEPT.glob("*.json"))),
         versions=f"torch {torch.__version__.partition('+')[0]}, onnxruntime "
         f"{onnxruntime.__version__}",
     )
@@ -449,6 +452,10 @@ the file does:
   with status 422 (`encode_response`);
 - SIGTERM ends the first process alone, and the others go on answering: `stop` ends them as Ctrl-C
   does.
+
+## Where and when
+
+{made}
 """  # noqa: E501
 
 
@@ -461,7 +468,9 @@ def main() -> None:
     KEPT.mkdir(parents=True, exist_ok=True)
     for name in options.steps or STEPS:
         with tempfile.TemporaryDirectory() as folder:
-            (KEPT / f"{name}.md").write_text("\n".join(STEPS[name](Path(folder))))
+            rows = "\n".join(STEPS[name](Path(folder)))
+        (KEPT / f"{name}.md").write_text(rows)
+        (KEPT / f"{name}.json").write_text(json.dumps(made()))
     PAGE.write_text(page({name: kept_rows(name) for name in STEPS}))
 
 

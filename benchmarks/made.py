@@ -2,7 +2,8 @@
 
     python -m benchmarks.made benchmarks/results/accuracy.json
 
-gives rows that are older than this the commit with which they entered the file, as git has it.
+gives rows and results that are older than this the commit with which they entered the tree, as git
+has it.
 """
 
 import argparse
@@ -16,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.accuracy.results import RESULTS, write_rows
+from dualgaf.bench.results import commit
 from dualgaf.system.machine import Machine, format_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,16 +27,12 @@ OWN = ("commit", "entered", "date", "cpu", "cpus", "memory", "versions")
 """What `made` adds to a row; everything else is what was measured."""
 
 
-def made(folder: Path = ROOT) -> dict[str, Any]:
-    """What is beside the figures of a row, in plain values.
-
-    Args:
-        folder: of the checkout that has measured.
-    """
+def made() -> dict[str, Any]:
+    """What is beside the figures of a row, in plain values."""
     machine = Machine.read()
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     return {
-        "commit": _git(folder, "describe", "--always", "--dirty= and changes", "--exclude=*"),
+        "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "cpu": processor(),
         "cpus": machine.cpus,
@@ -56,7 +55,7 @@ def made_lines(rows: Iterable[Mapping[str, Any]]) -> str:
     Example:
         >>> row = {"commit": "abc1234", "date": "2026-11-30", "cpus": 2, "cpu": "Some CPU"}
         >>> print(made_lines([row, row]))
-        Measured at commit abc1234 (2026-11-30, 2 rows). Machine: 2 CPUs, Some CPU.
+        Measured at commit abc1234 (2026-11-30). Machine: 2 CPUs, Some CPU.
     """
     rows = list(rows)
     measured = Counter((row["commit"], row["date"]) for row in rows if "commit" in row)
@@ -66,11 +65,13 @@ def made_lines(rows: Iterable[Mapping[str, Any]]) -> str:
     if measured:
         parts.append(f"Measured at commit {_listed(measured)}.")
     if entered:
-        parts.append(f"Rows that say no commit entered the file with {_listed(entered)}.")
+        parts.append(f"Rows whose commit was not kept came into the tree with {_listed(entered)}.")
     if machines:
         without = sum("cpus" not in row for row in rows)
-        more = f" ({without} rows of earlier commits do not say)" if without else ""
+        more = f" ({_rows(without)} of earlier commits: not kept)" if without else ""
         parts.append(f"Machine: {'; '.join(machines)}{more}.")
+    elif rows:
+        parts.append("The machine was not kept.")
     return " ".join(parts)
 
 
@@ -82,9 +83,9 @@ def entered_with(path: Path, key: str, value: Any) -> tuple[str, str]:
         key: of the rows, as `rows_of` gives them.
         value: the row.
     """
-    for commit, day, rows in _history(path):
+    for known, day, rows in _history(path):
         if key in rows and _figures(rows[key]) == _figures(value):
-            return commit, day
+            return known, day
     raise LookupError(f"{path.name}: no commit has the row {key}")
 
 
@@ -112,12 +113,12 @@ def _history(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     inside = path.resolve().relative_to(ROOT)
     log = _git(ROOT, "log", "--reverse", "--format=%h %cs", "--", str(inside))
     for line in log.splitlines():
-        commit, day = line.split()
+        known, day = line.split()
         try:
-            text = _git(ROOT, "show", f"{commit}:{inside}")
+            text = _git(ROOT, "show", f"{known}:{inside}")
         except subprocess.CalledProcessError:  # removed there
             continue
-        yield commit, day, dict(rows_of(json.loads(text)))
+        yield known, day, dict(rows_of(json.loads(text)))
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,11 +126,15 @@ def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _listed(counts: Mapping[tuple[str, str], int]) -> str:
-    told = [
-        f"{commit} ({day}, {n} row{'s' if n > 1 else ''})"
-        for (commit, day), n in sorted(counts.items(), key=lambda each: (each[0][1], each[0][0]))
-    ]
-    return ", ".join(told)
+    known = sorted(counts.items(), key=lambda each: (each[0][1], each[0][0]))
+    if len(known) == 1:
+        (commit_of_rows, day), _ = known[0]
+        return f"{commit_of_rows} ({day})"
+    return ", ".join(f"{name} ({day}, {_rows(n)})" for (name, day), n in known)
+
+
+def _rows(n: int) -> str:
+    return f"{n} row" if n == 1 else f"{n} rows"
 
 
 def _machine(row: Mapping[str, Any]) -> str:
@@ -146,14 +151,22 @@ def main(arguments: list[str] | None = None) -> None:
     """Add the commit to rows that have none."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=Path, help="of a file of results")
-    path = parser.parse_args(arguments).path
-    text = path.read_text()
-    found = json.loads(text)
-    for key, row in rows_of(found):
+    path = parser.parse_args(arguments).path.resolve()
+    found = json.loads(path.read_text())
+    is_suite = "machine" in found
+    if is_suite and not found["machine"].get("commit"):
+        known = _git(ROOT, "log", "-1", "--format=%h", "--", str(path.relative_to(ROOT)))
+        found["machine"]["commit"] = f"not kept; the result came into the tree with {known}"
+    for key, row in [] if is_suite else rows_of(found):
         if not {"commit", "entered"} & set(row):
             row["entered"], day = entered_with(path, key, row)
             row.setdefault("date", day)
-    path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    if path == RESULTS:
+        write_rows(path, found["rows"])
+    elif is_suite:
+        path.write_text(json.dumps(found, indent=1) + "\n")
+    else:
+        path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.accuracy.tables import data_folder
+from benchmarks.made import made, made_lines
 from dualgaf import TableSource
 from dualgaf.cli import main as command
 from dualgaf.data.training_facts import TrainingFacts
@@ -320,6 +321,10 @@ def page(folder: Path, work: Path) -> str:
         "",
         "Each fault is one run there, so no group can be left out and no rate is told. A fault",
         "that was learned from one run can go further in another.",
+        "",
+        "## Where and when",
+        "",
+        made_lines([made()]),
         "",
     ])  # fmt: skip
 

@@ -24,7 +24,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from benchmarks.accuracy.tables import data_folder
-from benchmarks.made import made
+from benchmarks.made import made, made_lines
 from dualgaf.training.text_tables import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,7 +93,7 @@ def make_row(name: str, work: Path, n_trials: int, more: Sequence[str]) -> dict[
     _command("train", *typed, run)
     started = time.perf_counter()
     _command("tune", *typed, f"study={study}.journal", f"n_trials={n_trials}")
-    return {**compared(default, study, time.perf_counter() - started), "made": made()}
+    return {**compared(default, study, time.perf_counter() - started), **made()}
 
 
 def compared(default: Path, study: Path, seconds: float = 0.0) -> dict[str, Any]:
@@ -157,6 +157,8 @@ def page(rows: Mapping[str, Any]) -> str:
     parts.append(
         markdown(["set", "settings of the best trial, and those by default"], found, [0, 1])
     )
+    if rows:
+        parts.append(f"## Where and when\n\n{made_lines(rows.values())}\n")
     return "\n".join(parts)
 
 

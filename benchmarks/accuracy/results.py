@@ -70,7 +70,11 @@ def add_row(path: Path, row: Row) -> None:
     The file is read anew, so that two runs for different sets do not lose each other's rows.
     """
     kept = [old for old in load_rows(path) if _key(old) != _key(row)]
-    rows = sorted([*kept, row], key=_place)
+    write_rows(path, sorted([*kept, row], key=_place))
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """A line a row; the file is there whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(json.dumps(one) for one in rows)
     fresh = path.with_suffix(".tmp")

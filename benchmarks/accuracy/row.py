@@ -4,24 +4,21 @@ python -m benchmarks.accuracy.row natops minirocket 0 runs/accuracy/natops/minir
 """
 
 import json
-import platform
 import resource
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy.results import NETWORKS
 from benchmarks.accuracy.sets import SETS, folds, read_source
+from benchmarks.made import made
 from dualgaf.training.comparison import scores
 from dualgaf.training.comparison.baselines import run_baseline
 from dualgaf.training.comparison.scores import Predictions
 
 BASELINE_OF = {"nearest_neighbour": "1nn", "random_forest": "forest"}
 """What `python -m dualgaf compare` calls methods whose rows have an older name."""
-PACKAGES = ("dualgaf", "numpy", "torch", "lightning", "scikit-learn", "aeon")
 
 
 def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequence[str]) -> Any:
@@ -67,8 +64,7 @@ def make_row(name: str, method: str, seed: int, folder: Path, overrides: Sequenc
         "parameters": parameters,
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "overrides": list(overrides),
-        "date": datetime.now(UTC).date().isoformat(),
-        **machine_of_row(),
+        **made(),
     }
 
 
@@ -76,17 +72,6 @@ def pooled_scores(done: Sequence[Predictions]) -> dict[str, Any]:
     """Scores of the windows of all folds together."""
     label = [text for one in done for text in one.label]
     return scores.pooled_scores(label, [text for one in done for text in one.predicted])
-
-
-def machine_of_row() -> dict[str, Any]:
-    """The processor and the versions of what takes part."""
-    from dualgaf.system.machine import cpu_count
-
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
-    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-    return {"cpu": model or platform.machine(), "cpus": cpu_count(), "versions": versions}
 
 
 def main(arguments: Sequence[str]) -> None:

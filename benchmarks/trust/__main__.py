@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks.accuracy.sets import ROOT
 from benchmarks.accuracy.tables import data_folder, write_tables
+from benchmarks.made import made
 from benchmarks.trust.page import page
 from benchmarks.trust.shown import CHOSEN_ON, JUDGED, METHODS, WITH_NEW
 
@@ -54,11 +55,11 @@ def make(results: dict[str, Any], path: Path, work: Path, sets: list[str]) -> No
         if name in WITH_NEW:
             rows = results["new"].setdefault(name, {})
             for left_out, row in new_rows(name, work, dict(rows)):
-                rows[left_out] = row
+                rows[left_out] = {**row, **made()}
                 write_results(path, results)
                 print(f"{name} without {left_out}: {_shown(row)}", flush=True)
         if name in JUDGED and name not in results["judged"]:
-            results["judged"][name] = judged_row(name, work)
+            results["judged"][name] = {**judged_row(name, work), **made()}
             write_results(path, results)
             print(f"{name}: {results['judged'][name]}", flush=True)
 
@@ -83,12 +84,12 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.simplefilter("ignore")
     work = given.work.resolve()
     if not given.page:
-        from benchmarks.trust import rows as made  # what trains
+        from benchmarks.trust import rows as trainings
 
-        made.MORE.extend(given.override)
+        trainings.MORE.extend(given.override)
     if given.rule:
         for name in CHOSEN_ON:
-            rows = [row for _, row in made.new_rows(name, work, {})]
+            rows = [row for _, row in trainings.new_rows(name, work, {})]
             means = {method: float(np.mean([row[method] for row in rows])) for method in METHODS}
             print(f"{name}: {_shown(means)}", flush=True)
         return

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.sets import SETS
+from benchmarks.made import made_lines
 from benchmarks.trust.shown import COVERAGES, JUDGED, METHODS, WITH_NEW
 
 HEAD = """# What a network knows of what it does not know
@@ -82,7 +83,9 @@ def page(results: dict[str, Any]) -> str:
     """docs/trust.md."""
     judged, new = results["judged"], results["new"]
     lines = [*HEAD, "", *_judged_table(judged), *SETS_TEXT, "", *_sets_table(judged)]
-    return "\n".join([*lines, *NEW_TEXT, "", *_new_table(new), ""])
+    rows = [*judged.values(), *(row for of_set in new.values() for row in of_set.values())]
+    where = ["", "## Where and when", "", made_lines(rows)] if rows else []
+    return "\n".join([*lines, *NEW_TEXT, "", *_new_table(new), *where, ""])
 
 
 def _judged_table(rows: dict[str, Any]) -> list[str]:

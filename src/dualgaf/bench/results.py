@@ -5,6 +5,7 @@ in one process carry over to other machines of the kind, so they are what is gua
 """
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -21,8 +22,28 @@ PACKAGES = ("dualgaf", "numpy", "numba", "polars", "torch", "pyts")
 
 
 def machine() -> dict[str, Any]:
-    """This machine, its settings and the versions of what takes part, as plain values."""
-    return {**asdict(Machine.read()), "versions": {name: _version(name) for name in PACKAGES}}
+    """This machine, its settings, the commit and the versions that take part, as plain values."""
+    versions = {name: _version(name) for name in PACKAGES}
+    return {**asdict(Machine.read()), "commit": commit(), "versions": versions}
+
+
+def commit() -> str | None:
+    """The commit of the checkout that this package lies in, and whether anything was changed since.
+
+    None where it lies in none, as an installed wheel does: an environment inside somebody's own
+    repository is no checkout of dualgaf.
+    """
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parents[1]
+    if not (checkout / ".git").exists() or package.parent.name != "src":
+        return None
+    words = ["describe", "--always", "--abbrev=7", "--exclude=*", "--dirty= with changes"]
+    command = ["git", "-C", str(checkout), *words]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no git, or a folder of another user
+        return None
+    return told.stdout.strip()
 
 
 def _version(name: str) -> str | None:
@@ -82,6 +103,8 @@ def machine_lines(told: Mapping[str, Any]) -> str:
         "huge pages": f"private {told['thp']}, shared {told['shmem_thp']}",
         "versions": f"Linux {told['kernel']}, Python {told['python']}, {versions}",
     }
+    if told.get("commit"):
+        rows["commit"] = told["commit"]
     return "\n".join(f"{name:11} {value}" for name, value in rows.items())
 
 
