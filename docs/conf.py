@@ -1,8 +1,8 @@
 """How Sphinx builds the site of these pages: `make docs` writes it into build/docs.
 
 Pages are the Markdown of this folder as it is, so that it also reads well where no site is built.
-Some texts lie above this folder, where readers of the tree look for them; `OUTSIDE` says which page
-shows each.
+Some texts lie above this folder, where readers of the tree look for them, and one has a name that
+Sphinx takes for itself; `OUTSIDE` says which page shows each.
 """
 
 import logging
@@ -32,7 +32,9 @@ release = version = dualgaf.__version__
 extensions = [
     *("myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery"),
 ]
-exclude_patterns = ["_static", "examples"]
+# Sphinx writes its own page to search.html, over a document of that name, and warns of nothing;
+# see findings/sphinx_loses_a_document_called_search.sh.
+exclude_patterns = ["_static", "examples", "search.md"]
 language = "en"
 
 html_theme = "furo"
@@ -79,9 +81,10 @@ OUTSIDE = {
     "measuring": "benchmarks/README.md",
     "finding": "findings/README.md",
     "pool": "src/dualgaf/pool/README.md",
+    "searched": "docs/search.md",
     "store": "src/dualgaf/store/README.md",
 }
-"""Page -> the file above this folder whose text it is."""
+"""Page -> the file whose text it is."""
 UNRELEASED = [*["towncrier", "build", "--draft", "--version"], "Not released yet"]
 COLON = "\ufffc"
 LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\(([^()#\s:]+)(#[^()\s]*)?\)")

@@ -49,7 +49,15 @@ def test_every_page_is_in_the_contents():
             names = [line for line in block.splitlines() if line and line[0] != ":"]
             listed |= {(page.parent / f"{name}.md").relative_to(DOCS) for name in names}
     there = {page.relative_to(DOCS) for page in DOCS.rglob("*.md")}
-    assert {page for page in there - listed if page.parts[0] != "design"} == {Path("index.md")}
+    alone = {page for page in there - listed if page.parts[0] != "design"}
+    assert alone == {Path("index.md"), Path("search.md")}
+    assert not {page.stem for page in listed} & {"search", "genindex", "modindex", "py-modindex"}
+
+
+def test_what_sphinx_would_write_over_is_shown_by_another_page():
+    conf = (DOCS / "conf.py").read_text()
+    assert re.search(r'exclude_patterns = \[.*"search.md"\]', conf)
+    assert '"searched": "docs/search.md"' in conf
 
 
 def test_the_gallery_has_a_dozen_examples_that_start_no_process():

@@ -18,6 +18,8 @@ from dualgaf.system.machine import Machine, format_bytes
 
 Row = Mapping[str, Any]
 
+CODE = ("src", "conf", "benchmarks", "pyproject.toml", ":(exclude)benchmarks/results")
+"""Of a checkout, what a figure depends on: a page that was written since is no change."""
 PACKAGES = ("dualgaf", "numpy", "numba", "polars", "torch", "pyts")
 
 
@@ -28,7 +30,7 @@ def machine() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that this package lies in, and whether anything was changed since.
+    """The commit of the checkout that this package lies in, and whether its code was changed since.
 
     None where it lies in none, as an installed wheel does: an environment inside somebody's own
     repository is no checkout of dualgaf.
@@ -37,13 +39,17 @@ def commit() -> str | None:
     checkout = package.parents[1]
     if not (checkout / ".git").exists() or package.parent.name != "src":
         return None
-    words = ["describe", "--always", "--abbrev=7", "--exclude=*", "--dirty= with changes"]
-    command = ["git", "-C", str(checkout), *words]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=True)
+        head = _git(checkout, "rev-parse", "--short=7", "HEAD")
+        changed = _git(checkout, "status", "--porcelain", "--", *CODE)
     except (OSError, subprocess.CalledProcessError):  # no git, or a folder of another user
         return None
-    return told.stdout.strip()
+    return f"{head} with changes" if changed else head
+
+
+def _git(folder: Path, *words: str) -> str:
+    command = ["git", "-C", str(folder), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _version(name: str) -> str | None:
