@@ -27,6 +27,11 @@ CUT = """() => [...document.querySelectorAll("body *")].filter(e => e.textConten
     && e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1)
   .map(e => `${e.tagName} ${e.className} ${e.textContent.trim().slice(0, 50)}`)"""
 """What is wider than its box and cannot be scrolled there."""
+TABLES = """() => [...document.querySelectorAll(".table-wrapper")]
+  .filter(e => e.scrollWidth > e.clientWidth + 1)
+  .filter(e => e.querySelectorAll("tr:first-child th").length < 5)
+  .map(e => e.textContent.trim().slice(0, 50))"""
+"""Tables of a few columns that have to be scrolled."""
 WIDE = "() => document.documentElement.scrollWidth - innerWidth"
 
 pytestmark = pytest.mark.slow
@@ -55,6 +60,8 @@ def test_pages_are_whole_and_can_be_read_by_all(browser):
             beyond = page.evaluate(WIDE)
             wrong += [f"{name} {width}: {beyond} pixels too wide"] * (beyond > 0)
             wrong += [f"{name} {width}: cut off: {text}" for text in page.evaluate(CUT)]
+            if width > 1000:
+                wrong += [f"{name}: a table is too wide: {text}" for text in page.evaluate(TABLES)]
             if AXE:
                 page.add_script_tag(path=AXE)
                 wrong += [f"{name} {width}: {text}" for text in page.evaluate(FOUND, RULES)]
