@@ -76,6 +76,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("learning") is None)
 
 
+def pytest_collection_finish() -> None:
+    """What imports and the tests themselves hold, a million objects, is not looked through again.
+
+    The garbage collector did that hundreds of times, half a second each: after each module, and at
+    the end of each training. Nothing that a test makes is among them.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """With ``-n 2``, one process takes all faults, one after the other.

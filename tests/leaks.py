@@ -99,14 +99,12 @@ def is_gone(pid: int, within_s: float) -> bool:
 def leaves_nothing() -> Iterator[None]:
     """Body of a fixture: compares processes, names and open files before and after a test."""
     resource_tracker.ensure_running()  # multiprocessing keeps it for good once it was used
-    gc.freeze()  # what is there already is not looked through after each test
     files, processes, names = open_files(), children(), shared_names()
     for before, now in ((_held_before, _all_held_stores()), (_pages_before, _all_store_pages())):
         before.clear()
         before.update(now)
     yield
     gc.collect()
-    gc.unfreeze()
     assert children() <= processes, "a child process is left"
     deadline = time.monotonic() + CLOSED_WITHIN_S
     left = shared_names() - names
