@@ -93,3 +93,10 @@ def test_faults_run_one_after_the_other(tmp_path):
     assert (len(lines), len(faults)) == (16, 8)
     assert len(set(faults)) == 1
     assert {process for process, _ in lines} == {"gw0", "gw1"}
+
+
+def test_nothing_imports_pyts_as_it_comes():
+    """It compiles for half a minute: in each of two processes, where a file of tests imports it."""
+    top = re.compile(r"^(import|from) pyts\b", re.MULTILINE)
+    files = [path for folder in ("tests", "src") for path in (ROOT / folder).rglob("*.py")]
+    assert [path.name for path in files if top.search(path.read_text())] == []

@@ -7,8 +7,6 @@ import aeon.datasets
 import lightning as L
 import numpy as np
 import pytest
-import pyts.datasets
-import pyts.image
 import torch
 from aeon.benchmarking.resampling import stratified_resample_data
 from torch.utils.data import ConcatDataset, DataLoader, Subset, WeightedRandomSampler, random_split
@@ -24,6 +22,7 @@ from dualgaf import (
 )
 from dualgaf.errors import ConfigError
 from dualgaf.sklearn import DualGAFNetClassifier
+from oracles import load_pyts
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "other-packages.md").read_text()
 TITLES = ("aeon", "pyts", "sktime", "tsai", "torch", "Lightning", "LightningCLI")
@@ -96,6 +95,9 @@ def test_a_user_of_aeon(folder, capsys):
 
 
 def test_a_user_of_pyts():
+    load_pyts()
+    import pyts
+
     names = run("pyts")
     assert np.array_equal(names["images"], names["both"][:, 0, 0])
     assert names["means"].shape == (100, 1, 24)

@@ -20,6 +20,7 @@ def load_pyts() -> None:
     before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
     try:
         import pyts.approximation
+        import pyts.datasets
         import pyts.image  # noqa: F401
     finally:
         numba.config.DISABLE_JIT = before
