@@ -57,14 +57,17 @@ archive's own test splits are tested, and of AHU MZVAV-2-2 three days ({", ".joi
 ## Test accuracy
 
 *Better* are test windows that the searched network alone has right, *worse* those that the default
-recipe alone has right. p is that of an exact sign test of the two: how often chance alone would
-part them so. It says nothing of another seed.
+recipe alone has right. A group is a day of a plant, or a case of the archive; windows of a day are
+right or wrong together, so p counts groups: those that one of the two has more windows of right, by
+an exact sign test. It is how often chance alone would part them so, and says nothing of another
+seed.
 """
 MIDDLE = """
 ## The search
 
 val/loss is what trials are judged by: of the default recipe, which is the first trial, and of the
-best one. Minutes are of one process with what else the machine did.
+best one. On a plant the val split is a few days: a loss that is lower on these may be of them alone.
+Minutes are of one process with what else the machine did.
 """
 VALUES = """
 ## What was found
@@ -110,17 +113,21 @@ def compared(default: Path, study: Path, seconds: float = 0.0) -> dict[str, Any]
     best = min(ended, key=lambda each: (float(each["val/loss"]), int(each["trial"])))
     folder = study / f"best-{int(best['trial']):04d}"
     sides = [_right(default), _right(folder)]
-    pairs = list(zip(*sides, strict=True))
+    pairs = [(a, b) for (_, a), (_, b) in zip(*sides, strict=True)]
+    gains: dict[str, int] = {}
+    for (group, a), (_, b) in zip(*sides, strict=True):
+        gains[group] = gains.get(group, 0) + b - a
     keys = list(best)
     searched = keys[keys.index("s") + 1 : keys.index("why")]
     metrics = json.loads((folder / "metrics.json").read_text())
     known = sum(float(each["s"] or 0) for each in trials) + float(metrics["fit/seconds"])
     return {
         "windows": len(pairs),
-        "default": sum(sides[0]) / len(pairs),
-        "search": sum(sides[1]) / len(pairs),
+        "default": sum(a for a, _ in pairs) / len(pairs),
+        "search": sum(b for _, b in pairs) / len(pairs),
         "better": sum(b and not a for a, b in pairs),
         "worse": sum(a and not b for a, b in pairs),
+        "groups": [len(gains), *(sum(gain > 0 for gain in each) for each in _both_ways(gains))],
         "trials": len(trials),
         "pruned": sum(each["state"] == "pruned" for each in trials),
         "failed": sum(each["state"] == "failed" for each in trials),
@@ -138,19 +145,21 @@ def page(rows: Mapping[str, Any]) -> str:
     for name, (title, _) in SETS.items():
         row = rows.get(name)
         if row is None:
-            accuracy.append([title, NOT_YET, *[""] * 5])
+            accuracy.append([title, NOT_YET, *[""] * 6])
             search.append([title, NOT_YET, *[""] * 5])
             found.append([title, NOT_YET])
             continue
-        p = binomtest(row["better"], row["better"] + row["worse"]).pvalue if _differs(row) else 1.0
+        groups, better, worse = row["groups"]
+        p = binomtest(better, better + worse).pvalue if better + worse else 1.0
         figures = [f"{row['default']:.3f}", f"{row['search']:.3f}"]
         counts = [f"{row['better']}", f"{row['worse']}"]
-        accuracy.append([title, f"{row['windows']}", *figures, *counts, f"{p:.2f}"])
+        size = [f"{row['windows']}", f"{groups}"]
+        accuracy.append([title, *size, *figures, *counts, f"{p:.2f}"])
         losses = [f"{float(row['val_loss'][side]):.3f}" for side in ("default", "best")]
         states = [f"{row[key]}" for key in ("trials", "pruned", "failed")]
         search.append([title, *states, *losses, f"{row['seconds'] / 60:.0f}"])
         found.append([title, _found(row)])
-    head = ["set", "test windows", "default recipe", "20 trials", "better", "worse", "p"]
+    head = ["set", "test windows", "groups", "default recipe", "20 trials", "better", "worse", "p"]
     parts = [HEAD, markdown(head, accuracy, [0]), _said(rows), MIDDLE]
     head = ["set", "trials", "pruned", "failed", "val/loss, default", "val/loss, best", "minutes"]
     parts += [markdown(head, search, [0]), VALUES]
@@ -192,13 +201,16 @@ def _found(row: Mapping[str, Any]) -> str:
     )
 
 
-def _differs(row: Mapping[str, Any]) -> bool:
-    return bool(row["better"] + row["worse"])
+def _both_ways(gains: Mapping[str, int]) -> tuple[list[int], list[int]]:
+    return list(gains.values()), [-gain for gain in gains.values()]
 
 
-def _right(folder: Path) -> list[bool]:
+def _right(folder: Path) -> list[tuple[str, bool]]:
+    """Of each test window its group, and whether it is right."""
     with (folder / "test_predictions.csv").open(newline="") as file:
-        return [line["label"] == line["predicted"] for line in csv.DictReader(file)]
+        return [
+            (line["group"], line["label"] == line["predicted"]) for line in csv.DictReader(file)
+        ]
 
 
 def _command(*words: str) -> None:

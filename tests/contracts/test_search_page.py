@@ -17,8 +17,10 @@ def run_of(folder, right):
     (folder / "metrics.json").write_text(json.dumps({"fit/seconds": 60.0}))
     with (folder / "test_predictions.csv").open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["label", "predicted"])
-        table.writerows(["a", "a" if each else "b"] for each in right)
+        table.writerow(["group", "label", "predicted"])
+        days = ["Monday", "Tuesday", "Tuesday", "Tuesday", "Sunday"]
+        rows = zip(days, right, strict=True)
+        table.writerows([day, "a", "a" if each else "b"] for day, each in rows)
 
 
 def test_both_sides_are_counted_window_by_window(tmp_path):
@@ -30,10 +32,11 @@ def test_both_sides_are_counted_window_by_window(tmp_path):
     )
     row = compared(tmp_path / "default", tmp_path / "study")
     assert (row["default"], row["search"], row["better"], row["worse"]) == (0.4, 0.6, 2, 1)
+    assert row["groups"] == [3, 1, 0]  # Tuesday: three windows, one lost and two won
     assert (row["best"], row["pruned"], row["seconds"]) == (1, 1, 180.0)
     told = page(dict.fromkeys(SETS, row))
     assert NOT_YET not in told
-    assert "| NATOPS | 5 | 0.400 | 0.600 | 2 | 1 | 1.00 |" in told
+    assert "| NATOPS | 5 | 3 | 0.400 | 0.600 | 2 | 1 | 1.00 |" in told
     assert "| NATOPS | 3 | 1 | 0 | 0.500 | 0.250 | 3 |" in told
     assert "| NATOPS | model.dropout 0.4 (0.2) |" in told
     assert "The search has more windows right on 4 of 4 (NATOPS; " in told
