@@ -66,7 +66,8 @@ MIDDLE = """
 ## The search
 
 val/loss is what trials are judged by: of the default recipe, which is the first trial, and of the
-best one. On a plant the val split is a few days: a loss that is lower on these may be of them alone.
+best one. On a plant the val split is a few days: a loss that is lower on these may be of them
+alone.
 Minutes are of one process with what else the machine did.
 """
 VALUES = """
