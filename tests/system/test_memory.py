@@ -1,11 +1,14 @@
 """The memory of this process and its children: now, and the peak while something runs."""
 
+import functools
 import mmap
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,18 @@ MIB = 2**20
 SIZE = 64 * MIB
 
 
+def in_a_process_of_its_own(test: Callable[[], None]) -> Callable[[], None]:
+    """What other tests have started, and end or start meanwhile, is in no process but theirs."""
+
+    @functools.wraps(test)
+    def run() -> None:
+        call = f"import runpy; runpy.run_path({__file__!r})[{test.__name__!r}].__wrapped__()"
+        done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    return run
+
+
 def private_block() -> mmap.mmap:
     """New private memory. NumPy may be given what tests before have freed, and Python has kept."""
     block = mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -25,12 +40,14 @@ def private_block() -> mmap.mmap:
     return block
 
 
+@in_a_process_of_its_own
 def test_meter_sees_memory_of_this_process() -> None:
     with MemoryMeter(lambda: 0) as meter, private_block():
         time.sleep(0.3)
     assert 0.9 * SIZE < meter.peak_bytes < 1.5 * SIZE
 
 
+@in_a_process_of_its_own
 def test_meter_sees_memory_of_a_child() -> None:
     code = (
         "import sys, numpy as np\n"
@@ -49,6 +66,7 @@ def test_meter_sees_memory_of_a_child() -> None:
     assert 0.9 * SIZE < meter.peak_bytes < SIZE + 64 * MIB
 
 
+@in_a_process_of_its_own
 def test_meter_adds_the_store_and_keeps_the_peak() -> None:
     sizes = iter([10 * MIB, 900 * MIB, 10 * MIB])
     meter = MemoryMeter(lambda: next(sizes, 0))
@@ -64,14 +82,14 @@ def test_meter_ends_its_thread_when_the_block_raises() -> None:
     assert not meter._thread.is_alive()
 
 
-@pytest.fixture
-def _no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_programs() -> None:
     """Our share of a library changes when another program that uses it starts or ends."""
-    monkeypatch.setattr(memory_use, "_program_bytes", lambda process: 0)
+    memory_use._program_bytes = lambda process: 0
 
 
-@pytest.mark.usefixtures("_no_programs")
+@in_a_process_of_its_own
 def test_used_memory_counts_private_memory_of_this_process_and_its_children() -> None:
+    without_programs()
     before = memory_used()
     block = private_block()
     assert 0.9 * SIZE < memory_used() - before < 1.1 * SIZE
@@ -87,8 +105,9 @@ def test_used_memory_counts_private_memory_of_this_process_and_its_children() ->
     assert abs(memory_used() - before) < 0.1 * SIZE
 
 
-@pytest.mark.usefixtures("_no_programs")
+@in_a_process_of_its_own
 def test_used_memory_counts_a_memfd_once_whether_it_was_read_or_not() -> None:
+    without_programs()
     before = memory_used()
     descriptor = os.memfd_create("test")
     try:
@@ -103,18 +122,18 @@ def test_used_memory_counts_a_memfd_once_whether_it_was_read_or_not() -> None:
     assert memory_used() - before < 0.1 * SIZE
 
 
-def test_used_memory_counts_programs_but_not_files_that_the_kernel_can_drop(
-    tmp_path: Path,
-) -> None:
+@in_a_process_of_its_own
+def test_used_memory_counts_programs_but_not_files_that_the_kernel_can_drop() -> None:
     used = memory_used()
     rollup = Path("/proc/self/smaps_rollup").read_text()
     (private,) = re.findall(r"^Pss_Anon:\s+(\d+) kB", rollup, re.MULTILINE)
     assert used > int(private) * 1024 + MIB  # the interpreter alone has more
-    path = tmp_path / "store"
-    path.write_bytes(bytes(SIZE))
-    mapped = np.memmap(path, dtype=np.uint8, mode="c")
-    assert not mapped.any()
-    assert memory_used() - used < 0.1 * SIZE
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(bytes(SIZE))
+        file.flush()
+        mapped = np.memmap(file.name, dtype=np.uint8, mode="c")
+        assert not mapped.any()
+        assert memory_used() - used < 0.1 * SIZE
 
 
 def test_a_kernel_without_lists_of_children_is_asked_through_psutil(
