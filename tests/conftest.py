@@ -88,17 +88,17 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """With ``-n 2``, one process takes all faults, one after the other.
+    """With ``-n 2``, one process takes all faults, one after the other, and each file goes to one.
 
-    They look at what the machine holds, and take its memory. A test elsewhere looks at its own
-    process and at what that has started. (``--dist loadgroup`` of pytest-xdist 3.8 groups nothing
-    with pytest 9.2.)
+    Faults look at what the machine holds, and take its memory. A test elsewhere looks at its own
+    process and at what that has started. What tests of a file share is made once, not in both
+    processes. (``--dist loadgroup`` of pytest-xdist 3.8 groups nothing with pytest 9.2.)
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class FaultsInOne(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "faults" if nodeid.startswith("tests/faults/") else nodeid
+            return "faults" if nodeid.startswith("tests/faults/") else nodeid.partition("::")[0]
 
     return FaultsInOne(config, log)
 

@@ -10,7 +10,7 @@ from benchmarks.made import ROOT, entered_with, made, made_lines, main, rows_of
 from benchmarks import made as module
 from dualgaf.bench import results
 
-MEASURED = ("performance", "accuracy", "reliability", "trust", "predict", "search")
+MEASURED = ("performance", "accuracy", "reliability", "trust", "predict", "export", "search")
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -20,6 +20,13 @@ def test_a_page_says_where_it_was_measured(name):
     commit = r"(Measured at commit|^commit +|came into the tree with) ?[0-9a-f]{7}"
     assert re.search(commit, text, re.MULTILINE)
     assert re.search(r"CPUs|machine was not kept", text)
+
+
+def test_pages_that_no_program_measures_anew_say_it_too():
+    sources, tables = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("sources", "tables"))
+    assert re.search(r"`python -m benchmarks.sources`", sources)
+    assert re.search(r"At [0-9a-f]{7}, two cores", sources)
+    assert "Made by `python docs/write_tables.py`; a test compares this page" in tables[:200]
 
 
 @pytest.mark.parametrize("name", ["accuracy", "trust", "search"])
