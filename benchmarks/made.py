@@ -139,7 +139,7 @@ def _rows(n: int) -> str:
 
 def _machine(row: Mapping[str, Any]) -> str:
     memory = f", {row['memory']}" if "memory" in row else ""
-    return f"{row['cpus']} CPUs, {row['cpu']}{memory}"
+    return f"{row['cpus']} CPU{'s' * (row['cpus'] != 1)}, {row['cpu']}{memory}"
 
 
 def _git(folder: Path, *words: str) -> str:
