@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy.results import RESULTS, write_rows
+from benchmarks.mutants.trees import git
 from dualgaf.bench.results import commit
 from dualgaf.system.machine import Machine, format_bytes
 
@@ -58,7 +59,7 @@ def made_lines(rows: Iterable[Mapping[str, Any]]) -> str:
         Measured at commit abc1234 (2026-11-30). Machine: 2 CPUs, Some CPU.
     """
     rows = list(rows)
-    measured = Counter((row["commit"], row["date"]) for row in rows if "commit" in row)
+    measured = Counter((row["commit"], row["date"]) for row in rows if row.get("commit"))
     entered = Counter((row["entered"], row["date"]) for row in rows if "entered" in row)
     machines = dict.fromkeys(_machine(row) for row in rows if "cpus" in row)
     parts = []
@@ -111,11 +112,11 @@ def rows_of(found: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 def _history(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Rows of the file at each commit that has changed it, the earliest first."""
     inside = path.resolve().relative_to(ROOT)
-    log = _git(ROOT, "log", "--reverse", "--format=%h %cs", "--", str(inside))
+    log = git(ROOT, "log", "--reverse", "--format=%h %cs", "--", str(inside))
     for line in log.splitlines():
         known, day = line.split()
         try:
-            text = _git(ROOT, "show", f"{known}:{inside}")
+            text = git(ROOT, "show", f"{known}:{inside}")
         except subprocess.CalledProcessError:  # removed there
             continue
         yield known, day, dict(rows_of(json.loads(text)))
@@ -142,11 +143,6 @@ def _machine(row: Mapping[str, Any]) -> str:
     return f"{row['cpus']} CPU{'s' * (row['cpus'] != 1)}, {row['cpu']}{memory}"
 
 
-def _git(folder: Path, *words: str) -> str:
-    command = ["git", "-C", str(folder), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Add the commit to rows that have none."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -155,7 +151,7 @@ def main(arguments: list[str] | None = None) -> None:
     found = json.loads(path.read_text())
     is_suite = "machine" in found
     if is_suite and not found["machine"].get("commit"):
-        known = _git(ROOT, "log", "-1", "--format=%h", "--", str(path.relative_to(ROOT)))
+        known = git(ROOT, "log", "-1", "--format=%h", "--", str(path.relative_to(ROOT)))
         found["machine"]["commit"] = f"not kept; the result came into the tree with {known}"
     for key, row in [] if is_suite else rows_of(found):
         if not {"commit", "entered"} & set(row):
