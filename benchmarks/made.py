@@ -11,7 +11,7 @@ import json
 import platform
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("dualgaf", "numpy", "torch", "lightning", "scikit-learn", "aeon")
 OWN = ("commit", "entered", "date", "cpu", "cpus", "memory", "versions")
 """What `made` adds to a row; everything else is what was measured."""
+History = list[tuple[str, str, dict[str, Any]]]
 
 
 def made() -> dict[str, Any]:
@@ -51,7 +52,7 @@ def processor() -> str:
 
 
 def made_lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    """On which machine, at which commit: a sentence or two for a page.
+    """At which commit, on which machine: a sentence or two for a page.
 
     Example:
         >>> row = {"commit": "abc1234", "date": "2026-11-30", "cpus": 2, "cpu": "Some CPU"}
@@ -59,14 +60,8 @@ def made_lines(rows: Iterable[Mapping[str, Any]]) -> str:
         Measured at commit abc1234 (2026-11-30). Machine: 2 CPUs, Some CPU.
     """
     rows = list(rows)
-    measured = Counter((row["commit"], row["date"]) for row in rows if row.get("commit"))
-    entered = Counter((row["entered"], row["date"]) for row in rows if "entered" in row)
     machines = dict.fromkeys(_machine(row) for row in rows if "cpus" in row)
-    parts = []
-    if measured:
-        parts.append(f"Measured at commit {_listed(measured)}.")
-    if entered:
-        parts.append(f"Rows whose commit was not kept came into the tree with {_listed(entered)}.")
+    parts = [commit_lines(rows)]
     if machines:
         without = sum("cpus" not in row for row in rows)
         more = f" ({_rows(without)} of earlier commits: not kept)" if without else ""
@@ -76,18 +71,30 @@ def made_lines(rows: Iterable[Mapping[str, Any]]) -> str:
     return " ".join(parts)
 
 
-def entered_with(path: Path, key: str, value: Any) -> tuple[str, str]:
+def commit_lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The first part of `made_lines`, for a page that tells of its machines by itself."""
+    measured = Counter((row["commit"], row["date"]) for row in rows if row.get("commit"))
+    entered = Counter((row["entered"], row["date"]) for row in rows if "entered" in row)
+    parts = []
+    if measured:
+        parts.append(f"Measured at commit {_listed(measured)}.")
+    if entered:
+        parts.append(f"Rows whose commit was not kept came into the tree with {_listed(entered)}.")
+    return " ".join(parts)
+
+
+def entered_with(earlier: History, key: str, value: Any) -> tuple[str, str]:
     """The commit, and its day, with which a value first stood under a key of a file of JSON.
 
     Args:
-        path: of the file, in a checkout.
+        earlier: of the file, as `history` gives it.
         key: of the rows, as `rows_of` gives them.
         value: the row.
     """
-    for known, day, rows in _history(path):
+    for known, day, rows in earlier:
         if key in rows and _figures(rows[key]) == _figures(value):
             return known, day
-    raise LookupError(f"{path.name}: no commit has the row {key}")
+    raise LookupError(f"no commit has the row {key}")
 
 
 def rows_of(found: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -109,8 +116,9 @@ def rows_of(found: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
             yield from rows_of(value, f"{name}/{key}")
 
 
-def _history(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Rows of the file at each commit that has changed it, the earliest first."""
+def history(path: Path) -> History:
+    """Commit, day and rows of a file, for each commit that has changed it, the earliest first."""
+    found: History = []
     inside = path.resolve().relative_to(ROOT)
     log = git(ROOT, "log", "--reverse", "--format=%h %cs", "--", str(inside))
     for line in log.splitlines():
@@ -119,7 +127,8 @@ def _history(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
             text = git(ROOT, "show", f"{known}:{inside}")
         except subprocess.CalledProcessError:  # removed there
             continue
-        yield known, day, dict(rows_of(json.loads(text)))
+        found.append((known, day, dict(rows_of(json.loads(text)))))
+    return found
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,9 +162,10 @@ def main(arguments: list[str] | None = None) -> None:
     if is_suite and not found["machine"].get("commit"):
         known = git(ROOT, "log", "-1", "--format=%h", "--", str(path.relative_to(ROOT)))
         found["machine"]["commit"] = f"not kept; the result came into the tree with {known}"
+    earlier = [] if is_suite else history(path)
     for key, row in [] if is_suite else rows_of(found):
-        if not {"commit", "entered"} & set(row):
-            row["entered"], day = entered_with(path, key, row)
+        if not (row.get("commit") or "entered" in row):
+            row["entered"], day = entered_with(earlier, key, row)
             row.setdefault("date", day)
     if path == RESULTS:
         write_rows(path, found["rows"])

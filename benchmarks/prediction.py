@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.accuracy.tables import data_folder
+from benchmarks.accuracy.tables import data_folder, with_data
 from benchmarks.earlier_build import EARLIER, ROOT, earlier_build
 from dualgaf.bench.results import machine, machine_lines, text_table
 
@@ -108,8 +108,8 @@ def _export(program: Path) -> None:
 
 def _python(build: Path, *words: str) -> str:
     """What a command of Python prints, run in a build's folder with that build and one thread."""
-    data = {"DUALGAF_DATA": str(data_folder().resolve()), "PYTHONPATH": str(build / "src")}
-    return _said([sys.executable, "-W", "ignore", *words], build, data | {"OMP_NUM_THREADS": "1"})
+    data = with_data(PYTHONPATH=str(build / "src"), OMP_NUM_THREADS="1")
+    return _said([sys.executable, "-W", "ignore", *words], build, data)
 
 
 def _said(command: list[str], folder: Path, more: dict[str, str] | None = None) -> str:

@@ -13,7 +13,6 @@ the same command goes on in the middle of the training, or the study, that was a
 import argparse
 import csv
 import json
-import os
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from benchmarks.accuracy.tables import data_folder
+from benchmarks.accuracy.tables import with_data
 from benchmarks.made import made, made_lines
 from dualgaf.training.text_tables import markdown
 
@@ -128,7 +127,11 @@ def compared(default: Path, study: Path, seconds: float = 0.0) -> dict[str, Any]
         "search": sum(b for _, b in pairs) / len(pairs),
         "better": sum(b and not a for a, b in pairs),
         "worse": sum(a and not b for a, b in pairs),
-        "groups": [len(gains), *(sum(gain > 0 for gain in each) for each in _both_ways(gains))],
+        "groups": [
+            len(gains),
+            sum(gain > 0 for gain in gains.values()),
+            sum(gain < 0 for gain in gains.values()),
+        ],
         "trials": len(trials),
         "pruned": sum(each["state"] == "pruned" for each in trials),
         "failed": sum(each["state"] == "failed" for each in trials),
@@ -202,10 +205,6 @@ def _found(row: Mapping[str, Any]) -> str:
     )
 
 
-def _both_ways(gains: Mapping[str, int]) -> tuple[list[int], list[int]]:
-    return list(gains.values()), [-gain for gain in gains.values()]
-
-
 def _right(folder: Path) -> list[tuple[str, bool]]:
     """Of each test window its group, and whether it is right."""
     with (folder / "test_predictions.csv").open(newline="") as file:
@@ -215,9 +214,8 @@ def _right(folder: Path) -> list[tuple[str, bool]]:
 
 
 def _command(*words: str) -> None:
-    data = {"DUALGAF_DATA": str(data_folder().resolve())}
     command = [sys.executable, "-m", "dualgaf", *words]
-    subprocess.run(command, cwd=ROOT, check=True, env=os.environ | data)
+    subprocess.run(command, cwd=ROOT, check=True, env=with_data())
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.accuracy.tables import TABLES, data_folder, write_tables
+from benchmarks.accuracy.tables import TABLES, data_folder, with_data, write_tables
 from benchmarks.earlier_build import EARLIER, ROOT, earlier_environment
 from dualgaf.bench.results import Result, machine_lines, text_table
 from dualgaf.bench.runner import Reading
@@ -73,11 +73,10 @@ def train(build: Build, name: str, options: Sequence[str], folder: Path) -> tupl
     if name in TABLES:
         typed.append(f"data.root={ROOT / TABLES[name]}")
     command = [build.python, "train.py", *typed]
-    data = {"DUALGAF_DATA": str(data_folder().resolve())}
     log, peak, before, started = folder / "log.txt", 0, memory_used(), time.perf_counter()
     with log.open("w") as file:
         process = subprocess.Popen(
-            command, cwd=build.folder, stdout=file, stderr=subprocess.STDOUT, env=os.environ | data
+            command, cwd=build.folder, stdout=file, stderr=subprocess.STDOUT, env=with_data()
         )
         try:
             while process.poll() is None:

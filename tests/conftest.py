@@ -71,11 +71,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(fault_report.FaultReport(config.getoption("fault_report")))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes comes first: at the end one of two processes would wait for the other."""
-    items.sort(key=lambda item: item.get_closest_marker("learning") is None)
-
-
 def pytest_collection_finish() -> None:
     """What imports and the tests themselves hold, a million objects, is not looked through again.
 

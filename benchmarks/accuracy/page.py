@@ -7,7 +7,7 @@ from benchmarks.accuracy.ablation import ablations
 from benchmarks.accuracy.difference import section
 from benchmarks.accuracy.results import METHODS, NETWORKS, Row
 from benchmarks.accuracy.sets import ROOT, SETS, BenchmarkSet
-from benchmarks.made import made_lines
+from benchmarks.made import commit_lines
 from dualgaf.training.text_tables import markdown, summary
 
 PAGE = ROOT / "docs" / "accuracy.md"
@@ -228,7 +228,7 @@ def _machines(rows: Sequence[Row]) -> str:
         dates = sorted({row["date"] for row in made})
         span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
         lines.append(f"- {len(made)} rows, {span}: {machine}")
-    return "\n".join([*lines, "", made_lines(rows), ""])
+    return "\n".join([*lines, "", commit_lines(rows), ""])
 
 
 def _versions(row: Mapping[str, Row]) -> str:

@@ -24,6 +24,11 @@ def data_folder() -> Path:
     return Path(os.environ.get("DUALGAF_DATA", "../shared/data"))
 
 
+def with_data(**more: str) -> dict[str, str]:
+    """The environment of a program that may run in another folder, and finds the real sets."""
+    return os.environ | {"DUALGAF_DATA": str(data_folder().resolve())} | more
+
+
 def write_tables(folder: Path) -> None:
     """Write both tables, from the folder of the real sets."""
     made = {"szcav": szcav(folder), "tennessee_eastman": tennessee_eastman(folder)}
