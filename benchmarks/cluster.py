@@ -109,10 +109,7 @@ class Rates:
                 "network", network_gb, "GB/s", by_hand.format("the line rate of 10 GbE")
             ),
             memory=Assumption(
-                "memory for images",
-                memory / 1e9,
-                "GB a machine",
-                by_hand.format("as typed"),
+                "memory for images", memory / 1e9, "GB a machine", by_hand.format("as typed")
             ),
         )
 

@@ -13,7 +13,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from benchmarks.accuracy.results import RESULTS, write_rows
 from benchmarks.mutants.trees import git
 from dualgaf.bench.results import commit
 from dualgaf.system.machine import Machine, format_bytes
+from dualgaf.system.versions import installed_versions
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("dualgaf", "numpy", "torch", "lightning", "scikit-learn", "aeon")
@@ -32,7 +32,7 @@ History = list[tuple[str, str, dict[str, Any]]]
 def made() -> dict[str, Any]:
     """What is beside the figures of a row, in plain values."""
     machine = Machine.read()
-    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    versions = {"python": platform.python_version(), **installed_versions(PACKAGES)}
     return {
         "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),

@@ -963,6 +963,7 @@ ELSEWHERE = {
         "or numbers; type np.datetime64(TEXT)",
         "; type rows.T",
         'type watch(nan="interpolate") to fill it from the rows of its window',
+        'leave the window out, or type nan="interpolate" to fill holes of any length',
         "was trained with data.scale_by=plant; allowed: {}; type watch(plant={})",
     ),
     "needs a trained network; typed in tests/training/test_trust.py and test_folds.py": (

@@ -10,7 +10,8 @@ from dualgaf.models.net import CHOICES
 
 pytest.importorskip("onnxruntime", reason='no onnxruntime: pip install "dualgaf[onnx]"')
 
-from benchmarks.export import KEPT, MISSING, PARTS, networks
+from benchmarks.export.networks import PARTS, networks
+from benchmarks.export.page import KEPT, MISSING
 
 from dualgaf.inference.onnx_file import OPSETS, TOLERANCE
 

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "src").rglob("*.py"))
+MEASURING = sorted((ROOT / "benchmarks").rglob("*.py"))
 
 
 def test_imports_point_downwards():
@@ -85,12 +86,12 @@ def test_what_the_readme_says_needs_no_linux_imports_nothing_that_does(room):
     assert not imported & {"fcntl", "resource", "psutil", "socket", "mmap", "ctypes"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*MODULES, *MEASURING], ids=lambda path: path.name)
 def test_a_file_is_called_what_is_in_it(path):
     assert path.stem not in {"utils", "helpers", "common", "misc", "base", "core"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*MODULES, *MEASURING], ids=lambda path: path.name)
 def test_sizes_stay_readable(path):
     text = path.read_text()
     assert text.count("\n") <= 400, "a module of more than 400 lines wants to be two"

@@ -28,7 +28,7 @@ onnx = pytest.importorskip("onnx", reason='no onnx: pip install "dualgaf[onnx]"'
 onnxruntime = pytest.importorskip("onnxruntime", reason='no onnxruntime: "dualgaf[onnx]"')
 pytest.importorskip("onnxscript", reason='no onnxscript: pip install "dualgaf[onnx]"')
 
-from benchmarks.export import networks  # noqa: E402
+from benchmarks.export.networks import networks  # noqa: E402
 
 C, T, K = 3, 26, 4
 BATCHES = (1, 16, 40)

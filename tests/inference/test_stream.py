@@ -261,6 +261,79 @@ def test_a_missing_value_is_filled_from_the_rows_of_its_window(exact):
     assert not exact.watch(nan="interpolate").push(rows)
 
 
+def filling(model, limit):
+    """The model, as if its training had filled holes of up to ``limit`` rows."""
+    facts = model._imaging.facts
+    learned = {**facts.source, "nan": "interpolate", "fill_limit": limit}
+    return Predictor(replace(model._imaging, facts=replace(facts, source=learned)), same_windows)
+
+
+def with_holes(path, holes):
+    """``path`` without the values of ``(column, first row, rows)``."""
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    for column, first, n in holes:
+        for cells in lines[1 + first : 1 + first + n]:
+            cells[column] = ""
+    path.write_text("\n".join(map(",".join, lines)) + "\n")
+    return path
+
+
+@given(
+    limit=st.integers(0, 2),
+    holes=st.lists(st.tuples(st.integers(1, 2), st.integers(0, 69), st.integers(1, 4)), max_size=5),
+    sizes=st.lists(st.integers(0, 30), max_size=20),
+    stride=st.sampled_from([1, 5, 12]),
+)
+def test_a_long_hole_ends_what_it_ends_in_a_file(
+    exact, tmp_path_factory, limit, holes, sizes, stride
+):
+    model = filling(exact, limit)
+    holes = [(column, first, limit + more) for column, first, more in holes]
+    path = with_holes(written(tmp_path_factory.mktemp("week") / "week.csv"), holes)
+    rows, times = rows_of(path)
+    found = pushed(model.watch(stride=stride), rows, times, sizes)
+    try:
+        expected = model.judge(read_tables(path, model._imaging, stride, {}))
+    except SeriesError:  # nothing is left
+        expected = found[:0]
+    ends = dict(zip(found.end.tolist(), found.probabilities.tolist(), strict=True))
+    wanted = dict(zip(expected.end.tolist(), expected.probabilities.tolist(), strict=True))
+    assert ends.items() >= wanted.items()
+    # judged before the hole was known to be long: they end within its first rows
+    is_missing = np.isnan(rows).any(axis=1)
+    early = [np.flatnonzero(times == np.datetime64(end, "us"))[0] for end in {*ends} - {*wanted}]
+    assert all(is_missing[k] and not is_missing[k - limit] for k in early)
+
+
+def test_a_long_hole_is_told_once_with_its_channel(exact, caplog):
+    watch = filling(exact, 2).watch(stride=STEPS)
+    row = np.array([1.0, 2.0])
+    with caplog.at_level(logging.WARNING):
+        for k in range(40):
+            found = watch.push(row * [1, np.nan] if 5 <= k < 20 else row)
+            assert len(found) == (k == 20 + STEPS - 1)
+    assert caplog.text.count("flow: no value for more than 2 rows") == 1
+    assert "temp" not in caplog.text
+    watch.push(row * np.nan)
+    watch.restart()
+    assert not any(len(watch.push(row)) for _ in range(STEPS - 1))
+
+
+def test_a_typed_policy_fills_any_hole(exact):
+    rows = np.ones((STEPS, 2))
+    rows[3:10, 0] = np.nan
+    model = filling(exact, 2)
+    assert not model.watch().push(rows)
+    assert len(model.watch(nan="interpolate").push(rows)) == 1
+    said = r"window 1, channel 'temp': more than 2 values in a row .* type nan=\"interpolate\""
+    both = np.stack([np.ones((2, STEPS)), rows.T])
+    with pytest.raises(SeriesError, match=said):
+        model.predict(both)
+    assert len(model.predict(both, nan="interpolate")) == 2
+    both[1, 0, 5:] = 1.0
+    assert len(model.predict(both)) == 2
+
+
 def test_rows_of_a_plant_are_scaled_as_its_training_rows_were(tmp_path):
     lines = plant_table(6).splitlines()
     table = [f"{lines[0]},plant"]

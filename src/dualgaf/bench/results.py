@@ -9,12 +9,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
 from dualgaf.bench.runner import BenchSize, Reading
 from dualgaf.system.machine import Machine, format_bytes
+from dualgaf.system.versions import installed_versions
 
 Row = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ PACKAGES = ("dualgaf", "numpy", "numba", "polars", "torch", "pyts")
 
 def machine() -> dict[str, Any]:
     """This machine, its settings, the commit and the versions that take part, as plain values."""
-    versions = {name: _version(name) for name in PACKAGES}
+    versions = installed_versions(PACKAGES)
     return {**asdict(Machine.read()), "commit": commit(), "versions": versions}
 
 
@@ -50,13 +50,6 @@ def commit() -> str | None:
 def _git(folder: Path, *words: str) -> str:
     command = ["git", "-C", str(folder), *words]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 @dataclass(frozen=True)

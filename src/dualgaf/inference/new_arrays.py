@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dualgaf.data.imaging_state import ImagingState
-from dualgaf.errors import ConfigError, OtherDataError
+from dualgaf.errors import ConfigError, OtherDataError, SeriesError
 from dualgaf.given import as_numbers
 from dualgaf.imaging.windows import Windows
 from dualgaf.series.doors import ARRAYS
-from dualgaf.series.missing import repair_nan
+from dualgaf.series.missing import in_long_holes, repair_nan
 from dualgaf.series.series import SeriesSet
 
 Array = npt.NDArray[Any]
@@ -47,7 +47,8 @@ def read_array(x: Any, trained: ImagingState, typed: Mapping[str, Any]) -> NewWi
 
     Raises:
         OtherDataError: the channels or the steps are others.
-        SeriesError: it is no such array, or a value is missing.
+        SeriesError: it is no such array, or a value is missing: any, or more of them in a row than
+            training has filled.
     """
     if trained.plants is not None:
         raise OtherDataError(
@@ -72,8 +73,23 @@ def read_array(x: Any, trained: ImagingState, typed: Mapping[str, Any]) -> NewWi
             f"{others[0]} is for tables and frames; allowed for arrays: nan; leave it out"
         )
     learned = {} if trained.facts is None else trained.facts.source
-    policy = typed.get("nan", learned.get("nan", "error"))
+    policy, limit = typed.get("nan", learned.get("nan", "error")), learned.get("fill_limit")
+    if "nan" not in typed and policy == "interpolate" and limit is not None:
+        _check_holes(array, trained.channel_names, int(limit))
     series = repair_nan(SeriesSet.from_arrays(array, name="x"), str(policy), door=ARRAYS)
     flat = np.concatenate(series.values, axis=1).astype(trained.dtype, copy=False)
     starts = np.arange(len(series), dtype=np.int64) * wanted[1]
     return NewWindows(Windows(flat, starts, wanted[1]), {"window_size": wanted[1]}, {})
+
+
+def _check_holes(array: Array, names: tuple[str, ...], limit: int) -> None:
+    if np.isfinite(array).all():
+        return
+    for number, window in enumerate(array):
+        for name, row in zip(names, window, strict=True):
+            if in_long_holes(row[None], limit).any():
+                raise SeriesError(
+                    f"window {number}, channel {name!r}: more than {limit} values in a row are "
+                    "missing, and the training has filled no longer hole (data.fill_limit); leave "
+                    'the window out, or type nan="interpolate" to fill holes of any length'
+                )

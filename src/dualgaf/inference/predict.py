@@ -177,7 +177,8 @@ class Predictor:
             window_size: T, which the network has learned; None = that.
             stride: rows between the starts of two windows; None = as in training.
             coverage: as for `predict`.
-            nan: ``error`` or ``interpolate``, from the rows of a window; None = as in training.
+            nan: ``error`` or ``interpolate``, from the rows of a window, however many are missing;
+                None = as in training, with its ``data.fill_limit``.
             plant: which plant the rows are of, where each was scaled by itself.
 
         Raises:

@@ -18,6 +18,7 @@ from dualgaf.errors import ConfigError, OtherDataError, SeriesError, not_allowed
 from dualgaf.given import as_numbers
 from dualgaf.imaging.windows import Windows
 from dualgaf.inference.clock import Clock
+from dualgaf.inference.holes import Holes
 from dualgaf.inference.new_arrays import NewWindows
 from dualgaf.inference.parts import AT_A_TIME
 from dualgaf.inference.predictions import Prediction
@@ -39,7 +40,8 @@ class Watch:
         imaging: what was learned.
         stride: rows between the starts of two windows; None = as in training.
         nan: what is done with a value that is missing: ``error``, or ``interpolate``, which fills a
-            window from its own rows; None = as in training.
+            window from its own rows; None = as in training, where rows of holes that are longer
+            than its ``data.fill_limit`` are left out.
         plant: which plant rows are of, where each was scaled by itself.
 
     Raises:
@@ -66,6 +68,8 @@ class Watch:
                 f"plant={plant!r} says what rows are scaled by, and the network was trained "
                 "without data.scale_by=plant; leave plant out"
             )
+        limit = learned.get("fill_limit") if nan is None and self._nan == "interpolate" else None
+        self._holes = None if limit is None else Holes(imaging.channel_names, int(limit))
         self._clock = Clock(facts)
         self._rows = np.empty(
             (len(imaging.channel_names), steps + (AT_A_TIME - 1) * self._stride), imaging.dtype
@@ -125,7 +129,9 @@ class Watch:
         self._clock.keep(clock, is_new)
         if self._times is None and clock is not None:
             self._times = np.empty(self._rows.shape[1], clock.dtype)
-        if self._takes_one(values, clock, is_new):
+        if self._holes is not None:
+            values, clock, is_new = self._without_holes(self._holes, values, clock, is_new)
+        if not values.shape[1] or self._takes_one(values, clock, is_new):
             return self._nothing()
         return Prediction.joined([self._nothing(), *self._pushed(values, clock, is_new)])
 
@@ -133,6 +139,8 @@ class Watch:
         """Begin anew: no window has rows from before and after it."""
         self._filled, self._times = 0, None
         self._clock.forget()
+        if self._holes is not None:
+            self._holes.forget()
 
     def _checked(self, rows: Any) -> Array:
         """(C, n) numbers of the type of the training."""
@@ -159,6 +167,19 @@ class Watch:
                 "of its window, or leave the row out"
             )
         return found
+
+    def _without_holes(
+        self, holes: Holes, values: Array, clock: Array | None, is_new: Array
+    ) -> tuple[Array, Array | None, Array]:
+        """What is not in a hole that is too long; after one windows begin anew."""
+        inside, before = holes.read(values, is_new)
+        if before:
+            self._filled = 0
+        if not inside.any():
+            return values, clock, is_new
+        kept = ~inside
+        is_new = is_new | np.concatenate([[False], inside[:-1]])
+        return values[:, kept], None if clock is None else clock[kept], is_new[kept]
 
     def _takes_one(self, values: Array, clock: Array | None, is_new: Array) -> bool:
         """Take one row that goes on with those before and fills no window, as nearly all do."""

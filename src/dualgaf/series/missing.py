@@ -127,7 +127,7 @@ def cut_at_holes(series_set: SeriesSet, limit: int) -> tuple[SeriesSet, int]:
         >>> pieces.lengths, steps
         ((3, 1), 2)
     """
-    kept = [~_in_long_holes(series, limit) for series in series_set.values]
+    kept = [~in_long_holes(series, limit) for series in series_set.values]
     if all(own.all() for own in kept):
         return series_set, 0
     pieces = []
@@ -142,8 +142,20 @@ def cut_at_holes(series_set: SeriesSet, limit: int) -> tuple[SeriesSet, int]:
     return series_set.cut(pieces), sum(int((~own).sum()) for own in kept)
 
 
-def _in_long_holes(series: Array, limit: int) -> Array:
-    """(L,) whether a channel has no value there, in a run of more than ``limit``."""
+def in_long_holes(series: Array, limit: int) -> Array:
+    """Whether a channel has no value there, in a run of more than ``limit``.
+
+    Args:
+        series: (C, L), not finite where a value is missing.
+        limit: steps of the longest hole that is no long one.
+
+    Returns:
+        (L,) bool.
+
+    Example:
+        >>> in_long_holes(np.array([[0.0, np.nan, 2.0, np.nan, np.nan]]), 1).tolist()
+        [False, False, False, True, True]
+    """
     found = np.zeros(series.shape[1], dtype=bool)
     for row in ~np.isfinite(series):
         if not row.any():

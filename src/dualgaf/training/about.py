@@ -6,7 +6,6 @@ It is what the page of a run (`dualgaf.report`) cannot find out later.
 import json
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from dualgaf import __version__
 from dualgaf.data.datamodule import DualGAFDataModule
 from dualgaf.data.inspection import windows_by_class, windows_summary
 from dualgaf.system.machine import Machine, format_bytes
+from dualgaf.system.versions import installed_versions
 from dualgaf.system.whole_file import whole_file
 
 ABOUT = "about.json"
@@ -40,7 +40,11 @@ def write_about(folder: Path, data: DualGAFDataModule) -> None:
     about: dict[str, Any] = {
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         **told_of(data),
-        "versions": {"dualgaf": __version__, "Python": machine.python, **_versions()},
+        "versions": {
+            "dualgaf": __version__,
+            "Python": machine.python,
+            **installed_versions(PACKAGES),
+        },
         "machine": {
             "CPUs": f"{machine.cpus} of {machine.cpus_present}, {platform.machine()}",
             "memory": format_bytes(machine.memory_total),
@@ -66,16 +70,6 @@ def read_about(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((folder / ABOUT).read_text())
     except (OSError, ValueError):
         return {}
-    return found
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # from a path, without being installed
-            continue
     return found
 
 
