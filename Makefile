@@ -5,6 +5,7 @@
 # make minimum the tests with the lowest versions that pyproject.toml allows
 # make pythons the layers below torch on Python 3.11 to 3.13, with the newest numpy and numba
 # make tsai    the lines for users of tsai, beside tsai in an environment of its own
+# make ray     the lines for Ray Train of docs/cluster.md, in an environment of its own
 # make fuzz    nonsense into everything that reads, for FUZZ_S seconds a target
 # make soak    200 builds with a random fault each
 # make wheel   the tests against the wheel, from the unpacked sdist
@@ -16,7 +17,7 @@ BIN := .venv/bin
 INSTALL := pip install -q
 
 .PHONY: train test quick slow minimum pythons tsai environments lint changes tests fuzz notebooks package wheel soak accuracy
-.PHONY: constraints clean docs
+.PHONY: constraints clean docs ray
 
 train: .venv/.train
 	$(BIN)/python train.py
@@ -124,6 +125,13 @@ tsai:
 	.venv-tsai/bin/$(INSTALL) "torch==2.13.0" "tsai==1.0.1" ".[datasets]" pytest pytest-timeout hypothesis "pyts>=0.14.1"
 	.venv-tsai/bin/pip uninstall -q -y torchvision
 	.venv-tsai/bin/python -m pytest -W ignore::DeprecationWarning tests/contracts/test_other_packages.py -k tsai
+
+# Ray and what it brings: 150 MB that nothing else needs.
+ray:
+	rm -rf .venv-ray
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/$(INSTALL) "torch==2.13.0" "ray[train]==2.60.0" ".[datasets]" pytest pytest-timeout hypothesis
+	.venv-ray/bin/python -m pytest tests/cluster/test_ray.py
 
 # Anew each time: of a page that is not read again nothing is said. The limit is for a hang.
 docs: .venv/.dev
