@@ -129,7 +129,21 @@ def _sets_table(rows: dict[str, Any]) -> list[str]:
             found = row["coverage"].get(str(coverage))
             cells.append("too few groups" if found is None else f"{found[0]:.1%} ({found[1]:.2f})")
         lines.append(f"| {SETS[name].title} | {row['groups']} | {' | '.join(cells)} |")
-    return lines
+    return [*lines, *_below_promise(rows)]
+
+
+def _below_promise(rows: dict[str, Any]) -> list[str]:
+    """Where fewer windows than promised have their class in their set."""
+    below = [
+        f"{SETS[name].title} at {float(coverage):.0%} ({found[0]:.1%})"
+        for name in JUDGED
+        for coverage, found in rows.get(name, {"coverage": {}})["coverage"].items()
+        if found[0] < float(coverage)
+    ]
+    if not below:
+        return []
+    more = "A promise is of the average over draws of groups, and a test split is one draw."
+    return ["", f"**Below** the promise: {', '.join(below)}. {more}"]
 
 
 def _new_table(rows: dict[str, Any]) -> list[str]:

@@ -37,6 +37,10 @@ def test_rows_that_are_missing_are_said_and_those_that_are_there_are_shown(tmp_p
     assert "larger** on" not in told
     results["judged"] |= {"epilepsy": judged | {"ece": 0.21}, "ecg200": judged | {"ece": 0.2}}
     assert "The error has become **larger** on Epilepsy. " in page(results)
+    assert "**Below**" not in told
+    few = {"coverage": {"0.5": [0.5, 1.0], "0.9": [0.894, 1.1]}}
+    results["judged"] |= {"natops": judged | few}
+    assert "**Below** the promise: NATOPS at 90% (89.4%). " in page(results)
 
 
 def test_a_class_that_is_left_out_has_no_window_that_is_learned():
