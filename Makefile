@@ -126,7 +126,7 @@ tsai:
 	.venv-tsai/bin/pip uninstall -q -y torchvision
 	.venv-tsai/bin/python -m pytest -W ignore::DeprecationWarning tests/contracts/test_other_packages.py -k tsai
 
-# Ray and what it brings: 150 MB that nothing else needs.
+# Of its own, as Ray brings a pyarrow, which changes what pandas does in other tests.
 ray:
 	rm -rf .venv-ray
 	$(PYTHON) -m venv .venv-ray
