@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks.accuracy.ablation import ablations
 from benchmarks.accuracy.difference import section
-from benchmarks.accuracy.results import METHODS, NETWORKS, Row
+from benchmarks.accuracy.results import METHODS, NETWORKS, Row, seconds_of
 from benchmarks.accuracy.sets import ROOT, SETS, BenchmarkSet
 from benchmarks.made import commit_lines
 from dualgaf.training.text_tables import markdown, summary
@@ -212,8 +212,7 @@ def _cost_table(rows: Sequence[Row]) -> str:
 def _cost(rows: Sequence[Row]) -> str:
     if not rows:
         return "-"
-    has_cpu = all("cpu_s" in row for row in rows)
-    seconds = statistics.fmean(row["cpu_s" if has_cpu else "fit_s"] for row in rows)
+    seconds, has_cpu = seconds_of(rows)
     peak = statistics.fmean(row["peak_bytes"] for row in rows) / 2**20
     shown = f"{seconds:.3g}" if seconds < 100 else f"{seconds:.0f}"
     return f"{shown} {'s' if has_cpu else 's w'}, {peak:.0f} MiB"

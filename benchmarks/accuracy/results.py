@@ -1,6 +1,7 @@
 """Rows in a JSON file, written as soon as each is done, and the jobs that are missing in it."""
 
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,3 +89,9 @@ def _key(row: Row) -> tuple[str, str, int]:
 
 def _place(row: Row) -> tuple[int, int, int]:
     return list(SETS).index(row["set"]), list(METHODS).index(row["method"]), row["seed"]
+
+
+def seconds_of(rows: Sequence[Row]) -> tuple[float, bool]:
+    """Mean seconds of rows, and whether they are of the CPU: where each has them, else of a clock."""
+    has_cpu = all("cpu_s" in row for row in rows)
+    return statistics.fmean(row["cpu_s" if has_cpu else "fit_s"] for row in rows), has_cpu
