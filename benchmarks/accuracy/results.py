@@ -92,6 +92,6 @@ def _place(row: Row) -> tuple[int, int, int]:
 
 
 def seconds_of(rows: Sequence[Row]) -> tuple[float, bool]:
-    """Mean seconds of rows, and whether they are of the CPU: where each has them, else of a clock."""
+    """Mean seconds of rows, and whether they are of the CPU: where each has them, or of a clock."""
     has_cpu = all("cpu_s" in row for row in rows)
     return statistics.fmean(row["cpu_s" if has_cpu else "fit_s"] for row in rows), has_cpu
