@@ -319,6 +319,25 @@ def test_a_long_hole_is_told_once_with_its_channel(exact, caplog):
     assert not any(len(watch.push(row)) for _ in range(STEPS - 1))
 
 
+def test_a_hole_ends_at_a_restart_with_its_group_and_at_a_gap(exact, caplog):
+    gap, row = [1.0, np.nan], [1.0, 2.0]
+    whole = [gap, *[row] * (STEPS - 1)]
+    watch = filling(exact, 2).watch(stride=STEPS)
+    watch.push([gap, gap], group="run 1")
+    watch.restart()
+    assert len(watch.push(whole, group="run 1")) == 1
+    watch.push([gap, gap], group="run 1")
+    assert len(watch.push(whole, group="run 2")) == 1
+    with caplog.at_level(logging.WARNING):
+        watch, hours = (
+            filling(exact, 2).watch(),
+            FEBRUARY + np.array([0, 1, 2, 3, 11, 12, 13]) * HOUR,
+        )
+        assert not watch.push([gap] * 3, hours[:3])
+        assert not watch.push([gap] * 4, hours[3:])
+    assert caplog.text.count("flow: no value for more than 2 rows") == 2
+
+
 def test_a_typed_policy_fills_any_hole(exact):
     rows = np.ones((STEPS, 2))
     rows[3:10, 0] = np.nan

@@ -51,12 +51,11 @@ class Holes:
         inside = np.zeros(values.shape[1], dtype=bool)
         if not self._open.any() and np.isfinite(values).all():
             return inside, False
-        if is_new[0]:
-            self.forget()
-        was_long, before = bool((self._open > self._limit).any()), False
+        before = False
         for first, after in pairwise([0, *(np.flatnonzero(is_new[1:]) + 1).tolist(), len(inside)]):
-            if first:
+            if is_new[first]:
                 self.forget()
+            was_long = (self._open > self._limit).any()
             told = self._open.max()  # what is open is put before the rows, channel by channel
             is_open = np.arange(told) >= told - self._open[:, None]
             whole = np.concatenate([np.where(is_open, np.nan, 0), values[:, first:after]], axis=1)
