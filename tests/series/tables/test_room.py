@@ -1,6 +1,7 @@
 """Numbers that memory does not take: on a disk, the same series, and windows without a copy."""
 
 import math
+import weakref
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,8 @@ from dualgaf.data.windowed import read_windows
 from dualgaf.plan.preset import HardwarePreset
 from dualgaf.series import mapped as series_mapped
 from dualgaf.series.mapped import on_disk_above
+from dualgaf.series.tables.cells import Column
+from dualgaf.series.tables.room import Room
 from dualgaf.series.tables.source import TableSource
 from dualgaf.system.machine import Headroom
 
@@ -87,3 +90,26 @@ def test_a_disk_without_room_is_left_alone(folder, tmp_path, monkeypatch):
         assert not is_mapped(source(folder).load().values[0])
     with on_disk_above(math.inf, tmp_path):
         assert not is_mapped(source(folder).load().values[0])
+
+
+def test_pieces_are_written_one_behind_the_other_and_freed():
+    pieces = [np.arange(size, dtype=np.float64) + 0.5 for size in (3, 0, 5)]
+    last = weakref.ref(pieces[-1])
+    columns = {
+        "sat": Column("sat", "numbers", pieces[0], tuple(pieces[1:])),
+        "note": Column("note", "text", example="good"),
+        "flow": Column("flow", "numbers", np.full(8, np.nan)),
+    }
+    wanted = np.concatenate(pieces)
+    del pieces
+    room = Room(["flow", "sat"], {"other": 1, "plant": 8}, np.float64)
+    found = room.placed("plant", columns)
+    assert not columns
+    assert last() is None
+    assert list(found) == ["sat", "note", "flow"]
+    assert found["sat"].values.tolist() == wanted.tolist()
+    assert found["sat"].ends == (0.5, 4.5)
+    assert found["sat"].is_finite
+    assert not found["flow"].is_finite
+    assert room.flat[9 + 1 :].tolist() == wanted.tolist()
+    assert found["note"].example == "good"

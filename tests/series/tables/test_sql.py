@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from dualgaf import SQLSource, TableSource
 from dualgaf.data.training_facts import source_settings
 from dualgaf.errors import ConfigError, DualGAFError, SourceError
+from dualgaf.series.tables.databases.sqlite import PIECE
 from dualgaf.series.tables.databases.uri import DatabaseURI, check_no_password, is_uri
 
 pytest.importorskip("adbc_driver_sqlite")
@@ -345,25 +346,34 @@ def column(source):
     return np.concatenate(source.load().values, axis=1)[0]
 
 
-def test_fractions_after_1024_whole_numbers_are_read(tmp_path):
-    cells = [*range(1500), *(k + 0.5 for k in range(300))]
+MORE = PIECE + 100
+"""Rows of which the driver does not look at the last."""
+
+
+def test_fractions_after_a_piece_of_whole_numbers_are_read(tmp_path):
+    cells = [*range(MORE), *(k + 0.5 for k in range(300))]
     assert column(read_sqlite(tmp_path, cells)).tolist() == cells
 
 
-def test_numbers_after_1024_missing_cells_are_read(tmp_path):
-    cells = [None] * 1100 + [k + 0.25 for k in range(1900)]
+def test_numbers_after_a_piece_of_missing_cells_are_read(tmp_path):
+    cells = [None] * MORE + [k + 0.25 for k in range(1900)]
     found = column(read_sqlite(tmp_path, cells, nan="interpolate"))
-    assert found[-1900:].tolist() == cells[1100:]
+    assert found[-1900:].tolist() == cells[MORE:]
 
 
-def test_a_text_after_1024_numbers_is_named_not_zero(tmp_path):
-    cells = [0.1 * k for k in range(1500)]
-    cells[1400] = "Bad"
-    with pytest.raises(SourceError, match=r"data row 1401: 'Bad' is not a number"):
+def test_a_text_after_a_piece_of_numbers_is_named_not_zero(tmp_path):
+    cells = [0.1 * k for k in range(MORE + 100)]
+    cells[MORE] = "Bad"
+    with pytest.raises(SourceError, match=rf"data row {MORE + 1}: 'Bad' is not a number"):
         column(read_sqlite(tmp_path, cells))
     found = column(read_sqlite(tmp_path, cells, null_values=["Bad"], nan="interpolate"))
-    assert found[:1400].tolist() == cells[:1400]
-    assert found[1401:].tolist() == cells[1401:]
+    assert found[:MORE].tolist() == cells[:MORE]
+    assert found[MORE + 1 :].tolist() == cells[MORE + 1 :]
+
+
+def test_numbers_of_several_pieces_are_those_of_a_frame(tmp_path):
+    cells = np.random.default_rng(0).normal(size=2 * PIECE + 7).tolist()
+    assert column(read_sqlite(tmp_path, cells)).tolist() == cells
 
 
 @settings(max_examples=20, deadline=None)

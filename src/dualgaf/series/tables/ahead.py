@@ -50,14 +50,14 @@ def each_table(
             if following is not None:
                 waiting.append(pool.submit(read, *following))
             try:
-                table, units, own = waiting.popleft().result()
+                ready = [waiting.popleft().result()]
             except NoTableError:
                 if len(tables) == 1:
                     raise
                 notes.add("a workbook without a table is left out", file)
                 continue
-            notes.extend(own)
-            yield file, table, units
+            notes.extend(ready[0][2])
+            yield file, *ready.pop()[:2]  # from here on, who is given a table can free it
 
 
 def _cells(

@@ -29,7 +29,7 @@ from dualgaf.series.tables.dialects.faultlog import (
 )
 from dualgaf.series.tables.dialects.steps import starts_of
 from dualgaf.series.tables.dialects.zones import check_marks, local_and_instant
-from dualgaf.series.tables.drafts import columns_said, draft_of
+from dualgaf.series.tables.drafts import chosen_channels, columns_said, draft_of
 from dualgaf.series.tables.notes import Notes
 from dualgaf.series.tables.roles import check_roles, find_roles, need_roles
 from dualgaf.series.tables.room import Room, room_for, rows_of_tables
@@ -84,16 +84,23 @@ def read_rows(source: "Tabular", refuse: Refuse) -> Read:
         roles = roles or own
         if roles.time is not None:
             clocks[file] = read_clock(table[roles.time], file, source.time_format, source.year)
+            if roles.time not in {
+                *replace(roles, time=None).names,
+                *(chosen_channels(source) or ()),
+            }:
+                # they are read; as texts they take as much memory as four sensors
+                table = table.with_columns(pl.lit(None).alias(roles.time))
         of_file = replace(roles, label=own.label) if source.is_new else roles
         draft = draft_of(table, of_file, source, file, rules, units)
         if not drafts and rows_of is not None:
             room = room_for(draft, rows_of)
+        del table  # its numbers are in the draft, and in the room before long
         if room is None:
             draft.columns = {name: column.joined() for name, column in draft.columns.items()}
         else:
-            draft.columns = room.placed(file, draft.columns)
+            columns, draft.columns = draft.columns, {}
+            draft.columns = room.placed(file, columns)
         drafts.append(draft)
-        del table  # its numbers are in the drafts, or in the room
     assert roles is not None
     assert column is not None
     if not source.is_new:

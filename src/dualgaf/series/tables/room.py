@@ -5,6 +5,7 @@ stay, and what was read is freed before the next file. Rows that are left out ar
 same array. It may lie on a disk, see `dualgaf.series.mapped`.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -45,23 +46,54 @@ class Room:
         self.n_rows = first[-1]
         self.flat, self.is_on_disk = numbers_for(len(names) * self.n_rows, np.dtype(dtype))
 
-    def placed(self, file: str, columns: Mapping[str, Column]) -> dict[str, Column]:
-        """The columns of a file, with their numbers in here where they fit."""
-        if self.flat.size < _LEAST_SHARED:
-            return {name: self._placed(file, column) for name, column in columns.items()}
-        with ThreadPoolExecutor(min(_THREADS, pl.thread_pool_size())) as pool:
-            placed = pool.map(lambda column: self._placed(file, column), columns.values())
-            return dict(zip(columns, placed, strict=True))
+    def placed(self, file: str, columns: dict[str, Column]) -> dict[str, Column]:
+        """The columns of a file, with their numbers in here where they fit.
 
-    def _placed(self, file: str, column: Column) -> Column:
-        if column.values is None or column.name not in self.names:
-            return column.joined()
-        if not np.can_cast(column.values.dtype, self.flat.dtype):
-            return column.joined()
-        pieces = [column.values, *column.further]
-        first = self.names[column.name] * self.n_rows + self.first[file]
-        place = self.flat[first : first + sum(map(len, pieces))]
-        return replace(column, values=place, further=(), ends=_written(place, pieces))
+        Args:
+            file: its name.
+            columns: by name; emptied. What a driver hands over is freed as soon as every column of
+                it is written, where nobody else holds it.
+        """
+        found: dict[str, Column] = {}
+        waiting: dict[str, deque[Array]] = {}
+        for name in list(columns):
+            column = columns.pop(name)
+            values = column.values
+            if values is None or not self._fits(name, values):
+                found[name] = column.joined()
+                continue
+            waiting[name] = deque((values, *column.further))
+            first = self.names[name] * self.n_rows + self.first[file]
+            place = self.flat[first : first + sum(map(len, waiting[name]))]
+            found[name] = replace(column, values=place, further=())
+            del column, values
+        ends = self._write({name: found[name].values for name in waiting}, waiting)
+        return {name: replace(c, ends=ends.get(name, c.ends)) for name, c in found.items()}
+
+    def _fits(self, name: str, values: Array) -> bool:
+        return name in self.names and np.can_cast(values.dtype, self.flat.dtype)
+
+    def _write(
+        self, places: Mapping[str, Any], waiting: Mapping[str, deque[Array]]
+    ) -> dict[str, tuple[float, float]]:
+        """Write what waits to its places, piece by piece of all columns, and give their ends."""
+        ends: dict[str, list[tuple[float, float]]] = {name: [] for name in places}
+        done = dict.fromkeys(places, 0)
+
+        def write(name: str) -> None:
+            piece = waiting[name].popleft()
+            first, done[name] = done[name], done[name] + len(piece)
+            ends[name] += _written(places[name][first : done[name]], piece)
+
+        with ThreadPoolExecutor(min(_THREADS, pl.thread_pool_size())) as pool:
+            each = map if self.flat.size < _LEAST_SHARED else pool.map
+            while turn := [name for name, pieces in waiting.items() if pieces]:
+                list(each(write, turn))
+        lowest_and_highest = {name: np.array(found).T for name, found in ends.items()}
+        return {
+            name: (float(low.min()), float(high.max()))
+            for name, (low, high) in lowest_and_highest.items()
+        }
 
     def holds(self, column: Column) -> bool:
         """Whether the numbers of a column are in here; also where it has none."""
@@ -88,20 +120,17 @@ class Room:
         )
 
 
-def _written(place: Array, pieces: Sequence[Array]) -> tuple[float, float]:
-    """Write pieces to their place, and give the lowest and the highest; NaN where one is missing.
+def _written(place: Array, values: Array) -> list[tuple[float, float]]:
+    """Write numbers to their place, and give the ends of each part; NaN where one is missing.
 
     They are looked at while they are in the cache: a pass of its own takes as long as the copy.
     """
-    ends, at = [], 0
-    for values in pieces:
-        for first in range(0, len(values), _AT_ONCE):
-            part = values[first : first + _AT_ONCE]
-            place[at : at + len(part)] = part
-            at += len(part)
-            ends.append((part.min(), part.max()))
-    low, high = np.array(ends).T
-    return float(low.min()), float(high.max())
+    ends = []
+    for first in range(0, len(values), _AT_ONCE):
+        part = values[first : first + _AT_ONCE]
+        place[first : first + len(part)] = part
+        ends.append((float(part.min()), float(part.max())))
+    return ends
 
 
 def room_for(draft: FileDraft, rows_of: Mapping[str, int]) -> Room | None:

@@ -1,7 +1,7 @@
 """SQLite through ADBC.
 
-A column of SQLite has no type of its own: each cell has one. The driver takes that of the first
-1024 rows, so that a fraction after whole numbers, or a text after numbers, is an error in the
+A column of SQLite has no type of its own: each cell has one. The driver takes that of the rows of
+its first piece, so that a fraction after whole numbers, or a text after numbers, is an error in the
 middle; a number among the first texts is written with seven digits. Where that is so, the rows are
 asked which types they have, and the column is cast to the one that holds them all.
 """
@@ -24,8 +24,10 @@ from dualgaf.series.tables.databases.columns import (
 )
 from dualgaf.series.tables.databases.uri import DatabaseURI
 
-_FIRST_ROWS = 1024
-"""What the driver looks at."""
+PIECE = 1 << 14
+"""Rows of a piece, and what the driver looks at. Of its own 1024 there are so many pieces that they
+would be copied to join them, and beside a piece its driver holds half as much again."""
+_ROWS_OF_A_PIECE = "adbc.sqlite.query.batch_rows"
 _SEVEN_DIGITS = r"^-?\d\.\d{6}e[+-]\d+$"
 _CLASSES = ("integer", "real", "text", "blob")
 _MISMATCH = "Type mismatch"
@@ -55,7 +57,7 @@ class SQLite(Connected):
 
     def columns(self, query: str, probe: bool) -> list[QueryColumn]:
         """See `Database`."""
-        top = self._frame(selecting(query, ["*"], f"LIMIT {_FIRST_ROWS if probe else 0}"))
+        top = self._frame(selecting(query, ["*"], f"LIMIT {PIECE if probe else 0}"))
         for name in top.columns:
             before = name.rpartition(":")[0]
             if before in top.columns:  # SQLite numbers the second of two equal names
@@ -78,7 +80,7 @@ class SQLite(Connected):
             table = self._read_as(query, *self._types_of_all(query, columns))
         rounded = [
             name
-            for name, column in table[:_FIRST_ROWS].to_dict().items()
+            for name, column in table[:PIECE].to_dict().items()
             if column.dtype == pl.String and column.str.contains(_SEVEN_DIGITS).any()
         ]
         if rounded:
@@ -105,6 +107,7 @@ class SQLite(Connected):
     def _frame(self, sql: str) -> pl.DataFrame:
         try:
             with self._connection.cursor() as cursor:
+                cursor.adbc_statement.set_options(**{_ROWS_OF_A_PIECE: f"{PIECE}"})
                 cursor.execute(sql)
                 return pl.DataFrame(cursor.fetch_arrow())
         except self._error as error:
