@@ -73,6 +73,7 @@ def test_a_full_table_of_open_files_is_a_pool_error(monkeypatch):
 
 def test_workers_import_this_package_with_one_thread_each(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: "/not/here")
     environment = launching._environment()
     assert environment["PYTHONPATH"] == f"{SRC}:/elsewhere"
     assert {environment[f"{name}_NUM_THREADS"] for name in ("OMP", "OPENBLAS", "NUMBA")} == {"1"}
