@@ -120,11 +120,7 @@ def fit(
             start = cfg.ckpt_path if before is None else before.checkpoint
             trainer.fit(model, datamodule=data, ckpt_path=start, weights_only=True)
             # Not of the trainer, which has counted nothing where its ranks were spawned.
-            validated, epochs = _best_of(trainer, cfg), curves.taken(trainer)
-            if validated is None and _writes(cfg):
-                log.info("no epoch was validated: the weights of the last step are kept")
-                validated = folder / BEST
-                trainer.save_checkpoint(validated)
+            epochs, validated = curves.taken(trainer), _best_or_last(trainer, cfg)
         else:
             assert before is not None
             validated, epochs, curves.epochs = before.best, before.trained, [*before.epochs]
@@ -207,6 +203,16 @@ def _writes(cfg: DictConfig) -> bool:
     return cfg.trainer.get("enable_checkpointing") is not False and not cfg.trainer.get(
         "fast_dev_run"
     )
+
+
+def _best_or_last(trainer: L.Trainer, cfg: DictConfig) -> Path | None:
+    """See `_best_of`; where none was written and files are wanted, the last weights are kept."""
+    found = _best_of(trainer, cfg)
+    if found is None and _writes(cfg):
+        log.info("no epoch was validated: the weights of the last step are kept")
+        found = checkpoints(cfg) / BEST
+        trainer.save_checkpoint(found)
+    return found
 
 
 def _best_of(trainer: L.Trainer, cfg: DictConfig) -> Path | None:

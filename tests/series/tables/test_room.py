@@ -113,3 +113,15 @@ def test_pieces_are_written_one_behind_the_other_and_freed():
     assert not found["flow"].is_finite
     assert room.flat[9 + 1 :].tolist() == wanted.tolist()
     assert found["note"].example == "good"
+
+
+def test_a_piece_is_freed_before_the_next_of_any_column_is_written():
+    gone, columns = [], {}
+    for name in ("sat", "flow"):
+        first, *further = (np.full(4, float(k)) for k in range(3))
+        for k, piece in enumerate([first, *further]):
+            weakref.finalize(piece, gone.append, (name, k))
+        columns[name] = Column(name, "numbers", first, tuple(further))
+    del first, further, piece
+    Room(["sat", "flow"], {"plant": 12}, np.float64).placed("plant", columns)
+    assert gone == [(name, k) for k in range(3) for name in ("sat", "flow")]

@@ -241,17 +241,15 @@ def leaves(
         is_sure: (B,) bool, filled: whether no number was as near to a threshold as rounding is, and
             each that was read is finite.
     """
-    n_windows, n_trees = out.shape
-    n_steps = series.shape[2]
-    row = np.empty(series.shape[1] * (3 * n_steps - 3 + magnitudes.shape[2]), np.float32)
+    row = np.empty(series.shape[1] * (3 * series.shape[2] - 3 + magnitudes.shape[2]), np.float32)
     numbers, slack = np.empty(len(of_number), np.float32), np.empty(len(intervals), np.float32)
     reader = np.full(len(intervals), -1)  # the window whose numbers are there
     most = intervals[:, 1].max() + _AT_A_TIME
     values, ordered = np.empty(most, np.float32), np.empty(most, np.float32)
-    for w in range(n_windows):
+    for w in range(len(out)):
         fill_row(series[w], magnitudes[w], smoothed, grid, row)
         sure = True
-        for tree in range(n_trees):
+        for tree in range(out.shape[1]):
             node = tree
             while sure and left[node] != node:
                 which = of_number[feature[node]]

@@ -55,45 +55,29 @@ class Room:
                 it is written, where nobody else holds it.
         """
         found: dict[str, Column] = {}
-        waiting: dict[str, deque[Array]] = {}
+        writing: dict[str, _Writing] = {}
         for name in list(columns):
             column = columns.pop(name)
             values = column.values
             if values is None or not self._fits(name, values):
                 found[name] = column.joined()
                 continue
-            waiting[name] = deque((values, *column.further))
+            pieces = deque((values, *column.further))
             first = self.names[name] * self.n_rows + self.first[file]
-            place = self.flat[first : first + sum(map(len, waiting[name]))]
+            place = self.flat[first : first + sum(map(len, pieces))]
             found[name] = replace(column, values=place, further=())
+            writing[name] = _Writing(place, pieces)
             del column, values
-        ends = self._write({name: found[name].values for name in waiting}, waiting)
-        return {name: replace(c, ends=ends.get(name, c.ends)) for name, c in found.items()}
+        with ThreadPoolExecutor(min(_THREADS, pl.thread_pool_size())) as pool:
+            each = map if self.flat.size < _LEAST_SHARED else pool.map
+            while turn := [one for one in writing.values() if one.pieces]:
+                list(each(_Writing.next_piece, turn))
+        return found | {
+            name: replace(found[name], ends=own.ends()) for name, own in writing.items()
+        }
 
     def _fits(self, name: str, values: Array) -> bool:
         return name in self.names and np.can_cast(values.dtype, self.flat.dtype)
-
-    def _write(
-        self, places: Mapping[str, Any], waiting: Mapping[str, deque[Array]]
-    ) -> dict[str, tuple[float, float]]:
-        """Write what waits to its places, piece by piece of all columns, and give their ends."""
-        ends: dict[str, list[tuple[float, float]]] = {name: [] for name in places}
-        done = dict.fromkeys(places, 0)
-
-        def write(name: str) -> None:
-            piece = waiting[name].popleft()
-            first, done[name] = done[name], done[name] + len(piece)
-            ends[name] += _written(places[name][first : done[name]], piece)
-
-        with ThreadPoolExecutor(min(_THREADS, pl.thread_pool_size())) as pool:
-            each = map if self.flat.size < _LEAST_SHARED else pool.map
-            while turn := [name for name, pieces in waiting.items() if pieces]:
-                list(each(write, turn))
-        lowest_and_highest = {name: np.array(found).T for name, found in ends.items()}
-        return {
-            name: (float(low.min()), float(high.max()))
-            for name, (low, high) in lowest_and_highest.items()
-        }
 
     def holds(self, column: Column) -> bool:
         """Whether the numbers of a column are in here; also where it has none."""
@@ -120,17 +104,36 @@ class Room:
         )
 
 
-def _written(place: Array, values: Array) -> list[tuple[float, float]]:
-    """Write numbers to their place, and give the ends of each part; NaN where one is missing.
+class _Writing:
+    """A column whose pieces are written to their place one by one, and let go.
 
-    They are looked at while they are in the cache: a pass of its own takes as long as the copy.
+    Args:
+        place: as long as all pieces.
+        pieces: what is not written yet.
     """
-    ends = []
-    for first in range(0, len(values), _AT_ONCE):
-        part = values[first : first + _AT_ONCE]
-        place[first : first + len(part)] = part
-        ends.append((float(part.min()), float(part.max())))
-    return ends
+
+    def __init__(self, place: Array, pieces: deque[Array]) -> None:
+        self.pieces = pieces
+        self._place = place
+        self._ends: list[tuple[float, float]] = []
+
+    def next_piece(self) -> None:
+        """Write the next piece.
+
+        Numbers are looked at while they are in the cache: a pass of its own takes as long as the
+        copy.
+        """
+        piece = self.pieces.popleft()
+        place, self._place = self._place[: len(piece)], self._place[len(piece) :]
+        for first in range(0, len(piece), _AT_ONCE):
+            part = piece[first : first + _AT_ONCE]
+            place[first : first + len(part)] = part
+            self._ends.append((part.min(), part.max()))
+
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest that were written; NaN where one is missing."""
+        low, high = np.array(self._ends).T
+        return float(low.min()), float(high.max())
 
 
 def room_for(draft: FileDraft, rows_of: Mapping[str, int]) -> Room | None:
