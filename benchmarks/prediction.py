@@ -20,7 +20,8 @@ from pathlib import Path
 
 from benchmarks.accuracy.tables import data_folder, with_data
 from benchmarks.earlier_build import EARLIER, ROOT, earlier_build
-from dualgaf.bench.results import machine, machine_lines, text_table
+from dualgaf.bench.results import Result, machine_lines, text_table
+from dualgaf.bench.runner import Reading
 
 TRAIN = ("experiment=natops", "trainer.max_epochs=1", "refit=false", "trainer.accelerator=cpu")
 TIMED = """
@@ -75,17 +76,22 @@ def main(arguments: list[str] | None = None) -> None:
         _export(program)
     words = [str(checkpoint), str(program), str(data_folder().resolve()), str(given.repeats)]
     told = json.loads(_python(ROOT, "-c", TIMED, *words, *map(str, given.windows)).splitlines()[-1])
-    rows = []
+    rows, ratios, seconds = [], {}, {}
     for size, taken in told.items():
         now, earlier = (statistics.median(taken[side]) for side in ("now", "earlier"))
+        ratios[f"{size} windows"] = earlier / now
         rows.append(
             {"windows": size, f"{EARLIER}, .pt2": earlier, "predict": now, "x": earlier / now}
         )
-    print(machine_lines(machine()), "milliseconds of CPU time, one thread", sep="\n\n")
+        seconds |= {
+            f"{size}, {side}": [ms / 1e3 for ms in all_of] for side, all_of in taken.items()
+        }
+    done = {"repeats": given.repeats, "typed": []}
+    result = Result("prediction", done, Reading(rows, ratios, []), seconds)
+    print(machine_lines(result.machine), "milliseconds of CPU time, one thread", sep="\n\n")
     print(text_table(rows))
     if given.output:
-        result = {"machine": machine(), "commit": commit, "ms": told}
-        given.output.write_text(json.dumps(result, indent=1) + "\n")
+        result.save(given.output)
 
 
 def _train(build: Path, checkpoint: Path) -> None:

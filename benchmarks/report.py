@@ -83,6 +83,13 @@ REACH = (
     ("Parquet to series: of its memory", "tables", "parquet, series: peak of polars", 0.5),
     ("Parquet to windows: of bare polars", "tables", "parquet, windows: seconds of polars", 0.5),
     ("Parquet to windows: of its memory", "tables", "parquet, windows: peak of polars", 0.5),
+    ("training, mean of the sets: times 837ca8d", "training_time", "geometric mean: seconds", 3),
+    ("training, the set that gained least: the same", "training_time", "least: seconds", 1),
+    ("memory of a training, the same set by set: the least", "training_time", "least: peak", 1),
+    ("`train.py --help`: times 837ca8d", "start", "help", 2),
+    ("start to the first step: times 837ca8d", "start", "first step", 2),
+    ("predictions, 64 windows: times 837ca8d", "prediction", "64 windows", 10),
+    ("predictions, one window: times 837ca8d", "prediction", "1 windows", 4),
 )
 SCRIPTS = {
     "setup": "`setup()` where windows and images are in the cache, in a new process.",
@@ -95,9 +102,23 @@ SCRIPTS = {
         "polars alone, which reads the same columns and does nothing else. Each side runs in a "
         "process of its own."
     ),
+    "training_time": (
+        "`python train.py experiment=NAME` as a whole process, from its start to its end, beside "
+        "the build of 837ca8d in an environment of its own."
+    ),
+    "start": (
+        "Seconds of CPU time of `import dualgaf`, of `train.py --help`, to the first step of a "
+        "training and of a step, beside the build of 837ca8d; one thread."
+    ),
+    "prediction": (
+        "Milliseconds of CPU time of `dualgaf.load(CKPT).predict` beside the `.pt2` that 837ca8d "
+        "exports, NATOPS, one thread."
+    ),
 }
 TABLES = {**asdict(Folders()), "repeats": REPEATS}
-PROGRAMS = {"tables": "-m benchmarks.tables"}
+PROGRAMS = {
+    name: f"-m benchmarks.{name}" for name in ("tables", "training_time", "start", "prediction")
+}
 """Scripts that are packages."""
 
 HEAD = """# Performance
@@ -156,6 +177,8 @@ def _in_the_way(results: Mapping[str, Result]) -> str:
         "loader here; ten times would need fewer bytes (float16 images) or a faster memory.",
         "Worker processes take 45 to 70 MB each of their own, whatever the size of the store; "
         "threads, the default below 16 GiB of images, take none.",
+        "Predictions and the start: what was tried, and where the rest goes, is in "
+        "`docs/design/0018-time-of-a-training.md`.",
         "CUDA was not measured: no machine with a GPU was at hand.",
     ]
     return "\n".join(["## What is in the way", "", *(f"- {limit}" for limit in limits), ""])
@@ -188,7 +211,7 @@ def _section(result: Result) -> str:
 
 
 def _job(size: Mapping[str, Any]) -> str:
-    if "files" in size:
+    if "files" in size or "typed" in size:
         return f"Medians, repeats={size['repeats']}"
     return f"{SpeedSize(**size)}" if "n_windows" in size else f"Stores of {size['memory']}"
 
@@ -196,12 +219,14 @@ def _job(size: Mapping[str, Any]) -> str:
 def command(result: Result) -> str:
     """What was typed: the options that differ from the defaults."""
     suite = result.suite
+    typed = result.size.get("typed")
     defaults = {**asdict(SpeedSize()), **(TABLES if suite == "tables" else {})}
     options = [
         f" --{name.replace('_', '-')} {value}"
         for name, value in result.size.items()
-        if value != defaults[name]
+        if typed is None and value != defaults[name]
     ]
+    options += [f" {word}" for word in typed or ()]
     start = f"benchmarks/{suite}.py" if suite in SCRIPTS else f"-m benchmarks.speed {suite}"
     start = PROGRAMS.get(suite, start)
     return f"python {start}{''.join(options)}"

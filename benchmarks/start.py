@@ -1,6 +1,6 @@
 """CPU time of a command beside that of an earlier build: `python -m benchmarks.start`.
 
-    python -m benchmarks.start [--commit 837ca8d] [--repeats 5] [OPTION ...]
+    python -m benchmarks.start [--commit 837ca8d] [--repeats 5] [--output FILE] [OPTION ...]
 
 The earlier build is taken from git into a folder that is removed at the end, and runs in this
 environment. Each command is a process of its own, one thread; the two builds take turns. Shown are
@@ -27,7 +27,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.earlier_build import EARLIER, earlier_build
-from dualgaf.bench.results import machine, machine_lines, text_table
+from dualgaf.bench.results import Result, machine_lines, text_table
+from dualgaf.bench.runner import Reading
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = (10, 90)
@@ -88,6 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--commit", default=EARLIER, help="the earlier build")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--output", type=Path, help="write the result as JSON")
     parser.add_argument("options", nargs="*", default=[*OPTIONS], help="of train.py")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -98,11 +100,19 @@ def main(arguments: list[str] | None = None) -> None:
         for _ in range(given.repeats):
             for build, all_of in told.items():
                 all_of.append(measured(build, given.options))
-    rows = []
+    sides = {given.commit: told[earlier], "now": told[ROOT]}
+    rows, ratios, seconds = [], {}, {}
     for name in told[ROOT][0]:
-        before, now = (statistics.median(each[name] for each in told[b]) for b in (earlier, ROOT))
-        rows.append({"CPU s": name, given.commit: before, "now": now, "x": before / now})
-    print(machine_lines(machine()), " ".join(given.options), text_table(rows), sep="\n\n")
+        for side, all_of in sides.items():
+            seconds[f"{name}, {side}"] = [each[name] for each in all_of]
+        before, now = (statistics.median(seconds[f"{name}, {side}"]) for side in sides)
+        ratios[name] = before / now
+        rows.append({"CPU s": name, given.commit: before, "now": now, "x": ratios[name]})
+    size = {"repeats": given.repeats, "typed": given.options}
+    result = Result("start", size, Reading(rows, ratios, []), seconds)
+    print(machine_lines(result.machine), " ".join(given.options), text_table(rows), sep="\n\n")
+    if given.output:
+        result.save(given.output)
 
 
 if __name__ == "__main__":

@@ -155,9 +155,13 @@ def read(runs: Sequence[Run]) -> Reading:
         )
     if rows:
         mean = statistics.geometric_mean(row["times as fast"] for row in rows)
-        ratios["geometric mean: seconds"] = mean
+        least = {
+            f"least: {what}": min(ratios[f"{row['set']}: {what}"] for row in rows)
+            for what in ("seconds", "peak")
+        }
+        ratios |= {"geometric mean: seconds": mean, **least}
     notes = [
-        f"seconds of `python train.py experiment=NAME` as a process, {len(rows)} sets; medians of "
+        f"seconds of `python train.py experiment=NAME` as a process, {len(rows)} of {len(SETS)} sets; medians of "
         "the runs, this build + the earlier one",
         *([f"geometric mean of the sets: {mean:.2f} times as fast"] if rows else []),
     ]
@@ -201,7 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
     seconds: dict[str, list[float]] = {}
     for run in runs:
         seconds.setdefault(f"{run.set}, {run.side}", []).append(run.seconds)
-    size = {"sets": len(reading.rows), "override": given.override}
+    overrides = [word for typed in given.override for word in ("--override", typed)]
+    size = {"repeats": f"{REPEATS} of the four shortest sets, 1 of others", "typed": overrides}
     result = Result("training_time", size, reading, seconds)
     print(machine_lines(result.machine), "", text_table(reading.rows), "", sep="\n")
     print(*reading.notes, sep="\n")

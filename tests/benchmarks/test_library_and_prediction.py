@@ -6,6 +6,7 @@ import psutil
 import pytest
 
 from benchmarks import library_threads, prediction
+from dualgaf.bench import Result
 
 
 def test_a_neighbour_is_there_for_the_block_only():
@@ -63,4 +64,6 @@ def test_what_is_made_is_used_again_and_medians_are_compared(monkeypatch, tmp_pa
         prediction.main(["--work", str(tmp_path), "--output", str(output)])
     assert made == ["abc1234.ckpt", "837ca8d.pt2"]
     assert capsys.readouterr().out.splitlines()[-1].split() == ["64", "7", "2", "3.5"]
-    assert json.loads(output.read_text())["ms"] == told
+    found = Result.load(output)
+    assert found.seconds == {"64, now": [0.001, 0.002, 0.009], "64, earlier": [0.006, 0.008, 0.007]}
+    assert found.reading.ratios == {"64 windows": 3.5}

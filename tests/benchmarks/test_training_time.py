@@ -27,6 +27,8 @@ def test_medians_stand_side_by_side_and_their_mean_is_the_geometric_one():
     assert reading.rows[1][f"test/acc, {EARLIER}"] == 0.8
     assert reading.ratios["gunpoint: seconds"] == 4
     assert reading.ratios["geometric mean: seconds"] == pytest.approx(2)
+    assert reading.ratios["least: seconds"] == reading.ratios["natops: seconds"] == 1
+    assert reading.ratios["least: peak"] == 1
     assert read([]).rows == []
 
 

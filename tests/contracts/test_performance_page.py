@@ -51,3 +51,10 @@ def test_the_command_names_what_differs_from_the_defaults(report):
     changed = Result("sweep", {**result.size, "n_windows": 123, "repeats": 7}, result.reading, {})
     assert report.command(changed).startswith("python -m benchmarks.speed sweep --n-windows 123 ")
     assert "--repeats 7" in report.command(changed)
+
+
+def test_the_command_of_a_program_is_what_was_typed(report):
+    reading = Reading([{"side": "a"}], {}, [])
+    typed = Result("start", {"repeats": 3, "typed": ["experiment=natops"]}, reading, {})
+    assert report.command(typed) == "python -m benchmarks.start experiment=natops"
+    assert "\nMedians, repeats=3.\n" in report.page({"start": typed})

@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 import pytest
+import sklearn.ensemble
 import torch
 
 from dualgaf.data.datamodule import DualGAFDataModule
@@ -57,6 +58,23 @@ def test_a_seed_gives_the_same_trees(warp: TimeWarp | None) -> None:
     series, _ = bursts(50, seed=1)
     assert torch.equal(fitted(warp)(series), fitted(warp)(series))
     assert not torch.equal(fitted(warp)(series), fitted(warp, seed=1)(series))
+
+
+def test_threads_share_the_trees_and_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Watched(sklearn.ensemble.ExtraTreesClassifier):
+        def fit(self, *given: Any) -> Any:
+            asked.append(self.n_jobs)
+            return super().fit(*given)
+
+    monkeypatch.setattr(sklearn.ensemble, "ExtraTreesClassifier", Watched)
+    found = []
+    for n_threads in (1, 2):
+        monkeypatch.setattr(torch, "get_num_threads", lambda n=n_threads: n)
+        found.append(fitted().get_extra_state())
+    assert asked == [1, 2]
+    assert torch.equal(*found)
 
 
 def test_classes_without_windows_have_no_probability() -> None:
