@@ -161,8 +161,8 @@ def read(runs: Sequence[Run]) -> Reading:
         }
         ratios |= {"geometric mean: seconds": mean, **least}
     notes = [
-        f"seconds of `python train.py experiment=NAME` as a process, {len(rows)} of {len(SETS)} sets; medians of "
-        "the runs, this build + the earlier one",
+        f"seconds of `python train.py experiment=NAME` as a process, {len(rows)} of {len(SETS)} "
+        "sets; medians of the runs, this build + the earlier one",
         *([f"geometric mean of the sets: {mean:.2f} times as fast"] if rows else []),
     ]
     return Reading(rows, ratios, notes)
