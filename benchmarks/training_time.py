@@ -205,8 +205,10 @@ def main(arguments: list[str] | None = None) -> int:
     seconds: dict[str, list[float]] = {}
     for run in runs:
         seconds.setdefault(f"{run.set}, {run.side}", []).append(run.seconds)
-    overrides = [word for typed in given.override for word in ("--override", typed)]
-    size = {"repeats": f"{REPEATS} of the four shortest sets, 1 of others", "typed": overrides}
+    typed = [word for option in given.override for word in ("--override", option)]
+    if 0 < len(reading.rows) < len(SETS):
+        typed += ["--sets", *(row["set"] for row in reading.rows)]
+    size = {"repeats": "as in the column runs", "typed": typed}
     result = Result("training_time", size, reading, seconds)
     print(machine_lines(result.machine), "", text_table(reading.rows), "", sep="\n")
     print(*reading.notes, sep="\n")

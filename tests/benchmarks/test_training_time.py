@@ -6,6 +6,7 @@ from benchmarks.earlier_build import EARLIER, ROOT, earlier_build
 from benchmarks.training_time import NOW, THEN, Build, Run, kept_runs, measure, read
 
 from benchmarks import training_time
+from dualgaf.bench import Result
 
 
 def runs(name, side, *seconds, acc=0.9):
@@ -80,6 +81,17 @@ def test_the_earlier_build_is_that_of_git(tmp_path):
         pytest.skip(f"{EARLIER} is not in the history that was checked out")
     folder = earlier_build(tmp_path / "earlier", "train.py", "conf/trainer")
     assert sorted(path.name for path in folder.iterdir()) == ["conf", "train.py"]
+
+
+def test_the_table_alone_says_which_sets_it_has(tmp_path, capsys):
+    kept, output = tmp_path / "runs.jsonl", tmp_path / "training_time.json"
+    made = [*runs("natops", NOW, 50), *runs("natops", THEN, 150)]
+    kept.write_text("".join(json.dumps(run._asdict()) + "\n" for run in made))
+    assert training_time.main(["--table", "--kept", str(kept), "--output", str(output)]) == 0
+    found = Result.load(output)
+    assert found.size["typed"] == ["--sets", "natops"]
+    assert found.seconds == {f"natops, {NOW}": [50], f"natops, {THEN}": [150]}
+    assert capsys.readouterr().out.splitlines()[-1].endswith(": 3.00 times as fast")
 
 
 def test_a_set_that_there_is_not(capsys):
