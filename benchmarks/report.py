@@ -104,7 +104,7 @@ SCRIPTS = {
     ),
     "training_time": (
         "`python train.py experiment=NAME` as a whole process, from its start to its end, beside "
-        "the build of 837ca8d in an environment of its own."
+        "the build of 837ca8d in an environment of its own. Every run counts."
     ),
     "start": (
         "Seconds of CPU time of `import dualgaf`, of `train.py --help`, to the first step of a "
