@@ -108,7 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
         before, now = (statistics.median(seconds[f"{name}, {side}"]) for side in sides)
         ratios[name] = before / now
         rows.append({"CPU s": name, given.commit: before, "now": now, "x": ratios[name]})
-    size = {"repeats": given.repeats, "typed": given.options}
+    typed = ["--repeats", str(given.repeats), *given.options]
+    size = {"repeats": given.repeats, "typed": typed}
     result = Result("start", size, Reading(rows, ratios, []), seconds)
     print(machine_lines(result.machine), " ".join(given.options), text_table(rows), sep="\n\n")
     if given.output:

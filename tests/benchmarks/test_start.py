@@ -28,7 +28,7 @@ def test_builds_take_turns_and_the_first_turn_is_not_counted(monkeypatch, tmp_pa
     found = Result.load(output)
     assert found.seconds == {"help, 837ca8d": [18.0, 30.0, 42.0], "help, now": [4.0, 6.0, 8.0]}
     assert found.reading.ratios == {"help": 5.0}
-    assert found.size["typed"] == ["seed=1"]
+    assert found.size["typed"] == ["--repeats", "3", "seed=1"]
     assert capsys.readouterr().out.splitlines()[-1].split() == ["help", "30", "6", "5"]
 
 
