@@ -20,6 +20,7 @@ from pathlib import Path
 
 from benchmarks.accuracy.tables import data_folder, with_data
 from benchmarks.earlier_build import EARLIER, ROOT, earlier_build
+from benchmarks.typed import words
 from dualgaf.bench.results import Result, machine_lines, text_table
 from dualgaf.bench.runner import Reading
 
@@ -74,8 +75,9 @@ def main(arguments: list[str] | None = None) -> None:
         _train(ROOT, checkpoint)
     if not program.is_file():
         _export(program)
-    words = [str(checkpoint), str(program), str(data_folder().resolve()), str(given.repeats)]
-    told = json.loads(_python(ROOT, "-c", TIMED, *words, *map(str, given.windows)).splitlines()[-1])
+    paths = [str(checkpoint), str(program), str(data_folder().resolve())]
+    sizes = map(str, (given.repeats, *given.windows))
+    told = json.loads(_python(ROOT, "-c", TIMED, *paths, *sizes).splitlines()[-1])
     rows, ratios, seconds = [], {}, {}
     for size, taken in told.items():
         now, earlier = (statistics.median(taken[side]) for side in ("now", "earlier"))
@@ -86,7 +88,9 @@ def main(arguments: list[str] | None = None) -> None:
         seconds |= {
             f"{size}, {side}": [ms / 1e3 for ms in all_of] for side, all_of in taken.items()
         }
-    done = {"repeats": given.repeats, "typed": []}
+    own = {name: getattr(given, name) for name in ("windows", "repeats")}
+    typed = words(own, {name: parser.get_default(name) for name in own})
+    done = {"repeats": given.repeats, "typed": typed}
     result = Result("prediction", done, Reading(rows, ratios, []), seconds)
     print(machine_lines(result.machine), "milliseconds of CPU time, one thread", sep="\n\n")
     print(text_table(rows))

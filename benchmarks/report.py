@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.speed.size import SpeedSize
 from benchmarks.speed.suites import SUITES
 from benchmarks.tables.generator import REPEATS, Folders
+from benchmarks.typed import words
 from dualgaf.bench import Result
 from dualgaf.bench.results import Row, cell, machine_lines
 from dualgaf.bench.runner import Reading
@@ -108,25 +109,27 @@ SCRIPTS = {
     ),
     "start": (
         "Seconds of CPU time of `import dualgaf`, of `train.py --help`, to the first step of a "
-        "training and of a step, beside the build of 837ca8d; one thread."
+        "training and of a step, beside the build of 837ca8d. Each is a process of its own with "
+        "one thread."
     ),
     "prediction": (
         "Milliseconds of CPU time of `dualgaf.load(CKPT).predict` beside the `.pt2` that 837ca8d "
-        "exports, NATOPS, one thread."
+        "exports, NATOPS, in turn in a process with one thread."
     ),
 }
 TABLES = {**asdict(Folders()), "repeats": REPEATS}
 PROGRAMS = {
     name: f"-m benchmarks.{name}" for name in ("tables", "training_time", "start", "prediction")
 }
-"""Scripts that are packages."""
+"""What is started as a module."""
 
 HEAD = """# Performance
 
 Made by `python -m benchmarks.report` from `benchmarks/results/*.json`; no measured number here is
-typed by hand. All sides of a table ran in turn in one process, repeat after repeat, after private
-memory as large as theirs was touched and freed; the first repeat is not counted, medians are shown.
-GB are 10^9 bytes of images. Read ratios, not seconds: they carry over to other machines.
+typed by hand. Where a section says nothing else, all sides of a table ran in turn in one process,
+repeat after repeat, after private memory as large as theirs was touched and freed; the first repeat
+is not counted, medians are shown. GB are 10^9 bytes of images. Read ratios, not seconds: they carry
+over to other machines.
 
 *Earlier system* is a baseline in `benchmarks/speed/baselines.py`, written from the guide of the
 earlier training script. *Plain pyts* draws a tenth of the windows in blocks in one process. *Of
@@ -220,16 +223,11 @@ def command(result: Result) -> str:
     """What was typed: the options that differ from the defaults."""
     suite = result.suite
     typed = result.size.get("typed")
-    defaults = {**asdict(SpeedSize()), **(TABLES if suite == "tables" else {})}
-    options = [
-        f" --{name.replace('_', '-')} {value}"
-        for name, value in result.size.items()
-        if typed is None and value != defaults[name]
-    ]
-    options += [f" {word}" for word in typed or ()]
+    if typed is None:
+        typed = words(result.size, {**asdict(SpeedSize()), **(TABLES if suite == "tables" else {})})
     start = f"benchmarks/{suite}.py" if suite in SCRIPTS else f"-m benchmarks.speed {suite}"
     start = PROGRAMS.get(suite, start)
-    return f"python {start}{''.join(options)}"
+    return " ".join(["python", start, *typed])
 
 
 def markdown_table(rows: Sequence[Row]) -> str:

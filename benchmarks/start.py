@@ -27,6 +27,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.earlier_build import EARLIER, earlier_build
+from benchmarks.typed import words
 from dualgaf.bench.results import Result, machine_lines, text_table
 from dualgaf.bench.runner import Reading
 
@@ -108,8 +109,9 @@ def main(arguments: list[str] | None = None) -> None:
         before, now = (statistics.median(seconds[f"{name}, {side}"]) for side in sides)
         ratios[name] = before / now
         rows.append({"CPU s": name, given.commit: before, "now": now, "x": ratios[name]})
-    typed = ["--repeats", str(given.repeats), *given.options]
-    size = {"repeats": given.repeats, "typed": typed}
+    own = {name: getattr(given, name) for name in ("commit", "repeats")}
+    options = words(own, {name: parser.get_default(name) for name in own})
+    size = {"repeats": given.repeats, "typed": [*options, *given.options]}
     result = Result("start", size, Reading(rows, ratios, []), seconds)
     print(machine_lines(result.machine), " ".join(given.options), text_table(rows), sep="\n\n")
     if given.output:

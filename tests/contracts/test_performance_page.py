@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from benchmarks.typed import words
 
 from dualgaf.bench import Result
 from dualgaf.bench.runner import Reading
@@ -58,3 +59,9 @@ def test_the_command_of_a_program_is_what_was_typed(report):
     typed = Result("start", {"repeats": 3, "typed": ["experiment=natops"]}, reading, {})
     assert report.command(typed) == "python -m benchmarks.start experiment=natops"
     assert "\nMedians, repeats=3.\n" in report.page({"start": typed})
+
+
+def test_options_are_named_that_differ_from_their_defaults():
+    told = {"repeats": 5, "n_windows": [64, 1], "commit": "abc1234"}
+    defaults = {"repeats": 5, "n_windows": [1], "commit": "837ca8d", "other": None}
+    assert words(told, defaults) == ["--n-windows", "64", "1", "--commit", "abc1234"]

@@ -104,9 +104,13 @@ class ForestBranch(nn.Module):
             rows.append(self._in_parts(warp.of_series(series)))
         numbers = torch.cat(rows).numpy()
         tried = max(1, min(MOST_TRIED, int(TRIED * numbers.shape[1])))
-        how = {"criterion": "entropy", "max_features": tried, "random_state": new_seed()}
-        # Each tree has a seed of its own: they are the same whichever thread learns them.
-        forest = ExtraTreesClassifier(TREES, n_jobs=torch.get_num_threads(), **how)
+        forest = ExtraTreesClassifier(
+            TREES,
+            criterion="entropy",
+            max_features=tried,
+            n_jobs=torch.get_num_threads(),  # trees have seeds of their own: they are the same
+            random_state=new_seed(),
+        )
         forest.fit(numbers, label.repeat(len(rows)).numpy())
         told = {"n_steps": self.n_steps, "ensemble_weight": 1 / (1 + others)}
         trees = Trees.learned(forest, self.num_classes)
